@@ -1,0 +1,1 @@
+"""The ERP connector: documents and items. Imports nothing of another connector."""

@@ -1,0 +1,1 @@
+"""The Shopify connector: a shop as a channel. Imports nothing of another connector."""

@@ -1,0 +1,1 @@
+"""The warehouse connector: releases, confirmations, stock. Imports nothing of another connector."""

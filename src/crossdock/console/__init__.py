@@ -1,0 +1,1 @@
+"""The pages where people see orders and settle cases. Imports `bootstrap` and below."""

@@ -1,0 +1,1 @@
+"""Retail process managers: which event leads to which decision and effects. Imports `engine` and below."""

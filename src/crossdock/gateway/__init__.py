@@ -1,0 +1,1 @@
+"""The ASGI face where messages come in and questions are answered. Imports `console`, `bootstrap` and below."""

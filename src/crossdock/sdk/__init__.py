@@ -1,0 +1,1 @@
+"""What the author of a connector writes against: calls, spec, decoding helpers. Imports `model` and `errors`."""
