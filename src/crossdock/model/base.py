@@ -1,0 +1,49 @@
+"""What every canonical struct shares, and the kinds of value that have a rule of their own."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from crossdock.errors import MappingError
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time with its zone; UTC by convention. A time without a zone does not decode."""
+
+
+INTEGER_MAX = 2**53 - 1
+"""The largest integer in the model, either way: what every JSON reader holds exactly (RFC 8259, section 6)."""
+
+Amount = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+"""Money in minor units of the currency that its struct names."""
+
+Units = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+"""A quantity in 10**-quantity_scale of the unit that its struct, or the line that it names, gives."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Be immutable, small on the wire and cheap to make: the base of every canonical struct.
+
+    Missing text is "", missing amounts, quantities and times are None, missing lists are ().
+    Structs cannot form cycles (they are frozen and hold only tuples), so the garbage collector skips them.
+    """
+
+
+class ImpossibleError(MappingError, ValueError):
+    """A value that cannot be: the message starts with the field and says the remedy.
+
+    A ValueError, so that msgspec reports it with its path when it decodes; a MappingError, so that a mapping that
+    builds one is parked with the field named and not as a defect.
+    """
+
+
+def require(condition: bool, field: str, remedy: str) -> None:
+    """Refuse an impossible value with an ImpossibleError that names the field and the remedy."""
+    if not condition:
+        raise ImpossibleError(f"{field}: {remedy}", field=field)
+
+
+def as_utc(moment: datetime, *, field: str = "time") -> datetime:
+    """Return the same moment in UTC. A time without a zone is an ImpossibleError naming `field`."""
+    require(moment.tzinfo is not None, field, "the time has no zone; read it with the zone of its source")
+    return moment.astimezone(UTC)

@@ -1,0 +1,103 @@
+"""Stores: the ticket of a till, and the day of a store with its control totals."""
+
+from datetime import date
+from typing import Literal
+
+from crossdock.model.base import Amount, Instant, Model, require
+from crossdock.model.currency import exponent
+from crossdock.model.ids import ConnectionId, ExternalRef, LegalEntityId, LocationId, StoreDayId, TicketId
+from crossdock.model.order import Order
+from crossdock.model.pricing import TenderKind
+
+TicketKind = Literal["sale", "return", "mixed", "void", "no_sale", "paid_in", "paid_out", "float"]
+StoreDayState = Literal["open", "closed", "posted", "supplemented"]
+
+
+class TillTicket(Model, frozen=True, kw_only=True):
+    """Hold one ticket of one till: its place in the store's day, and the sale as an order of channel "till".
+
+    `sequence` counts per register and leaves no gap unless one is reported. `business_date` is the store's, not the
+    calendar's. A void or no-sale ticket has no `sale` but still uses its number. `amount` is that of a paid in, paid
+    out or float. `original` names the ticket that a return takes back, where the buyer had it.
+    """
+
+    location: LocationId
+    register: str
+    sequence: int
+    business_date: date
+    kind: TicketKind = "sale"
+    sale: Order | None = None
+    amount: Amount = 0
+    id: TicketId = TicketId("")
+    store_day: StoreDayId = StoreDayId("")
+    connection: ConnectionId = ConnectionId("")
+    external_id: str = ""
+    version: str = ""
+    cashier: str = ""
+    original: ExternalRef | None = None
+    training: bool = False
+    reason: str = ""
+    occurred_at: Instant | None = None
+    store_local: str = ""
+
+
+class SequenceRange(Model, frozen=True, kw_only=True):
+    """Hold the ticket numbers of one register on one day, both ends included, and those that are missing."""
+
+    register: str
+    first: int
+    last: int
+    missing: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(self.first <= self.last, "sequence", "the first number of a range is not above its last")
+
+
+class TenderControl(Model, frozen=True, kw_only=True):
+    """Hold what a store's close says of one tender, in minor units: `expected` by its tills, `counted` by its people."""
+
+    kind: TenderKind
+    expected: Amount
+    counted: Amount | None = None
+    tickets: int = 0
+
+    @property
+    def over_short(self) -> int:
+        """Counted less expected; zero where nobody counted."""
+        return 0 if self.counted is None else self.counted - self.expected
+
+
+class StoreDay(Model, frozen=True, kw_only=True):
+    """Hold one business day of one store: what its close states, to which the summed posting must be equal.
+
+    A late ticket of a posted day makes a supplement (`supplement` counts from 1), never an edit.
+    """
+
+    location: LocationId
+    business_date: date
+    currency: str
+    id: StoreDayId = StoreDayId("")
+    connection: ConnectionId = ConnectionId("")
+    external_id: str = ""
+    version: str = ""
+    state: StoreDayState = "open"
+    sequences: tuple[SequenceRange, ...] = ()
+    tenders: tuple[TenderControl, ...] = ()
+    tickets: int = 0
+    sales_gross: Amount = 0
+    returns_gross: Amount = 0
+    tax: Amount = 0
+    paid_in: Amount = 0
+    paid_out: Amount = 0
+    over_short: Amount = 0
+    float_opening: Amount = 0
+    float_closing: Amount = 0
+    supplement: int = 0
+    supplements: StoreDayId = StoreDayId("")
+    legal_entity: LegalEntityId = LegalEntityId("")
+    zone: str = ""
+    opened_at: Instant | None = None
+    closed_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        exponent(self.currency)
