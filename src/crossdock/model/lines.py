@@ -26,11 +26,12 @@ class OrderLine(Model, frozen=True, kw_only=True):
 
     Money is in minor units of the order's currency, for the `ordered` quantity. `extended` is unit price times
     quantity before discounts; less `discounts` it is `gross` where `price_includes_tax`, else `net`. `tax` is the sum
-    of `taxes`. `unit_price` is None where the source gives only the extended price.
+    of `taxes`, which are () where the source gives only the sum. `unit_price` is None where the source gives only the extended price.
 
     `sku` is "" for custom lines and for what the channel sells without one; `listing` is the channel's own id of what
     it sold. A bundle is a line of kind "bundle" that bears the price, and component lines that name it as
-    `parent_line` and move the stock; a bundle line itself moves none.
+    `parent_line` and move the stock; a bundle line itself moves none. A set that the channel sells as one line is
+    goods: its listing knows the components. `returns_line` names the line of the same order that a negative one takes back.
 
     `fulfilled_by` "handed_over" means that the buyer has it already (a till sale): post it, ship nothing.
     """

@@ -11,6 +11,7 @@ from crossdock.model.base import INTEGER_MAX, Amount, Instant, Model, require
 from crossdock.model.currency import exponent
 
 _DIGITS_MAX = 18
+_PLAIN_MAX = 15  # characters that cannot exceed INTEGER_MAX
 _POWERS: tuple[int, ...] = tuple(10**n for n in range(_DIGITS_MAX + 1))
 
 
@@ -48,7 +49,8 @@ class Scaled(Model, frozen=True, kw_only=True):
     scale: int = 0
 
     def __post_init__(self) -> None:
-        require(0 <= self.scale <= _DIGITS_MAX, "scale", f"must be 0 to {_DIGITS_MAX} decimals")
+        if not 0 <= self.scale <= _DIGITS_MAX:
+            require(False, "scale", f"must be 0 to {_DIGITS_MAX} decimals")
 
     @classmethod
     def parse(cls, text: str | int | Decimal, *, field: str = "decimal") -> Self:
@@ -140,11 +142,9 @@ def split_exact(total: int, weights: Sequence[int]) -> tuple[int, ...]:
 
 def _digits(value: str | int | Decimal, field: str) -> tuple[int, int]:
     """Return (digits, scale) of an exact decimal."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        require(False, field, f"{type(value).__name__} is not exact; decode decimals as text or Decimal")
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value, 0
-    text = value if isinstance(value, str) else format(value, "f")
+    text = value if isinstance(value, str) else _plain(value, field)
     whole, _, places = text.partition(".")
     unsigned = whole[1:] if whole[:1] in ("-", "+") else whole
     digits = unsigned + places
@@ -153,6 +153,15 @@ def _digits(value: str | int | Decimal, field: str) -> tuple[int, int]:
             False, field, f"{text[:40]!r} is no decimal number of at most {_DIGITS_MAX} digits and a point"
         )
     return int(whole + places), len(places)
+
+
+def _plain(value: object, field: str) -> str:
+    """Write a Decimal without exponent; one whose zeros would fill the memory is refused before it is written."""
+    if not isinstance(value, Decimal):
+        require(False, field, f"{type(value).__name__} is not exact; decode decimals as text or Decimal")
+    elif value.is_finite() and abs(value.adjusted()) <= _DIGITS_MAX:
+        return format(value, "f")
+    return str(value)
 
 
 def _rescale(digits: int, scale: int, wanted: int, field: str, remedy: str) -> int:
