@@ -1,7 +1,7 @@
 """The canonical model: what Crossdock means by an order, a shipment, a movement, a case.
 
-Import from here. Everything is an immutable msgspec struct; see `base.Model` for what they share, `reports` for what
-connectors produce, `contracts` for the JSON Schemas.
+Import from here. Everything is an immutable msgspec struct; `base.Model` says what they share, `reports` holds what
+connectors produce, `commands` what they are asked, `contracts` the JSON Schemas.
 """
 
 from crossdock.model.base import (
@@ -196,6 +196,11 @@ from crossdock.model.tills import (
     TicketKind,
     TillTicket,
 )
+from crossdock.model.versions import (
+    is_newer,
+    version_at,
+    version_key,
+)
 
 __all__ = [
     "EXPONENTS",
@@ -351,7 +356,10 @@ __all__ = [
     "as_utc",
     "decimal_text",
     "exponent",
+    "is_newer",
     "minor_units",
     "scaled_units",
     "split_exact",
+    "version_at",
+    "version_key",
 ]
