@@ -1,0 +1,61 @@
+"""What the plain ERP contract is and bears."""
+
+from typing import Literal
+
+import msgspec
+
+from crossdock.sdk.spec import ConnectorSpec, Inbound, Limits, Operation, Setting
+
+SPEC = ConnectorSpec(
+    name="erp",
+    title="ERP over plain REST",
+    roles=("erp",),
+    settings=(
+        Setting(name="url", doc="Where the ERP serves the contract, e.g. https://erp.example/api"),
+        Setting(name="token", doc="Bearer token that we send with every request", secret=True),
+        Setting(
+            name="idempotency",
+            doc="How the ERP avoids doubles: it honours Idempotency-Key, or we look up before a second try",
+            required=False,
+            default="key",
+            choices=("key", "lookup"),
+        ),
+        Setting(
+            name="customers",
+            doc="Whom a sale is booked to: the buyer, or one account per channel or per store",
+            required=False,
+            default="per_channel",
+            choices=("per_buyer", "per_channel", "per_store"),
+        ),
+        Setting(
+            name="webhook_secret",
+            doc="Key of the HMAC under which the ERP signs its stock events, where it sends any",
+            secret=True,
+            required=False,
+        ),
+        Setting(name="page_size", doc="Levels per page of the stock feed", required=False, default="500"),
+    ),
+    operations=(
+        Operation(name="create_sale", doc="Record an order as a sale"),
+        Operation(name="create_delivery", doc="Post that goods left, per shipment"),
+        Operation(name="create_invoice", doc="Invoice what was delivered, per shipment"),
+        Operation(name="cancel_sale", doc="Take quantities off a sale"),
+        Operation(name="amend_sale", doc="Set a sale to what the order is now"),
+        Operation(name="poll", doc="Read the feed `stock`: levels that changed", kind="poll"),
+    ),
+    inbound=(
+        Inbound(kind="page.stock", doc="A page of the stock feed"),
+        Inbound(kind="stock.changed", doc="Some levels, absolute"),
+    ),
+    limits=Limits(requests_per_s=0.0, burst=20, concurrency_max=8, page_max=1000),
+)
+
+
+def spec_for(idempotency: str) -> ConnectorSpec:
+    """The spec of a connection whose ERP avoids doubles in this way."""
+    doubles: Literal["key", "lookup"] = "lookup" if idempotency == "lookup" else "key"
+    operations = tuple(
+        operation if operation.kind == "poll" else msgspec.structs.replace(operation, doubles=doubles)
+        for operation in SPEC.operations
+    )
+    return msgspec.structs.replace(SPEC, operations=operations)
