@@ -10,6 +10,7 @@ from crossdock.model import (
     Discount,
     DiscountAllocation,
     ExchangeRate,
+    ExternalRef,
     Hold,
     LegalEntityId,
     LineId,
@@ -31,6 +32,7 @@ from crossdock.model import (
 )
 
 SHOP = ConnectionId("shop")
+STORE_REF = ExternalRef(connection=SHOP, kind="location", id="655441491")
 NOON = datetime(2026, 3, 28, 12, 0, 0, 123456, tzinfo=UTC)
 TIMES = ("ship_after", "ship_by", "deliver_by", "occurred_at", "channel_updated_at", "received_at")
 
@@ -93,6 +95,7 @@ def rich_order() -> Order:
         bill_to="marketplace",
         legal_entity=LegalEntityId("acme-de"),
         location=LocationId("berlin-1"),
+        location_ref=STORE_REF,
         holds=(Hold(code="fraud", reason="review", placed_by="us", placed_at=NOON, released_at=NOON),),
         exchange_of="450789000",
         note="leave at the door",
@@ -204,6 +207,7 @@ def _rich_lines() -> tuple[OrderLine, ...]:
         delivery="pickup",
         fulfilled_by="store",
         location=LocationId("berlin-1"),
+        location_ref=STORE_REF,
         **taxed(
             420, 7, includes_tax=False, jurisdiction="DE", registration="DE1", name="VAT", category="food"
         ),

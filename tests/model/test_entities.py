@@ -8,7 +8,7 @@ import pytest
 from crossdock import model as m
 from crossdock.errors import MappingError
 from crossdock.model.contracts import schemas
-from tests.model.builders import NOON, SHOP
+from tests.model.builders import NOON, SHOP, make_order
 
 SKU, STORE = m.Sku("SKU-1"), m.LocationId("berlin-1")
 ORDER, LINE = m.OrderId("ord-1"), m.LineId("1")
@@ -79,6 +79,24 @@ def test_an_impossible_value_is_refused_with_the_remedy(build, why):
     with pytest.raises(ValueError, match=why) as caught:
         build()
     assert isinstance(caught.value, MappingError)
+
+
+NAIVE = NOON.replace(tzinfo=None)
+WITHOUT_ZONE = [
+    lambda: make_order(received_at=NAIVE),
+    lambda: m.Shipment(lines=(), shipped_at=NAIVE),
+    lambda: m.Cancellation(requested_at=NAIVE),
+    lambda: m.Return(lines=(), received_at=NAIVE),
+    lambda: m.Refund(currency="EUR", total=1, occurred_at=NAIVE),
+    lambda: m.Payment(currency="EUR", amount=1, authorised_until=NAIVE),
+    lambda: m.StockLevel(sku=SKU, as_of=NAIVE),
+]
+
+
+@pytest.mark.parametrize("build", WITHOUT_ZONE)
+def test_a_time_without_a_zone_is_never_written_where_it_could_not_be_read_again(build):
+    with pytest.raises(MappingError, match="the time has no zone"):
+        build()
 
 
 FACTS = [

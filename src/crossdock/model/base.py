@@ -43,6 +43,14 @@ def require(condition: bool, field: str, remedy: str) -> None:
         raise ImpossibleError(f"{field}: {remedy}", field=field)
 
 
+def require_zones(value: Model, *fields: str) -> None:
+    """Refuse times without a zone: they would be written, and then never decode again."""
+    for field in fields:
+        moment = getattr(value, field)
+        if moment is not None and moment.tzinfo is None:
+            require(False, field, "the time has no zone; read it with the zone of its source")
+
+
 def as_utc(moment: datetime, *, field: str = "time") -> datetime:
     """Return the same moment in UTC. A time without a zone is an ImpossibleError naming `field`."""
     require(moment.tzinfo is not None, field, "the time has no zone; read it with the zone of its source")

@@ -104,7 +104,7 @@ class Price(Model, frozen=True, kw_only=True):
 class Location(Model, frozen=True, kw_only=True):
     """Hold a place that holds stock or sells: its owner, its IANA time zone, and what others call it."""
 
-    id: LocationId
+    id: LocationId = LocationId("")
     name: str = ""
     kind: LocationKind = "warehouse"
     legal_entity: LegalEntityId = LegalEntityId("")

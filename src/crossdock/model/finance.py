@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, require
+from crossdock.model.base import Amount, Instant, Model, require, require_zones
 from crossdock.model.currency import exponent
 from crossdock.model.ids import (
     ConnectionId,
@@ -62,6 +62,7 @@ class Payment(Model, frozen=True, kw_only=True):
     connection: ConnectionId = ConnectionId("")
     external_id: str = ""
     version: str = ""
+    order: OrderId = OrderId("")
     order_ref: ExternalRef | None = None
     kind: TenderKind = "card"
     provider: str = ""
@@ -81,6 +82,7 @@ class Payment(Model, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         exponent(self.currency)
+        require_zones(self, "authorised_until", "occurred_at", "channel_updated_at")
 
 
 class Posting(Model, frozen=True, kw_only=True):
@@ -96,6 +98,7 @@ class Posting(Model, frozen=True, kw_only=True):
     id: PostingId = PostingId("")
     document: str = ""
     number: str = ""
+    order: OrderId = OrderId("")
     order_ref: ExternalRef | None = None
     legal_entity: LegalEntityId = LegalEntityId("")
     state: PostingState = "planned"
@@ -117,7 +120,6 @@ class SettlementLine(Model, frozen=True, kw_only=True):
     sale is positive, a refund has a negative gross. Names that we do not know are kept in `external_kind`.
     """
 
-    settlement: SettlementId
     kind: SettlementKind
     gross: Amount
     fees: Amount
@@ -125,6 +127,7 @@ class SettlementLine(Model, frozen=True, kw_only=True):
     net: Amount
     currency: str
     id: SettlementLineId = SettlementLineId("")
+    settlement: SettlementId = SettlementId("")
     external_id: str = ""
     external_kind: str = ""
     order_ref: ExternalRef | None = None

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Instant, Model, require
+from crossdock.model.base import Instant, Model, require, require_zones
 from crossdock.model.ids import (
     CancellationId,
     ConnectionId,
@@ -103,6 +103,9 @@ class Shipment(Model, frozen=True, kw_only=True):
     delivered_at: Instant | None = None
     channel_updated_at: Instant | None = None
 
+    def __post_init__(self) -> None:
+        require_zones(self, "shipped_at", "delivered_at", "channel_updated_at")
+
 
 class Cancellation(Model, frozen=True, kw_only=True):
     """Ask for quantities not to be fulfilled; a request until it is a fact.
@@ -126,3 +129,6 @@ class Cancellation(Model, frozen=True, kw_only=True):
     requested_at: Instant | None = None
     answered_at: Instant | None = None
     told_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        require_zones(self, "requested_at", "answered_at", "told_at")

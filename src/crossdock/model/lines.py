@@ -3,7 +3,7 @@
 from typing import Literal
 
 from crossdock.model.base import Amount, Instant, Model, Units, require
-from crossdock.model.ids import LineId, LocationId, Sku
+from crossdock.model.ids import ExternalRef, LineId, LocationId, Sku
 from crossdock.model.money import UnitPrice, require_gross
 from crossdock.model.pricing import DiscountAllocation, TaxLine
 from crossdock.model.quantity import SCALE_MAX
@@ -33,6 +33,7 @@ class OrderLine(Model, frozen=True, kw_only=True):
     `parent_line` and move the stock; a bundle line itself moves none. A set that the channel sells as one line is
     goods: its listing knows the components. `returns_line` names the line of the same order that a negative one takes back.
 
+    `location` is where it is picked up or was assigned, `location_ref` the same in the channel's words.
     `fulfilled_by` "handed_over" means that the buyer has it already (a till sale): post it, ship nothing.
     """
 
@@ -61,6 +62,7 @@ class OrderLine(Model, frozen=True, kw_only=True):
     fulfilled_by: FulfilledBy = "us"
     delivery: Delivery = "ship"
     location: LocationId = LocationId("")
+    location_ref: ExternalRef | None = None
     availability: Availability = "stock"
     available_from: Instant | None = None
     ship_by: Instant | None = None

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, require
+from crossdock.model.base import Amount, Instant, Model, require, require_zones
 from crossdock.model.currency import EXPONENTS, exponent
-from crossdock.model.ids import ConnectionId, LegalEntityId, LocationId, OrderId
+from crossdock.model.ids import ConnectionId, ExternalRef, LegalEntityId, LocationId, OrderId
 from crossdock.model.lines import OrderLine
 from crossdock.model.money import ExchangeRate
 from crossdock.model.party import Address, Party
@@ -14,6 +14,16 @@ Commitment = Literal["tentative", "committed", "void"]
 ChannelKind = Literal["shop", "till", "marketplace", "b2b", "other"]
 Seller = Literal["seller", "marketplace"]
 BilledParty = Literal["buyer", "marketplace"]
+
+_TIMES = (
+    "occurred_at",
+    "channel_updated_at",
+    "received_at",
+    "cancelled_at",
+    "ship_after",
+    "ship_by",
+    "deliver_by",
+)
 
 
 class Hold(Model, frozen=True, kw_only=True):
@@ -32,7 +42,8 @@ class Order(Model, frozen=True, kw_only=True):
     Identity. `connection` is where we read it and `external_id` its id there; `id` is ours, "" until the hub has
     taken it. `number` is what people call it ("#1001"). `origin` is where it was sold, in words of the source
     ("amazon.de"), and differs from the connection where a tool copies orders; "" means sold on the connection.
-    `version` is what the source orders its versions by: an integer as text, or its UTC update time in ISO 8601.
+    `location` is the store that sold it, `location_ref` the same in the channel's words. `version` is what the source
+    orders its versions by: an integer as text, or its update time as `versions.version_at` writes it.
 
     State. `commitment` is tentative (a sale may come of it; totals may be missing), committed, or void (it never
     became a sale, or is one no more before anything was charged or shipped). A committed order that is cancelled
@@ -75,6 +86,7 @@ class Order(Model, frozen=True, kw_only=True):
     bill_to: BilledParty = "buyer"
     legal_entity: LegalEntityId = LegalEntityId("")
     location: LocationId = LocationId("")
+    location_ref: ExternalRef | None = None
     buyer: Party | None = None
     ship_to: Address | None = None
     billing_address: Address | None = None
@@ -99,6 +111,7 @@ class Order(Model, frozen=True, kw_only=True):
             require(False, "order", "needs connection, external_id and version")
         if self.currency not in EXPONENTS:
             exponent(self.currency)
+        require_zones(self, *_TIMES)
         if self.buyer_total is None and self.commitment == "committed":
             require(
                 False, "order.buyer_total", "a committed order has a total; map it, or commit the order later"

@@ -14,9 +14,7 @@ from crossdock.model.money import Rate, require_gross
 
 TaxParty = Literal["seller", "marketplace", "carrier"]
 Funder = Literal["seller", "marketplace", "shared"]
-DiscountKind = Literal[
-    "coupon", "promotion", "manual", "loyalty", "staff", "employee", "price_match", "other"
-]
+DiscountKind = Literal["coupon", "promotion", "manual", "loyalty", "staff", "price_match", "other"]
 ChargeKind = Literal["tip", "duty", "levy", "fee", "gift_wrap", "deposit", "handling", "rounding", "other"]
 TenderKind = Literal[
     "card",

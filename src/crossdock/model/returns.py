@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, Units
+from crossdock.model.base import Amount, Instant, Model, Units, require_zones
 from crossdock.model.ids import (
     ConnectionId,
     ExternalRef,
@@ -59,12 +59,16 @@ class Return(Model, frozen=True, kw_only=True):
     number: str = ""
     state: ReturnState = "requested"
     location: LocationId = LocationId("")
+    location_ref: ExternalRef | None = None
     tracking_number: str = ""
     carrier: str = ""
     exchange_order: OrderId = OrderId("")
     reason: str = ""
     requested_at: Instant | None = None
     received_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        require_zones(self, "requested_at", "received_at")
 
 
 class RefundLine(Model, frozen=True, kw_only=True):
@@ -78,6 +82,7 @@ class RefundLine(Model, frozen=True, kw_only=True):
     sku: Sku = Sku("")
     restock: Restock = "unknown"
     location: LocationId = LocationId("")
+    location_ref: ExternalRef | None = None
     taxes: tuple[TaxLine, ...] = ()
 
     def __post_init__(self) -> None:
@@ -137,3 +142,6 @@ class Refund(Model, frozen=True, kw_only=True):
     test: bool = False
     occurred_at: Instant | None = None
     channel_updated_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        require_zones(self, "occurred_at", "channel_updated_at")

@@ -21,10 +21,11 @@ class TillTicket(Model, frozen=True, kw_only=True):
     out or float. `original` names the ticket that a return takes back, where the buyer had it.
     """
 
-    location: LocationId
     register: str
     sequence: int
     business_date: date
+    location: LocationId = LocationId("")
+    location_ref: ExternalRef | None = None
     kind: TicketKind = "sale"
     sale: Order | None = None
     amount: Amount = 0
@@ -73,9 +74,10 @@ class StoreDay(Model, frozen=True, kw_only=True):
     A late ticket of a posted day makes a supplement (`supplement` counts from 1), never an edit.
     """
 
-    location: LocationId
     business_date: date
     currency: str
+    location: LocationId = LocationId("")
+    location_ref: ExternalRef | None = None
     id: StoreDayId = StoreDayId("")
     connection: ConnectionId = ConnectionId("")
     external_id: str = ""
