@@ -1,0 +1,335 @@
+"""An ERP: sales, deliveries, invoices, a stock feed; as slow, forgetful or strict as its settings say.
+
+Settings (all optional): `token`, `webhook_secret`; `idempotency` ("key", or "none": the header is ignored, so that only
+a look-up prevents doubles); `latency_s`; `sales_per_s_max` (slower than that it answers later and later, and above
+`queue_s_max` with 503); `rounding` (added to every total, in minor units); `stock` ({sku: on hand}), `location`;
+`documents` (false for a bench: count and forget).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
+from crossdock.simulator.plain import Keys, instant, unauthorised
+
+
+class _Amount(msgspec.Struct, gc=False):
+    net: int
+    tax: int
+    gross: int
+
+
+class _Line(_Amount, gc=False):
+    line_id: str
+    quantity: int
+    sku: str = ""
+
+
+class _SaleIn(msgspec.Struct, gc=False):
+    reference: str
+    currency: str
+    exponent: int
+    total: int
+    lines: list[_Line]
+    channel_order: str = ""
+    number: str = ""
+    amendment: str = ""
+    shipping: list[_Amount] = []
+    charges: list[_Amount] = []
+    test: bool = False
+
+
+class _Item(msgspec.Struct, gc=False):
+    line_id: str
+    quantity: int
+    sku: str = ""
+
+
+class _DocumentIn(msgspec.Struct, gc=False):
+    reference: str
+    order_reference: str
+    shipment_id: str
+    lines: list[_Item]
+
+
+class _CancelIn(msgspec.Struct):
+    cancellation: str
+    lines: list[_Item] = []
+    reason: str = ""
+
+
+class _Named(msgspec.Struct, gc=False):
+    reference: str
+    total: int = 0
+
+
+class Sale(msgspec.Struct):
+    """A sale as the ERP holds it, with what was cancelled, delivered and invoiced of each line."""
+
+    id: str
+    reference: str
+    channel_order: str
+    number: str
+    currency: str
+    total: int
+    test: bool
+    lines: dict[str, int]
+    skus: dict[str, str]
+    gross: dict[str, int]
+    cancelled: dict[str, int] = {}
+    delivered: dict[str, int] = {}
+    invoiced: dict[str, int] = {}
+    changes: list[str] = []
+
+
+class _Level(msgspec.Struct):
+    sku: str
+    on_hand: int
+    changed: int
+    as_of: int
+
+
+class ErpSimulator:
+    """See the module. It never dedupes by reference: two POSTs without a key make two documents, and it counts them."""
+
+    def __init__(self, settings: Mapping[str, Any], seed: int) -> None:
+        self._authorization = f"Bearer {settings.get('token', '')}"
+        self._latency_s = float(settings.get("latency_s", 0))
+        self._rate = float(settings.get("sales_per_s_max", 0))
+        self._queue_s = float(settings.get("queue_s_max", 20))
+        self._rounding = int(settings.get("rounding", 0))
+        self._location = str(settings.get("location", "MAIN"))
+        self._brief = settings.get("documents", True) is False
+        self._keys = Keys() if settings.get("idempotency", "key") == "key" else None
+        self._brief_answers: dict[str, bytes] = {}
+        self._references: dict[str, int] = {}
+        self._free_at = 0
+        self._counts = {"sales": 0, "deliveries": 0, "invoices": 0, "amendments": 0, "cancellations": 0}
+        self._peek = msgspec.json.Decoder(_Named).decode
+        self._decode = msgspec.json.Decoder(_SaleIn).decode
+        self.sales: dict[str, Sale] = {}
+        self._by_reference: dict[str, list[dict[str, Any]]] = {}
+        self._changes = 0
+        self._levels: dict[str, _Level] = {}
+        for sku, on_hand in dict(settings.get("stock", {})).items():
+            self._set_level(sku, int(on_hand), 0)
+
+    def handle(self, request: SimRequest, now: int) -> SimResponse:
+        """Answer the contract's requests."""
+        if request.headers.get("authorization") != self._authorization:
+            return unauthorised()
+        if request.method == "POST":
+            return self._post(request, now)
+        if request.path == "/stock":
+            return self._stock(request)
+        parts = request.path.split("/")
+        if len(parts) == 2 and parts[1] in ("sales", "deliveries", "invoices"):
+            return json_response({"documents": self._named(parts[1], request.query.get("reference", ""))})
+        if len(parts) == 3 and parts[1] == "sales":
+            sale = self.sales.get(parts[2])
+            return problem(404, "no such sale") if sale is None else json_response(_shown(sale))
+        return problem(404, f"there is no {request.path} here")
+
+    def due_events(self, now: int) -> list[Event]:
+        """This ERP tells nothing by itself; its stock is polled."""
+        return []
+
+    def next_due(self) -> int | None:
+        """Nothing is ever due."""
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Counts, references with more than one document, and every sale."""
+        return {
+            **self._counts,
+            "doubles": {name: count for name, count in self._references.items() if count > 1},
+            "stock": {level.sku: level.on_hand for level in self._levels.values()},
+            "documents": [_shown(sale) for sale in self.sales.values()],
+        }
+
+    def _post(self, request: SimRequest, now: int) -> SimResponse:
+        if self._brief:
+            return self._note(request)
+        key = request.headers.get("idempotency-key", "")
+        if self._keys is not None and key and (known := self._keys.answer(key, request.body)) is not None:
+            return known
+        delay_s = self._latency_s
+        if self._rate and request.path == "/sales":
+            wait_s = max(0, self._free_at - now) / SECOND
+            if wait_s > self._queue_s:
+                return msgspec.structs.replace(problem(503, "too busy"), headers={"retry-after": "1"})
+            self._free_at = max(self._free_at, now) + int(SECOND / self._rate)
+            delay_s += wait_s
+        try:
+            answer = self._made(request, now)
+        except msgspec.DecodeError as error:
+            answer = problem(422, str(error))
+        if self._keys is not None and answer.status < 400:
+            self._keys.keep(key, request.body, answer)
+        return msgspec.structs.replace(answer, delay_s=delay_s) if delay_s else answer
+
+    def _note(self, request: SimRequest) -> SimResponse:
+        """Count a document and forget it: as little as a partner can do that still shows doubles."""
+        key = request.headers.get("idempotency-key", "")
+        if known := self._brief_answers.get(key):
+            return SimResponse(status=201, body=known)
+        wanted = self._peek(request.body)
+        kind = request.path[1:]
+        if kind not in self._counts:
+            return problem(404, f"there is no {request.path} here")
+        self._counts[kind] += 1
+        name = f"{kind}:{wanted.reference}"
+        self._references[name] = self._references.get(name, 0) + 1
+        body = b'{"id":"%d","total":%d}' % (self._counts[kind], wanted.total)
+        if self._keys is not None:
+            self._brief_answers[key] = body
+        return SimResponse(status=201, body=body)
+
+    def _made(self, request: SimRequest, now: int) -> SimResponse:
+        parts = request.path.split("/")
+        if request.path == "/sales":
+            return self._sell(self._decode(request.body))
+        if len(parts) == 2 and parts[1] in ("deliveries", "invoices"):
+            return self._document(parts[1], msgspec.json.decode(request.body, type=_DocumentIn), now)
+        if len(parts) == 4 and parts[1] == "sales" and (sale := self.sales.get(parts[2])) is not None:
+            if parts[3] == "cancel":
+                return self._cancel(sale, msgspec.json.decode(request.body, type=_CancelIn))
+            if parts[3] == "amend":
+                return self._amend(sale, self._decode(request.body))
+        return problem(404, f"there is no {request.path} here")
+
+    def _sell(self, wanted: _SaleIn) -> SimResponse:
+        if refusal := _adds_up(wanted):
+            return refusal
+        self._counts["sales"] += 1
+        sale = Sale(
+            id=f"S{self._counts['sales']}",
+            reference=wanted.reference,
+            channel_order=wanted.channel_order,
+            number=wanted.number,
+            currency=wanted.currency,
+            total=wanted.total + self._rounding,
+            test=wanted.test,
+            lines={},
+            skus={},
+            gross={},
+        )
+        _fill(sale, wanted)
+        self.sales[sale.id] = sale
+        return self._keep("sales", wanted.reference, {"id": sale.id, "total": sale.total})
+
+    def _amend(self, sale: Sale, wanted: _SaleIn) -> SimResponse:
+        if sale.delivered:
+            return problem(409, f"{sale.id} is delivered in part and cannot be amended")
+        if refusal := _adds_up(wanted):
+            return refusal
+        self._counts["amendments"] += 1
+        _fill(sale, wanted)
+        sale.total = wanted.total + self._rounding
+        sale.changes.append(wanted.amendment)
+        return json_response({"id": sale.id, "total": sale.total})
+
+    def _cancel(self, sale: Sale, wanted: _CancelIn) -> SimResponse:
+        left = {
+            line: n - sale.cancelled.get(line, 0) - sale.delivered.get(line, 0)
+            for line, n in sale.lines.items()
+        }
+        asked = {item.line_id: item.quantity for item in wanted.lines} or {
+            k: n for k, n in left.items() if n > 0
+        }
+        for line, quantity in asked.items():
+            if quantity > left.get(line, 0):
+                return problem(422, f"only {left.get(line, 0)} of line {line} are left", "lines")
+        self._counts["cancellations"] += 1
+        for line, quantity in asked.items():
+            sale.cancelled[line] = sale.cancelled.get(line, 0) + quantity
+        sale.changes.append(wanted.cancellation)
+        return json_response({"id": sale.id, "total": sale.total})
+
+    def _document(self, kind: str, wanted: _DocumentIn, now: int) -> SimResponse:
+        found = self._named("sales", wanted.order_reference)
+        if not found:
+            return problem(422, f"there is no sale {wanted.order_reference}", "order_reference")
+        sale = self.sales[found[0]["id"]]
+        done = sale.delivered if kind == "deliveries" else sale.invoiced
+        self._counts[kind] += 1
+        total = 0
+        for item in wanted.lines:
+            before = done.get(item.line_id, 0)
+            done[item.line_id] = before + item.quantity
+            total += _share(sale, item.line_id, before + item.quantity) - _share(sale, item.line_id, before)
+            if (
+                kind == "deliveries"
+                and (level := self._levels.get(sale.skus.get(item.line_id, ""))) is not None
+            ):
+                self._set_level(level.sku, level.on_hand - item.quantity, now)
+        document = {
+            "id": f"{kind[0].upper()}{self._counts[kind]}",
+            "total": total if kind == "invoices" else None,
+        }
+        return self._keep(kind, wanted.reference, document)
+
+    def _keep(self, kind: str, reference: str, document: dict[str, Any]) -> SimResponse:
+        name = f"{kind}:{reference}"
+        self._references[name] = self._references.get(name, 0) + 1
+        self._by_reference.setdefault(name, []).append(document)
+        return json_response(document, 201)
+
+    def _named(self, kind: str, reference: str) -> list[dict[str, Any]]:
+        return self._by_reference.get(f"{kind}:{reference}", [])
+
+    def _set_level(self, sku: str, on_hand: int, now: int) -> None:
+        """A level that changes goes to the end of the feed, so that no reader of pages misses it."""
+        self._changes += 1
+        self._levels.pop(sku, None)
+        self._levels[sku] = _Level(sku, on_hand, self._changes, now)
+
+    def _stock(self, request: SimRequest) -> SimResponse:
+        after, limit = int(request.query.get("cursor") or 0), int(request.query.get("limit") or 500)
+        found = [level for level in self._levels.values() if level.changed > after]
+        page = found[:limit]
+        levels = [
+            {
+                "sku": level.sku,
+                "location": self._location,
+                "on_hand": level.on_hand,
+                "as_of": instant(level.as_of),
+                "version": str(level.changed),
+            }
+            for level in page
+        ]
+        cursor = str(page[-1].changed) if page else str(after)
+        return json_response({"levels": levels, "cursor": cursor, "more": len(found) > limit})
+
+
+def _adds_up(wanted: _SaleIn) -> SimResponse | None:
+    """Refuse a sale whose parts are not its total: an ERP that books what it is told would be off for ever."""
+    parts = [*wanted.lines, *wanted.shipping, *wanted.charges]
+    for part in parts:
+        if part.net + part.tax != part.gross:
+            return problem(422, f"net {part.net} + tax {part.tax} is not gross {part.gross}", "gross")
+    total = sum(part.gross for part in parts)
+    if total != wanted.total:
+        return problem(422, f"the parts make {total}, the total says {wanted.total}", "total")
+    return None
+
+
+def _fill(sale: Sale, wanted: _SaleIn) -> None:
+    sale.lines = {line.line_id: line.quantity for line in wanted.lines}
+    sale.skus = {line.line_id: line.sku for line in wanted.lines}
+    sale.gross = {line.line_id: line.gross for line in wanted.lines}
+
+
+def _share(sale: Sale, line: str, quantity: int) -> int:
+    """The gross of the first `quantity` of a line; shares of parts always add up to the line."""
+    ordered = sale.lines.get(line, 0)
+    return sale.gross.get(line, 0) * quantity // ordered if ordered else 0
+
+
+def _shown(sale: Sale) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(sale)
+    return shown

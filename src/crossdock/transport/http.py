@@ -1,0 +1,139 @@
+"""HTTP, over pyreqwest: one pool of connections a partner, shared by threads; one deadline a request.
+
+Whether a request has reached the partner decides between trying again and asking first, so it is never guessed: only
+a failure to connect is "not sent". pyreqwest's exception classes do not tell (a reset after the request was written
+is its ConnectError, a partner that stays silent its ConnectTimeoutError); the chain of causes does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pyreqwest.client import SyncClientBuilder
+from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, PyreqwestError
+from pyreqwest.response import SyncResponse
+
+from crossdock import __version__
+from crossdock.errors import ConfigurationError, ContractError, CrossdockError, NotSentError, UnclearError
+from crossdock.sdk.calls import Request, Response
+
+RESPONSE_BYTES_MAX = 16 * 1024 * 1024
+IDLE_CONNECTIONS_MAX = 64
+IDLE_S = 50.0
+"""Idle connections are closed before the usual partner (60 s) closes them under a request."""
+
+_NEVER_CONNECTED = "client error (Connect)"
+
+
+class HttpTransport:
+    """Send requests to one partner: keep-alive, no redirects, no cookies, certificates verified. Thread-safe.
+
+    `default_headers` are the connector's `request_headers()`. With `trust_env` the proxies of the environment are
+    used. Bodies are asked for uncompressed, so a small reply cannot become a large one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        default_headers: Mapping[str, str] | None = None,
+        *,
+        response_bytes_max: int = RESPONSE_BYTES_MAX,
+        idle_connections_max: int = IDLE_CONNECTIONS_MAX,
+        trust_env: bool = False,
+        root_certificate_pem: bytes = b"",
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        if not self._base.startswith(("https://", "http://")):
+            raise ConfigurationError(
+                f"{base_url!r} is no http(s) address. Give one, with its scheme.", field="url"
+            )
+        self._bytes_max = response_bytes_max
+        builder = (
+            SyncClientBuilder()
+            .default_headers({"user-agent": f"crossdock/{__version__}", **(default_headers or {})})
+            .follow_redirects(False)
+            .gzip(False)
+            .brotli(False)
+            .zstd(False)
+            .deflate(False)
+            .pool_idle_timeout(timedelta(seconds=IDLE_S))
+            .pool_max_idle_per_host(idle_connections_max)
+            .tcp_nodelay(True)
+        )
+        if not trust_env:
+            builder = builder.no_proxy()
+        if root_certificate_pem:
+            builder = builder.add_root_certificate_pem(root_certificate_pem)
+        self._client = builder.build()
+        self._request = self._client.request
+
+    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+        """Send one request and return the whole reply within `timeout_s`, connecting included.
+
+        Raises NotSentError where it certainly did not reach the partner, UnclearError where it may have, and
+        ContractError for a reply that is too large or a redirect that the request does not accept.
+        """
+        if timeout_s <= 0:
+            raise NotSentError(f"{request.method} {request.path} was not sent: no time was left for it.")
+        try:
+            builder = self._request(request.method, self._base + request.path)
+            if request.query:
+                builder = builder.query(request.query)
+            if request.headers:
+                builder = builder.headers(request.headers)
+            if traceparent:
+                builder = builder.header("traceparent", traceparent)
+            if request.body:
+                builder = builder.body_bytes(request.body)
+            with builder.timeout(timedelta(seconds=timeout_s)).build_streamed() as reply:
+                return self._whole(request, reply)
+        except PyreqwestError as error:
+            raise _translated(request, error) from error
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{request.method} {request.path} cannot be written as a request: {error}. Correct the url, or the "
+                "setting that became part of a header.",
+                field="url",
+            ) from error
+
+    def close(self) -> None:
+        """Close the pool; a request in flight ends as unclear."""
+        self._client.close()
+
+    def _whole(self, request: Request, reply: SyncResponse) -> Response:
+        status = reply.status
+        if 300 <= status < 400 and status not in request.accept:
+            raise ContractError(
+                f"{request.method} {request.path} was answered with the redirect {status}. "
+                "Set the connection's url to where the partner now is."
+            )
+        reader = reply.body_reader
+        body = b""
+        while chunk := reader.read(self._bytes_max + 1 - len(body)):
+            body = chunk.to_bytes() if not body else body + chunk.to_bytes()
+            if len(body) > self._bytes_max:
+                raise ContractError(
+                    f"{request.method} {request.path} was answered with more than {self._bytes_max} bytes. "
+                    "Ask for smaller pages."
+                )
+        return Response(status=status, headers=reply.headers, body=body)
+
+
+def _translated(request: Request, error: PyreqwestError) -> CrossdockError:
+    """The same failure in our words."""
+    what = f"{request.method} {request.path}"
+    causes = _causes(error)
+    reason = causes[-1] if causes else type(error).__name__
+    if isinstance(error, PoolTimeoutError) or _NEVER_CONNECTED in causes:
+        return NotSentError(
+            f"{what} was not sent, no connection was made: {reason}. It is tried again by itself."
+        )
+    return UnclearError(f"{what} was sent, but no whole reply came: {reason}. The partner may have done it.")
+
+
+def _causes(error: PyreqwestError) -> list[str]:
+    details: Any = error.details if isinstance(error, DetailedPyreqwestError) else None
+    causes = (details or {}).get("causes") or ()
+    return [str(cause.get("message", "")) for cause in causes]
