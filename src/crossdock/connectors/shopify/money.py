@@ -1,0 +1,244 @@
+"""Shopify's prices, taxes and discounts as components with net, tax and gross, exact to the minor unit.
+
+An order is read in the currency that its buyer was charged in. Where that is not the shop's own, `charged` rewrites the
+body once: every `x` that has an `x_set` takes the presentment amount from it, so that one mapping serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from crossdock.connectors.shopify import wire
+from crossdock.errors import MappingError
+from crossdock.model import (
+    INTEGER_MAX,
+    Discount,
+    DiscountAllocation,
+    DiscountKind,
+    ExchangeRate,
+    Instant,
+    Rate,
+    TaxLine,
+    exponent,
+    minor_units,
+)
+
+RATE_DECIMALS = 12
+"""Decimals of a tax rate that are kept: Shopify writes quotients of doubles, 0.017665192468618723."""
+EXCHANGE_DECIMALS = 10
+_RATES_KEPT_MAX = 4096
+
+_DISCOUNT_KINDS: dict[str, DiscountKind] = {
+    "discount_code": "coupon",
+    "automatic": "promotion",
+    "script": "promotion",
+    "manual": "manual",
+}
+_rates: dict[Decimal, Rate] = {}
+
+
+class Priced(NamedTuple):
+    """A component after its discounts."""
+
+    net: int
+    tax: int
+    gross: int
+    taxes: tuple[TaxLine, ...]
+    discounts: tuple[DiscountAllocation, ...]
+
+
+class Discounts:
+    """The discounts of one order, frozen to its components while these are read."""
+
+    def __init__(self, body: wire.OrderBody, currency: str) -> None:
+        self._applications = body.discount_applications or ()
+        self._codes = body.discount_codes or ()
+        self._currency = currency
+        self._amounts: dict[str, int] = {}
+        self._targets: dict[str, set[str]] = {}
+
+    @property
+    def allocated(self) -> int:
+        """What has been frozen so far, over all components."""
+        return sum(self._amounts.values())
+
+    def allocate(self, discount: str, amount: int, target: str) -> tuple[DiscountAllocation, ...]:
+        """Freeze a part of a discount to one component; nothing where it is zero."""
+        if not amount:
+            return ()
+        self._amounts[discount] = self._amounts.get(discount, 0) + amount
+        self._targets.setdefault(discount, set()).add(target)
+        return (DiscountAllocation(discount=discount, amount=amount),)
+
+    def read(
+        self, allocations: tuple[wire.Allocation, ...] | None, target: str
+    ) -> tuple[DiscountAllocation, ...]:
+        """Freeze what Shopify has allocated; one discount may stand twice on a component and is then summed."""
+        if not allocations:
+            return ()
+        amounts: dict[str, int] = {}
+        for n, allocation in enumerate(allocations):
+            discount = str(allocation.discount_application_index)
+            amount = minor_units(allocation.amount, self._currency, field=f"discount_allocations[{n}].amount")
+            amounts[discount] = amounts.get(discount, 0) + amount
+        return tuple(part for key, amount in amounts.items() for part in self.allocate(key, amount, target))
+
+    def frozen(self) -> tuple[Discount, ...]:
+        """Every discount that took something off, with exactly what it took."""
+        return tuple(self._discount(key, amount) for key, amount in self._amounts.items())
+
+    def _discount(self, key: str, amount: int) -> Discount:
+        targets = self._targets[key]
+        index = int(key) if key.lstrip("-").isdigit() else -1
+        known = self._applications[index] if 0 <= index < len(self._applications) else wire.Application()
+        code = known.code or ""
+        if not code and index < 0 and len(self._codes) == 1:
+            code = self._codes[0].code or ""
+        return Discount(
+            id=key,
+            amount=amount,
+            kind=_DISCOUNT_KINDS.get(known.type or "", "coupon" if code else "other"),
+            code=code,
+            title=known.title or known.description or "",
+            target="order" if len(targets) > 1 else "shipping" if "shipping" in targets else "lines",
+        )
+
+
+def priced(
+    price: int,
+    discounts: tuple[DiscountAllocation, ...],
+    taxes: tuple[TaxLine, ...],
+    includes_tax: bool,
+) -> Priced:
+    """Take discounts off a price and find its net, tax and gross."""
+    for allocation in discounts:
+        price -= allocation.amount
+    tax = 0
+    for line in taxes:
+        tax += line.amount
+    if includes_tax:
+        return Priced(price - tax, tax, price, taxes, discounts)
+    return Priced(price, tax, price + tax, taxes, discounts)
+
+
+def tax_lines(lines: tuple[wire.TaxLine, ...] | None, currency: str) -> tuple[TaxLine, ...]:
+    """Read the taxes of a component; what its sales channel must remit, it also keeps."""
+    if not lines:
+        return ()
+    taxes = []
+    for n, line in enumerate(lines):
+        amount = minor_units(line.price, currency, field=f"tax_lines[{n}].price")
+        rate = None if line.rate is None else tax_rate(line.rate, f"tax_lines[{n}].rate")
+        if line.channel_liable:
+            taxes.append(
+                TaxLine(
+                    amount=amount,
+                    name=line.title or "",
+                    rate=rate,
+                    collected_by="marketplace",
+                    remitted_by="marketplace",
+                    in_payout=False,
+                )
+            )
+        else:
+            taxes.append(TaxLine(amount=amount, name=line.title or "", rate=rate))
+    return tuple(taxes)
+
+
+def tax_rate(value: Decimal, field: str) -> Rate:
+    """Read a rate; the same few recur in every order, so they are kept."""
+    rate = _rates.get(value) if value.is_finite() else None
+    if rate is None:
+        if not value.is_finite() or not -10 <= value <= 10:
+            raise MappingError(
+                f"{field}: {str(value)[:40]} is no tax rate; 0.19 is 19 %. Correct it at the source.",
+                field=field,
+            )
+        places = -int(value.as_tuple().exponent)
+        exact = round(value, RATE_DECIMALS).normalize() if places > RATE_DECIMALS else value
+        rate = Rate.parse(exact, field=field)
+        if len(_rates) < _RATES_KEPT_MAX:
+            _rates[value] = rate
+    return rate
+
+
+def set_amount(given: wire.MoneySet | None, currency: str, field: str) -> int | None:
+    """Read a set in this currency, whichever of its two it is; None where there is no set."""
+    if given is None:
+        return None
+    money = given.presentment_money
+    if money.currency_code != currency:
+        money = given.shop_money
+    if money.currency_code != currency:
+        raise MappingError(
+            f"{field}: it is in {money.currency_code[:10]}, but the rest is in {currency}. Ask for it again.",
+            field=f"{field}.presentment_money.currency_code",
+        )
+    return minor_units(money.amount, currency, field=f"{field}.presentment_money.amount")
+
+
+def charged(value: Any, currency: str, path: str = "") -> Any:
+    """Return a decoded body with the amounts of `currency` where Shopify gives them beside the shop's own."""
+    if isinstance(value, list):
+        return [charged(item, currency, f"{path}[{n}]") for n, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    if "shop_money" in value and "presentment_money" in value:
+        money = value["presentment_money"]
+        given = money.get("currency_code") if isinstance(money, dict) else None
+        if given != currency:
+            field = f"{path}.presentment_money.currency_code".lstrip(".")
+            raise MappingError(
+                f"{field}: {str(given)[:10]!r} is not the charged currency {currency}. Ask for the order again.",
+                field=field,
+            )
+        return {**value, "shop_money": money}
+    rest = {key: charged(item, currency, f"{path}.{key}" if path else key) for key, item in value.items()}
+    for key in value:
+        plain = key[:-4]
+        if key.endswith("_set") and plain in value and isinstance(rest[key], dict):
+            rest[plain] = rest[key]["presentment_money"].get("amount")
+    return rest
+
+
+def exchange_rate(
+    charged_total: int, currency: str, shop_total: int, shop_currency: str, as_of: Instant | None
+) -> tuple[ExchangeRate, ...]:
+    """Derive the rate stamped on a sale from its two totals: Shopify does not tell it."""
+    if charged_total <= 0 or shop_total <= 0:
+        return ()
+    scaled = shop_total * 10 ** (EXCHANGE_DECIMALS + exponent(currency))
+    unit = charged_total * 10 ** exponent(shop_currency)
+    value = (2 * scaled + unit) // (2 * unit)
+    if not 0 < value <= INTEGER_MAX:
+        return ()
+    rate = Rate(value=value, scale=EXCHANGE_DECIMALS)
+    return (ExchangeRate(from_currency=currency, to_currency=shop_currency, rate=rate, as_of=as_of),)
+
+
+def positive(amounts: Iterable[int]) -> list[int]:
+    """Return weights for a split: what is not above zero bears nothing."""
+    return [max(0, amount) for amount in amounts]
+
+
+@contextmanager
+def within(path: str) -> Iterator[None]:
+    """Name the whole path of what goes wrong inside a part of the body."""
+    try:
+        yield
+    except MappingError as error:
+        raise nested(path, error) from error
+
+
+def nested(path: str, error: MappingError) -> MappingError:
+    """Return the error with its field, and its message, put under `path`."""
+    field = f"{path}.{error.field}" if error.field else path
+    message = error.message
+    if error.field and message.startswith(error.field):
+        message = field + message[len(error.field) :]
+    else:
+        message = f"{field}: {message}"
+    return MappingError(message, field=field)

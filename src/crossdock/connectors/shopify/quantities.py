@@ -1,0 +1,106 @@
+"""What became of each line: ordered, current, fulfilled, cancelled, returned, out of Shopify's several counts.
+
+Shopify's `current_quantity` falls by edits, cancellations and returns alike; ours only by the first two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossdock.connectors.shopify import wire
+from crossdock.connectors.shopify.words import one_of, optional_id
+from crossdock.errors import MappingError
+from crossdock.model import DiscountAllocation, LineId, Restock, Shipment, Sku, TaxLine
+
+RESTOCK: dict[str, Restock] = {
+    "no_restock": "no_restock",
+    "cancel": "cancelled",
+    "return": "returned",
+    "legacy_restock": "returned",
+}
+
+
+class Draft:
+    """A line while it is read: its quantities first, then its prices."""
+
+    __slots__ = (
+        "cancelled",
+        "current",
+        "discounts",
+        "extended",
+        "fulfilled",
+        "id",
+        "item",
+        "position",
+        "returned",
+        "sku",
+        "taxes",
+        "unit_price",
+    )
+
+    def __init__(self, position: int, item: wire.LineItem) -> None:
+        self.position = position
+        self.item = item
+        self.id = LineId(optional_id(item.id, f"line_items[{position}].id") or str(position + 1))
+        self.sku = Sku(item.sku or "")
+        self.current = item.quantity
+        self.fulfilled = self.cancelled = self.returned = 0
+        self.extended = self.unit_price = 0
+        self.discounts: tuple[DiscountAllocation, ...] = ()
+        self.taxes: tuple[TaxLine, ...] = ()
+
+    @property
+    def reduced(self) -> int:
+        """The extended price less its discounts."""
+        return self.extended - sum(allocation.amount for allocation in self.discounts)
+
+    def settle(self, refunded: dict[Restock, int], order_is_cancelled: bool) -> None:
+        """Tell apart what was returned, cancelled and edited away."""
+        ordered = self.item.quantity
+        returned, kept = refunded.get("returned", 0), refunded.get("no_restock", 0)
+        cancelled = refunded.get("cancelled", 0)
+        now = self.item.current_quantity
+        removed = 0 if now is None else max(0, ordered - now - returned - kept - cancelled)
+        # What is refunded before it left will not leave any more, whatever Shopify says of its restocking.
+        never_left = max(0, ordered - removed - self.fulfilled - cancelled)
+        cancelled += min(kept, never_left)
+        if returned > self.fulfilled:
+            unsent = min(returned - self.fulfilled, max(0, ordered - removed - self.fulfilled - cancelled))
+            cancelled, returned = cancelled + unsent, returned - unsent
+        if order_is_cancelled:
+            cancelled = max(cancelled, ordered - removed - self.fulfilled)
+        self.cancelled = min(cancelled, ordered - removed)
+        self.returned = returned
+        self.current = ordered - removed - self.cancelled
+
+
+def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> list[Draft]:
+    """Read the quantities of every line of an order."""
+    drafts = [Draft(n, item) for n, item in enumerate(body.line_items)]
+    by_id = {draft.id: draft for draft in drafts}
+    if len(by_id) != len(drafts):
+        twice = next(draft for draft in drafts if by_id[draft.id] is not draft)
+        field = f"line_items[{twice.position}].id"
+        raise MappingError(f"{field}: {twice.id} stands twice. Ask for the order again.", field=field)
+    for shipment in shipments:
+        if shipment.state in ("shipped", "delivered"):
+            for line in shipment.lines:
+                if known := by_id.get(line.line):
+                    known.fulfilled += line.quantity
+    refunded = _refunded(body)
+    cancelled = body.cancelled_at is not None
+    for draft in drafts:
+        if cancelled or refunded or draft.item.current_quantity is not None:
+            draft.settle(refunded.get(draft.id, {}), cancelled)
+    return drafts
+
+
+def _refunded(body: wire.OrderBody) -> dict[LineId, dict[Restock, int]]:
+    found: dict[LineId, dict[Restock, int]] = {}
+    for m, refund in enumerate(body.refunds or ()):
+        for n, item in enumerate(refund.refund_line_items or ()):
+            field = f"refunds[{m}].refund_line_items[{n}].restock_type"
+            restock = one_of(RESTOCK, item.restock_type or "no_restock", field)
+            counts = found.setdefault(LineId(optional_id(item.line_item_id)), {})
+            counts[restock] = counts.get(restock, 0) + item.quantity
+    return found
