@@ -1,0 +1,66 @@
+"""Arrivals of one event loop on their way to the writer: while one group is being written, the next one gathers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from crossdock.engine.messages import Arrival, Receipt
+from crossdock.errors import OverloadedError
+
+
+class TakesIn(Protocol):
+    """What the gate hands arrivals to; `deliver` is called on another thread once they are durable."""
+
+    def take_in(
+        self, arrivals: Sequence[Arrival], deliver: Callable[[list[Receipt] | Exception], None]
+    ) -> None: ...
+
+
+class Gathering:
+    """Arrivals of one event loop, on their way to the writer: at most one group under way, the next one gathers."""
+
+    def __init__(self, writer: TakesIn, waiting_max: int) -> None:
+        self._writer, self._waiting_max = writer, waiting_max
+        self._gathered: list[tuple[Arrival, asyncio.Future[Receipt]]] = []
+        self._under_way = 0
+
+    async def accept(self, arrival: Arrival) -> Receipt:
+        """Keep one arrival; returns after the commit. Raises OverloadedError when too many wait."""
+        if len(self._gathered) + self._under_way >= self._waiting_max:
+            raise OverloadedError(
+                "Too many messages wait to be written. Try again in a moment.", retry_after=1
+            )
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        self._gathered.append((arrival, future))
+        if not self._under_way:
+            self._go(loop)
+        return await future
+
+    def _go(self, loop: asyncio.AbstractEventLoop) -> None:
+        group, self._gathered = self._gathered, []
+        self._under_way = len(group)
+
+        def deliver(result: list[Receipt] | Exception) -> None:
+            loop.call_soon_threadsafe(self._deliver, loop, group, result)
+
+        self._writer.take_in([arrival for arrival, _ in group], deliver)
+
+    def _deliver(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        group: list[tuple[Arrival, asyncio.Future[Receipt]]],
+        result: list[Receipt] | Exception,
+    ) -> None:
+        self._under_way = 0
+        if self._gathered:
+            self._go(loop)
+        for position, (_, future) in enumerate(group):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result[position])

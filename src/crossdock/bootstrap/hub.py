@@ -1,0 +1,230 @@
+"""The composition root: one hub in one process, put together from a configuration. Threads live here and nowhere else.
+
+Read `Hub.__init__` to see what wraps what: store, writer, pipeline, dispatcher, publisher, gate.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from crossdock.bootstrap.gathering import Gathering
+from crossdock.bootstrap.loops import (
+    EffectLoop,
+    PipelineLoop,
+    PublisherLoop,
+    Signals,
+    TickLoop,
+    clock_us,
+    forever,
+)
+from crossdock.bootstrap.writer import Writer, on_writer
+from crossdock.config import Config
+from crossdock.config.registry import connector_named
+from crossdock.engine import crash
+from crossdock.engine.dispatcher import Dispatcher
+from crossdock.engine.lanes import Lane
+from crossdock.engine.marks import Publisher
+from crossdock.engine.messages import Arrival, Receipt
+from crossdock.engine.pace import Breaker, bucket
+from crossdock.engine.pipeline import Pipeline
+from crossdock.engine.port import ClaimedEffect
+from crossdock.flows.documents import fill_command, join_document
+from crossdock.flows.handler import RetailHandler
+from crossdock.flows.quantities import published_quantity
+from crossdock.model.commands import SetQuantity
+from crossdock.sdk.spec import Connector
+from crossdock.stores.sqlite import SqliteStore, open_store
+from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.vault import Vault
+from crossdock.transport.http import HttpTransport
+
+SWITCH_INTERVAL_S = 0.0005
+"""The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
+SETTLE_GRACE_US = 5_000_000
+CHECKPOINT_S = 0.5
+POOLED_READS_MAX = 8
+
+
+class Hub:
+    """A running hub. `start` it, hand it arrivals, `stop` it; everything in between survives a kill."""
+
+    def __init__(self, config: Config, *, master_key: bytes, reach: crash.Reach = crash.nowhere) -> None:
+        self.config = config
+        self.started_at = clock_us()
+        self._reach = reach
+        self._random = random.Random()  # noqa: S311 - jitter, no secret
+        self.connectors: dict[str, Connector] = {
+            name: connector_named(connection.connector).build(dict(connection.settings))
+            for name, connection in config.connections.items()
+        }
+        self.store: SqliteStore = open_store(Path(config.hub.data) / "crossdock.db", Vault(master_key))
+        self.signals = Signals()
+        self.writer = Writer(self.store, clock_us, self.signals.messages.set, reach)
+        self.handler = RetailHandler(config.plan, self.connectors)
+        self.lanes = {name: self._lane(name) for name in config.connections}
+        self.pipeline = Pipeline(
+            self.store, self.handler, policy=config.retries, jitter=self._random.random, reach=reach
+        )
+        self.dispatcher = Dispatcher(
+            self.store, self.lanes, self._prepare, clock=clock_us, jitter=self._random.random, reach=reach
+        )
+        self._pooled: list[Reads] = []
+        self.publisher = Publisher(
+            on_writer(self.store, self.writer),
+            {name: lane for name, lane in self.lanes.items() if _publishes(lane)},
+            self._values,
+            clock=clock_us,
+            jitter=self._random.random,
+            reach=reach,
+        )
+        self._threads: list[threading.Thread] = []
+        self._effects = EffectLoop(self.dispatcher, self.writer, clock_us, self.signals)
+
+    # Life
+
+    def start(self) -> None:
+        """Recover, then let the threads run."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        now = clock_us()
+        self.store.recover(now, SETTLE_GRACE_US)
+        self.store.schedules(self._schedules(), now)
+        self._thread("writer", self.writer.run)
+        pipeline = PipelineLoop(self.pipeline, self.writer, clock_us, self.signals)
+        self._loop("pipeline", pipeline.turn)
+        self._loop("effects", self._effects.turn)
+        for number in range(self._workers()):
+            self._loop(f"effect-{number}", self._effects.perform)
+        self._loop("publisher", PublisherLoop(self.publisher, clock_us, self.signals).turn)
+        self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
+        self._loop("checkpoint", self._checkpoint)
+
+    def stop(self) -> None:
+        """Finish what is being written and close the store; claimed effects are asked about at the next start."""
+        self.signals.stopping.set()
+        for signal in (self.signals.messages, self.signals.effects, self.signals.marks):
+            signal.set()
+        self._effects.release(self._workers())
+        for thread in self._threads[1:]:
+            thread.join(timeout=35)
+        self.writer.stop()
+        self._threads[0].join(timeout=35)
+        for reads in self._pooled:
+            reads.close()
+        self.store.close()
+
+    def gathering(self) -> Gathering:
+        """A gate for one event loop."""
+        return Gathering(self.writer, self.config.limits.intake_waiting_max)
+
+    def accept(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """Keep arrivals; returns after the commit."""
+        done = threading.Event()
+        box: list[list[Receipt] | Exception] = []
+
+        def deliver(result: list[Receipt] | Exception) -> None:
+            box.append(result)
+            done.set()
+
+        self.writer.take_in(arrivals, deliver)
+        done.wait()
+        if isinstance(box[0], Exception):
+            raise box[0]
+        return box[0]
+
+    @contextmanager
+    def reads(self) -> Iterator[Reads]:
+        """A reader from the pool."""
+        reads = self._pooled.pop() if self._pooled else self.store.reads()
+        try:
+            yield reads
+        finally:
+            if len(self._pooled) < POOLED_READS_MAX:
+                self._pooled.append(reads)
+            else:
+                reads.close()
+
+    def overtakes(self, source: str, kind: str) -> bool:
+        """True where messages of this kind never wait behind a parked one."""
+        inbound = self.handler.inbound(source, kind)
+        return inbound is not None and inbound.overtakes
+
+    @staticmethod
+    def new_trace() -> str:
+        """A W3C trace id: the correlation id of a story that begins here."""
+        return os.urandom(16).hex()
+
+    # Parts
+
+    def _lane(self, name: str) -> Lane:
+        connection, connector = self.config.connections[name], self.connectors[name]
+        limits = connector.spec.limits
+        rate = limits.requests_per_s if connection.requests_per_s is None else connection.requests_per_s
+        burst = limits.burst if connection.burst is None else connection.burst
+        places = limits.concurrency_max if connection.concurrency_max is None else connection.concurrency_max
+        url = str(connection.settings.get("url", ""))
+        return Lane(
+            name=name,
+            connector=connector,
+            transport=HttpTransport(url, connector.request_headers()),
+            policy=self.config.retries,
+            concurrency_max=places,
+            pace=bucket(rate, burst),
+            breaker=Breaker(),
+            live=connection.mode != "observe",
+        )
+
+    def _workers(self) -> int:
+        return max(1, sum(lane.concurrency_max for lane in self.lanes.values()))
+
+    def _prepare(self, effect: ClaimedEffect) -> Any:
+        order = join_document(effect.value, effect.party) if effect.document else None
+        return fill_command(effect.operation, effect.command, order)
+
+    def _values(self, connection: str, operation: str, keys: Sequence[str]) -> Mapping[str, tuple[str, Any]]:
+        with self.reads() as reads:
+            levels = reads.levels(keys)
+        found: dict[str, tuple[str, Any]] = {}
+        for key in keys:
+            quantity = published_quantity(self.config.plan, connection, key, levels)
+            if quantity is not None:
+                found[key] = (str(quantity), SetQuantity(sku=key, quantity=quantity))
+        return found
+
+    def _schedules(self) -> dict[str, tuple[str, str, int]]:
+        return {
+            f"{name}/{feed}": (name, feed, int(connection.poll_every_s * 1_000_000))
+            for name, connection in self.config.connections.items()
+            for feed in connection.feeds
+            if connection.poll_every_s > 0
+        }
+
+    def _checkpoint(self) -> None:
+        self.signals.stopping.wait(CHECKPOINT_S)
+        self._reach(crash.CHECKPOINT)
+        if self.store.wal_bytes() > self.config.limits.wal_bytes_max:
+            self.writer.alone(self.store.truncate_log)
+        else:
+            self.store.checkpoint()
+
+    def _loop(self, name: str, body: Callable[[], None]) -> None:
+        self._thread(name, lambda: forever(self.signals, name, body))
+
+    def run_beside(self, name: str, body: Callable[[], None]) -> None:
+        """Run a face in a thread of the hub's."""
+        self._thread(name, body)
+
+    def _thread(self, name: str, body: Callable[[], None]) -> None:
+        thread = threading.Thread(target=body, name=f"crossdock-{name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+
+def _publishes(lane: Lane) -> bool:
+    return any(operation.kind == "latest" for operation in lane.connector.spec.operations)

@@ -1,0 +1,81 @@
+"""What the retailer has decided beforehand: routes, authority, policies. Built from `crossdock.toml`, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["observe", "adopt", "live"]
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A location of ours and who works it. `partner_code` is what its warehouse system calls it."""
+
+    id: str
+    warehouse: str = ""
+    """The wms connection that it is released to; "" where nobody is told."""
+    zone: str = "UTC"
+    safety_stock: int = 0
+    partner_code: str = ""
+    legal_entity: str = ""
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the orders of a channel go. Locations are tried in this order."""
+
+    channel: str
+    erp: str = ""
+    locations: tuple[str, ...] = ()
+    buffer: int = 0
+    """Units kept back from the published quantity of this channel."""
+    acknowledge: bool = True
+    publish: bool = True
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Tolerances, holds and times. Money in minor units, times in seconds."""
+
+    unknown_sku: Literal["park", "accept"] = "park"
+    """A SKU of which we hold neither product nor stock: park the order's message, or take it."""
+    out_of_stock: Literal["backorder", "cancel"] = "backorder"
+    """What we do with what cannot be reserved: wait for stock under a case, or ask the channel to cancel."""
+    price_tolerance: int = 0
+    erp_total_tolerance: int = 1
+    grace_s: int = 0
+    """Time between commitment and release in which a buyer may still change their mind."""
+    reservation_s: int = 3600
+    """How long the reservation of a tentative order lives."""
+    hold_tags: tuple[str, ...] = ()
+    """Orders with one of these tags are held until a person releases them."""
+    erp_gates_release: bool = False
+    """Release only after the ERP has the sale (B2B credit)."""
+    post_test_orders: bool = False
+    fulfilment_deadline_s: int = 7 * 86_400
+    source_retry_s: int = 900
+    """How often stock is looked for again for an order that waits for it."""
+    answer_s: int = 4 * 3600
+    """How long a warehouse may take to answer a cancellation before a person is asked to call it."""
+
+
+class Authority(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is master of what, as connection names or "hub"."""
+
+    stock: str = "hub"
+    price: str = ""
+    cancellation: Literal["warehouse", "hub"] = "warehouse"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it together, as flows are given it."""
+
+    routes: Mapping[str, Route]
+    places: Mapping[str, Place]
+    policy: Policy = Policy()
+    authority: Authority = Authority()
+    modes: Mapping[str, Mode] = {}
+    roles: Mapping[str, tuple[str, ...]] = {}
+    """Roles of every connection, by its name."""
+    offers: Mapping[str, frozenset[str]] = {}
+    """Names of the operations that each connection offers."""

@@ -1,0 +1,138 @@
+"""What decisions are made on and what they leave behind: the rows that a store loads and writes for the trade.
+
+A store treats `value` as text of its own to keep; everything that it must query stands in a column of its own. All
+quantities are integers in the SKU's unit, all money is integer minor units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+BUCKETS = (
+    "on_hand",
+    "reserved",
+    "allocated",
+    "safety_stock",
+    "quarantined",
+    "committed_elsewhere",
+    "incoming",
+)
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch touches. orders are subjects; levels and products come for every SKU, at every location."""
+
+    orders: tuple[int, ...] = ()
+    skus: tuple[str, ...] = ()
+    seen: tuple[tuple[int, str, str, str], ...] = ()
+    """(subject, source, kind, version) to look up among the versions seen."""
+
+
+class Stored(msgspec.Struct, frozen=True, array_like=True):
+    """A process as it is kept: `value` is its JSON."""
+
+    subject: int
+    version: int
+    value: msgspec.Raw
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Stock of one SKU at one location, by bucket. It may be negative on hand: then a case is open."""
+
+    sku: str
+    location: str
+    on_hand: int = 0
+    reserved: int = 0
+    allocated: int = 0
+    safety_stock: int = 0
+    quarantined: int = 0
+    committed_elsewhere: int = 0
+    incoming: int = 0
+    as_of: int = 0
+    """Microseconds UTC of the last snapshot applied; 0: only ever moved by us."""
+
+    @property
+    def available(self) -> int:
+        """Available to sell, as DESIGN section 5 has it."""
+        taken = self.reserved + self.allocated + self.safety_stock + self.quarantined
+        return self.on_hand - taken - self.committed_elsewhere
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store found for some needs. A SKU that is absent from both maps is unknown."""
+
+    orders: Mapping[int, Stored] = {}
+    levels: Mapping[tuple[str, str], Level] = {}
+    products: Mapping[str, bytes] = {}
+    seen: Mapping[tuple[int, str, str, str], str] = {}
+
+
+class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's process to write. `expected` is the version that it was loaded at; 0: it is new.
+
+    The columns are what lists are filtered by. value is the process as JSON. total is in minor units of currency.
+    """
+
+    subject: int
+    expected: int
+    value: bytes
+    connection: str
+    external_id: str
+    number: str
+    commitment: str
+    custody: str
+    money: str
+    stage: str
+    finished: bool
+    currency: str
+    total: int
+    placed_at: int
+
+
+class DocumentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of the canonical order, kept for ever. `party` is its personal part, encrypted by the store."""
+
+    subject: int
+    version: int
+    value: bytes
+    party: bytes
+
+
+class Movement(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A signed, immutable change of one bucket. `position` counts the movements of one message."""
+
+    subject: int
+    message: int
+    position: int
+    sku: str
+    location: str
+    bucket: str
+    quantity: int
+    reason: str
+    at: int
+
+
+class Posting(msgspec.Struct, frozen=True, array_like=True):
+    """A journal posting: [account, minor units] pairs that add up to zero in `currency`; debits are positive."""
+
+    subject: int
+    message: int
+    position: int
+    currency: str
+    reason: str
+    entries: tuple[tuple[str, int], ...]
+    at: int
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """All that a batch changed in the trade's own state; written in the batch's transaction."""
+
+    processes: list[ProcessRow] = []
+    documents: list[DocumentRow] = []
+    levels: list[Level] = []
+    """The levels as they are after the movements (absolute)."""
+    movements: list[Movement] = []
+    postings: list[Posting] = []
+    products: list[tuple[str, bytes]] = []

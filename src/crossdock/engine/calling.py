@@ -1,0 +1,74 @@
+"""Drive one call: a connector's generator against a transport, under one deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from crossdock.errors import ContractError, CrossdockError, NotSentError
+from crossdock.sdk.calls import Calls, Outcome, Request, Response, raise_for_reply
+
+REQUESTS_PER_CALL_MAX = 200
+US = 1_000_000
+
+
+class Transport(Protocol):
+    """Performs one request within `timeout_s`; raises NotSentError or UnclearError where there is no whole reply."""
+
+    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response: ...
+
+
+class CallFailed(Exception):
+    """A call that came to no outcome. acted: a request that changes something was sent before or as it failed."""
+
+    def __init__(self, error: Exception, *, acted: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.acted = acted
+
+
+def drive(
+    calls: Calls,
+    transport: Transport,
+    *,
+    deadline: int,
+    clock: Callable[[], int],
+    traceparent: str = "",
+) -> Outcome:
+    """Perform a call to its outcome, or raise CallFailed.
+
+    What is left until `deadline` (microseconds) is looked at just before each request: with nothing left nothing is
+    sent, so that a worker that slept through its lease cannot reach the partner any more.
+    """
+    acted = False
+    try:
+        request = next(calls)
+        for _ in range(REQUESTS_PER_CALL_MAX):
+            left = (deadline - clock()) / US
+            if left <= 0:
+                raise NotSentError(f"No time was left to send {request.method} {request.path}.")
+            sending = acted or request.changes_something
+            try:
+                reply = transport.send(request, left, traceparent)
+            except NotSentError:
+                raise
+            except CrossdockError:
+                acted = sending
+                raise
+            acted = sending
+            raise_for_reply(request, reply)
+            request = calls.send(reply)
+        raise ContractError(f"The call made {REQUESTS_PER_CALL_MAX} requests without an end.")
+    except StopIteration as end:
+        if end.value is None:
+            raise CallFailed(
+                ContractError("The connector ended a call without an outcome."), acted=acted
+            ) from end
+        outcome: Outcome = end.value
+        return outcome
+    except CallFailed:
+        raise
+    except Exception as error:
+        raise CallFailed(error, acted=acted) from error
+    finally:
+        calls.close()

@@ -1,0 +1,263 @@
+"""The dispatcher: takes due effects in order per (connection, key), has them performed, records what became of them.
+
+`take`, `perform` and `settle` are three separate steps, so that whoever runs them decides about threads: the hub
+performs on several, the simulation on none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from crossdock.engine import crash
+from crossdock.engine.calling import CallFailed, drive
+from crossdock.engine.lanes import Lane, Lanes
+from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
+from crossdock.engine.operations import CONNECTION_PAUSED
+from crossdock.engine.port import ClaimedEffect, EffectResult, Store
+from crossdock.engine.recovery import Park, after_effect_failure, says_partner_is_down
+from crossdock.errors import CredentialsError, CrossdockError, InDoubtError, ThrottledError
+from crossdock.sdk.calls import Done, Intent, Outcome, Page, Pending, Refused
+from crossdock.sdk.spec import Operation
+
+US = 1_000_000
+TEXT_CHARS_MAX = 500
+
+Prepare = Callable[[ClaimedEffect], Any]
+"""Makes the typed command of a claimed effect."""
+
+
+class Attempted(msgspec.Struct, frozen=True):
+    """One attempt: its result, and what its lane learns from it."""
+
+    result: EffectResult
+    error: Exception | None = None
+
+
+class Dispatcher:
+    """Effects of all connections of this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        prepare: Prepare,
+        *,
+        clock: Callable[[], int],
+        jitter: Callable[[], float],
+        reach: crash.Reach = crash.nowhere,
+    ) -> None:
+        self._store, self._lanes, self._prepare = store, lanes, prepare
+        self._clock, self._jitter, self._reach = clock, jitter, reach
+
+    def step(self, now: int) -> int:
+        """Take, perform and settle once, one after the other; returns how many were performed."""
+        effects = self.take(now)
+        self.settle([self.perform(effect) for effect in effects], now)
+        return len(effects)
+
+    def turn(self, attempts: Sequence[Attempted], now: int) -> list[ClaimedEffect]:
+        """Settle what is finished and take what may go now: one write where the store groups them."""
+        self.settle(attempts, now)
+        return self.take(now)
+
+    def take(self, now: int) -> list[ClaimedEffect]:
+        """Claim what may go now. The claim is durable before this returns."""
+        wants = [want for lane in self._lanes.values() if (want := lane.want(now)) is not None]
+        if not wants:
+            return []
+        effects = self._store.claim_effects(wants, now)
+        for effect in effects:
+            self._lanes[effect.connection].took(1)
+        if effects:
+            self._reach(crash.EFFECTS_CLAIMED)
+        return effects
+
+    def settle(self, attempts: Sequence[Attempted], now: int) -> None:
+        """Record attempts, with their replies, in one transaction."""
+        if not attempts:
+            return
+        for attempt in attempts:
+            self._learn(self._lanes[attempt.result.effect.connection], attempt, now)
+        self._reach(crash.SETTLE_BEFORE_COMMIT)
+        self._store.settle([attempt.result for attempt in attempts], now)
+        self._reach(crash.SETTLED)
+
+    def next_at(self, now: int) -> int | None:
+        """When a lane may go on by the passing of time alone."""
+        times = [at for lane in self._lanes.values() if (at := lane.next_at(now)) is not None]
+        return min(times, default=None)
+
+    # One attempt
+
+    def perform(self, effect: ClaimedEffect) -> Attempted:
+        """Call the partner once. Never raises; may run on any thread."""
+        lane = self._lanes[effect.connection]
+        operation = lane.connector.spec.operation(effect.operation)
+        if operation is None:
+            reason = f"The connector {lane.connector.spec.name} has no operation {effect.operation}."
+            return Attempted(self._parked(effect, Park("unsupported"), reason, ""))
+        if effect.unclear and operation.doubles == "none":
+            error = InDoubtError(
+                f"{effect.operation} may have reached {effect.connection}, which cannot be asked."
+            )
+            return Attempted(self._parked(effect, Park("in_doubt", "in_doubt"), str(error), ""))
+        probe = lane.breaker.tripped
+        try:
+            outcome = self._call(lane, operation, effect)
+        except CallFailed as failure:
+            return self._failure(lane, operation, effect, failure, probe)
+        except Exception as error:
+            return self._failure(lane, operation, effect, CallFailed(error, acted=False), probe)
+        self._reach(crash.EFFECT_ANSWERED)
+        return Attempted(self._outcome(effect, outcome))
+
+    def _call(self, lane: Lane, operation: Operation, effect: ClaimedEffect) -> Outcome:
+        command = self._prepare(effect)
+        now = self._clock()
+        traceparent = f"00-{effect.trace}-{effect.id & 0xFFFFFFFFFFFFFFFF:016x}-01"
+        intent = Intent(
+            key=effect.key,
+            may_have_happened=effect.unclear,
+            attempt=effect.attempt,
+            resume=effect.resume,
+            traceparent=traceparent,
+            now=datetime.fromtimestamp(now / US, UTC).isoformat(),
+        )
+        calls = getattr(lane.connector, operation.name)(command, intent)
+        deadline = min(now + int(operation.deadline_s * US), effect.lease_until)
+        self._reach(crash.EFFECT_BEFORE_SEND)
+        return drive(calls, lane.transport, deadline=deadline, clock=self._clock, traceparent=traceparent)
+
+    def _outcome(self, effect: ClaimedEffect, outcome: Outcome) -> EffectResult:
+        if isinstance(outcome, Done):
+            settled = _settled(
+                effect, "done", reference=outcome.reference, total=outcome.total, already=outcome.already
+            )
+            return EffectResult(
+                effect=effect, state="done", reference=outcome.reference, reply=_reply(effect, settled)
+            )
+        if isinstance(outcome, Page):
+            headers = {"cursor": outcome.cursor, "more": "true" if outcome.more else ""}
+            page = Arrival(
+                source=effect.connection,
+                kind=outcome.kind,
+                body=outcome.body,
+                headers=headers,
+                subject=effect.subject,
+                lane=LANE_STREAM,
+            )
+            return EffectResult(effect=effect, state="done", reference=outcome.cursor[:80], reply=page)
+        if isinstance(outcome, Pending):
+            due = self._clock() + int(outcome.after * US)
+            return EffectResult(
+                effect=effect, state="pending", due_at=due, resume=outcome.resume, spent=False
+            )
+        if isinstance(outcome, Refused):
+            park = Park("refused")
+            return self._parked(effect, park, outcome.reason, outcome.field, outcome.code)
+        return self._parked(
+            effect, Park("contract"), "The connector gave results for a call that carries one.", ""
+        )
+
+    def _failure(
+        self, lane: Lane, operation: Operation, effect: ClaimedEffect, failure: CallFailed, probe: bool
+    ) -> Attempted:
+        error = failure.error
+        recovery = after_effect_failure(
+            error,
+            effect.attempt,
+            lane.policy,
+            self._clock(),
+            self._jitter(),
+            doubles=operation.doubles,
+            acted=failure.acted,
+            probe=probe,
+        )
+        text = str(error) or type(error).__name__
+        if isinstance(recovery, Park):
+            field = error.field or "" if isinstance(error, CrossdockError) else ""
+            return Attempted(self._parked(effect, recovery, text, field), error)
+        due = recovery.due_at
+        if effect.unclear or recovery.unclear:
+            due = max(due, self._clock() + int(operation.settle_s * US) if recovery.unclear else due)
+        result = EffectResult(
+            effect=effect,
+            state="retry",
+            due_at=due,
+            unclear=effect.unclear or recovery.unclear,
+            spent=recovery.spent,
+            kind=getattr(error, "kind", "internal"),
+            text=text[:TEXT_CHARS_MAX],
+        )
+        return Attempted(result, error)
+
+    def _parked(
+        self, effect: ClaimedEffect, park: Park, text: str, field: str, code: str = ""
+    ) -> EffectResult:
+        text = text[:TEXT_CHARS_MAX]
+        settled = _settled(effect, park.outcome, reason=text, field=field, code=code)
+        return EffectResult(
+            effect=effect,
+            state="in_doubt" if park.outcome == "in_doubt" else "parked",
+            unclear=effect.unclear,
+            kind=park.reason,
+            text=text,
+            reply=_reply(effect, settled),
+        )
+
+    def _learn(self, lane: Lane, attempt: Attempted, now: int) -> None:
+        lane.in_flight -= 1
+        error = attempt.error
+        if error is None:
+            lane.done += 1
+            lane.breaker = lane.breaker.succeeded()
+            return
+        lane.failed += 1
+        if isinstance(error, CredentialsError):
+            lane.paused_until = now + int(lane.policy.paused_s * US)
+            name = lane.name
+            paused = Arrival(
+                source=HUB,
+                kind=CONNECTION_PAUSED,
+                body=name.encode(),
+                ref_kind="connection",
+                ref=name,
+                lane=LANE_FREE,
+            )
+            self._store.accept([paused], now)
+        elif isinstance(error, ThrottledError):
+            wait = error.retry_after if error.retry_after is not None else lane.policy.base_s
+            lane.paused_until = max(
+                lane.paused_until, now + int(min(wait, lane.policy.retry_after_max_s) * US)
+            )
+        elif says_partner_is_down(error):
+            lane.breaker = lane.breaker.failed(now, self._jitter())
+        else:
+            lane.breaker = lane.breaker.succeeded()
+
+
+def _settled(effect: ClaimedEffect, outcome: Any, **more: Any) -> Settled:
+    return Settled(
+        effect=effect.id,
+        connection=effect.connection,
+        operation=effect.operation,
+        intent=effect.intent,
+        outcome=outcome,
+        attempts=effect.attempt,
+        **more,
+    )
+
+
+def _reply(effect: ClaimedEffect, settled: Settled) -> Arrival:
+    return Arrival(
+        source=HUB,
+        kind=SETTLED,
+        body=msgspec.json.encode(settled),
+        subject=effect.subject,
+        lane=LANE_FREE,
+        trace=effect.trace,
+    )

@@ -1,0 +1,164 @@
+"""The publisher: sends *latest* values, read when they are sent, in the partner's batches; older ones never leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from crossdock.engine import crash
+from crossdock.engine.calling import CallFailed, drive
+from crossdock.engine.lanes import Lane, Lanes
+from crossdock.engine.messages import HUB, LANE_FREE, Arrival
+from crossdock.engine.operations import MARK_REFUSED
+from crossdock.engine.port import ClaimedMark, MarkResult, Store, Want
+from crossdock.engine.recovery import Park, after_effect_failure, says_partner_is_down
+from crossdock.errors import ThrottledError
+from crossdock.sdk.calls import Done, Intent, Refused, Results
+from crossdock.sdk.spec import Operation
+
+US = 1_000_000
+
+Values = Callable[[str, str, Sequence[str]], Mapping[str, tuple[str, Any]]]
+"""(connection, operation, keys) -> key -> (value as text, command); a key that is absent is not to be sent."""
+
+
+class Publisher:
+    """Marks of all connections of this process. One call per connection and operation at a time, so that none overtakes."""
+
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        values: Values,
+        *,
+        clock: Callable[[], int],
+        jitter: Callable[[], float],
+        reach: crash.Reach = crash.nowhere,
+    ) -> None:
+        self._store, self._lanes, self._values = store, lanes, values
+        self._clock, self._jitter, self._reach = clock, jitter, reach
+
+    def step(self, now: int) -> int:
+        """Send one batch per connection; returns how many keys were taken."""
+        wants = []
+        for lane in self._lanes.values():
+            operations = [o for o in lane.connector.spec.operations if o.kind == "latest"]
+            if operations and lane.want(now) is not None:
+                size = max(o.batch_max for o in operations)
+                wants.append(Want(connection=lane.name, limit=size, lease_until=now + 60 * US))
+        marks = self._store.claim_marks(wants, now) if wants else []
+        if not marks:
+            return 0
+        self._reach(crash.MARKS_CLAIMED)
+        groups: dict[tuple[str, str], list[ClaimedMark]] = {}
+        for mark in marks:
+            groups.setdefault((mark.connection, mark.operation), []).append(mark)
+        results: list[MarkResult] = []
+        for (connection, name), group in groups.items():
+            results += self._send(self._lanes[connection], name, group, now)
+        self._reach(crash.MARKS_ANSWERED)
+        self._store.settle_marks(results, now)
+        return len(marks)
+
+    def _send(self, lane: Lane, name: str, marks: list[ClaimedMark], now: int) -> list[MarkResult]:
+        operation = lane.connector.spec.operation(name)
+        if operation is None:
+            return [MarkResult(mark=mark, sent=None) for mark in marks]
+        found = self._values(lane.name, name, [mark.key for mark in marks])
+        results = [
+            MarkResult(mark=mark, sent=mark.sent)
+            for mark in marks
+            if mark.key not in found or found[mark.key][0] == mark.sent
+        ]
+        changed = [mark for mark in marks if mark.key in found and found[mark.key][0] != mark.sent]
+        for start in range(0, len(changed), operation.batch_max):
+            part = changed[start : start + operation.batch_max]
+            results += self._call(lane, operation, part, found, now)
+        return results
+
+    def _call(
+        self,
+        lane: Lane,
+        operation: Operation,
+        marks: list[ClaimedMark],
+        found: Mapping[str, tuple[str, Any]],
+        now: int,
+    ) -> list[MarkResult]:
+        commands = tuple(found[mark.key][1] for mark in marks)
+        intent = Intent(key=f"{lane.name}:{operation.name}:{marks[0].key}:{now}", attempt=marks[0].attempt)
+        lane.took(1)
+        try:
+            calls = getattr(lane.connector, operation.name)(commands, intent)
+            deadline = now + int(operation.deadline_s * US)
+            outcome = drive(calls, lane.transport, deadline=deadline, clock=self._clock)
+        except CallFailed as failure:
+            return self._failure(lane, operation, marks, failure, now)
+        finally:
+            lane.in_flight -= 1
+        lane.done += 1
+        lane.breaker = lane.breaker.succeeded()
+        results = []
+        for mark in marks:
+            single = outcome.by_key.get(mark.key) if isinstance(outcome, Results) else outcome
+            if isinstance(single, Done):
+                results.append(MarkResult(mark=mark, sent=found[mark.key][0]))
+            elif isinstance(single, Refused):
+                results.append(self._refused(mark, single.reason, single.field))
+            else:
+                results.append(
+                    MarkResult(mark=mark, sent=None, due_at=now + US, kind="missing", text="no result")
+                )
+        return results
+
+    def _failure(
+        self,
+        lane: Lane,
+        operation: Operation,
+        marks: list[ClaimedMark],
+        failure: CallFailed,
+        now: int,
+    ) -> list[MarkResult]:
+        lane.failed += 1
+        error = failure.error
+        if isinstance(error, ThrottledError):
+            lane.paused_until = now + int((error.retry_after or lane.policy.base_s) * US)
+        elif says_partner_is_down(error):
+            lane.breaker = lane.breaker.failed(now, self._jitter())
+        recovery = after_effect_failure(
+            error,
+            1,
+            lane.policy,
+            now,
+            self._jitter(),
+            doubles="key",
+            acted=failure.acted,
+            probe=False,
+        )
+        if isinstance(recovery, Park):
+            return [self._refused(mark, str(error), "") for mark in marks]
+        return [
+            MarkResult(mark=mark, sent=None, due_at=recovery.due_at, kind=operation.name, text=str(error))
+            for mark in marks
+        ]
+
+    def _refused(self, mark: ClaimedMark, reason: str, field: str) -> MarkResult:
+        body = msgspec.json.encode(
+            {
+                "connection": mark.connection,
+                "operation": mark.operation,
+                "key": mark.key,
+                "reason": reason,
+                "field": field,
+            }
+        )
+        reply = Arrival(
+            source=HUB,
+            kind=MARK_REFUSED,
+            body=body,
+            ref_kind="mark",
+            ref=f"{mark.connection}/{mark.key}",
+            lane=LANE_FREE,
+        )
+        return MarkResult(mark=mark, sent=None, text=reason, reply=reply)

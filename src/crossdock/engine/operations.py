@@ -1,0 +1,71 @@
+"""Messages that the engine decides on by itself: an operator's word on a case, and a connection that was shut out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+
+from crossdock.engine.messages import Event, Message, OpenCase, OperatorAction
+from crossdock.engine.port import Finished, Unpark
+from crossdock.errors import MappingError
+
+CONNECTION_PAUSED = "connection.paused"
+MARK_REFUSED = "mark.refused"
+ENGINE_KINDS = (CONNECTION_PAUSED, MARK_REFUSED)
+UNPARK_ACTIONS = {"retry": "retry", "edit": "edit", "drop": "drop", "resolve_case": "drop", "done": "done"}
+
+
+def decide_engine_kind(message: Message) -> Finished:
+    """A value that a partner refuses, or a connection that refuses us, becomes a case."""
+    if message.kind == MARK_REFUSED:
+        return _mark_refused(message)
+    name = message.body.decode("utf-8", "replace")
+    case = OpenCase(
+        reason="credentials",
+        about=name,
+        text=f"{name} refuses our credentials. Its work waits, no attempts are burnt. Renew the secret of "
+        f"[connections.{name}] and restart; a probe every few minutes finds out by itself.",
+    )
+    event = Event(type="connection.paused", data={"connection": name})
+    return Finished(message=message, outcome="processed", events=[event], cases=[case])
+
+
+def _mark_refused(message: Message) -> Finished:
+    told = msgspec.json.decode(message.body, type=dict[str, str])
+    case = OpenCase(
+        reason="refused",
+        about=f"{told['connection']} {told['operation']} {told['key']}",
+        field=told["field"],
+        text=f"{told['connection']} refuses the value of {told['key']} ({told['operation']}): {told['reason']}. Mend it "
+        "there; the next change is sent again by itself.",
+    )
+    event = Event(type="value.refused", data=told)
+    return Finished(message=message, outcome="processed", events=[event], cases=[case])
+
+
+def unpark_of(action: OperatorAction) -> Unpark | None:
+    """The instruction to the store, where the action is about a case's message or effect; None for a flow's own."""
+    kind = UNPARK_ACTIONS.get(action.action)
+    if kind is None:
+        return None
+    case = action.data.get("case")
+    if not isinstance(case, int) or isinstance(case, bool):
+        raise MappingError("An action on a case names it by number.", field="data.case")
+    if not action.actor or not action.reason:
+        raise MappingError(
+            "An action names its actor and its reason.", field="actor" if not action.actor else "reason"
+        )
+    try:
+        body = base64.b64decode(str(action.data.get("body", "")), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MappingError("The edited body is base64.", field="data.body") from error
+    return Unpark(
+        case=case,
+        action=kind,  # type: ignore[arg-type]
+        actor=action.actor,
+        reason=action.reason,
+        body=body,
+        reference=str(action.data.get("reference", "")),
+    )

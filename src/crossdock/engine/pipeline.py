@@ -1,0 +1,257 @@
+"""The pipeline: claims messages in the order accepted, has them decided on, writes a batch at a time.
+
+A batch is a chain of overlays: what one message changed, the next one sees. A message that fails drops its own
+overlay and holds back its stream, and no other. A batch whose write fails is done again in halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from crossdock.engine import crash
+from crossdock.engine.handling import Handler, World
+from crossdock.engine.messages import (
+    HUB,
+    LANE_FREE,
+    LANE_STREAM,
+    OPERATOR,
+    SETTLED,
+    Arrival,
+    Message,
+    OpenCase,
+    OperatorAction,
+    Settled,
+    Timer,
+)
+from crossdock.engine.operations import ENGINE_KINDS, decide_engine_kind, unpark_of
+from crossdock.engine.port import Batch, Claim, Delayed, Finished, Hold, Parked, Store
+from crossdock.engine.recovery import Park, RetryPolicy, after_message_failure
+from crossdock.errors import CrossdockError, MappingError
+
+BATCH_MAX = 200
+CRASHES_MAX = 2
+NOTE_CHARS_MAX = 500
+
+
+class Translated(msgspec.Struct):
+    """A claimed message and what the pure part made of it, or the error that it raised."""
+
+    message: Message
+    reports: Any = None
+    error: Exception | None = None
+    unhandled: bool = False
+
+
+class Pipeline:
+    """One worker's pipeline. `step(now)` handles one batch; everything random and timely is injected."""
+
+    def __init__(
+        self,
+        store: Store,
+        handler: Handler,
+        *,
+        policy: RetryPolicy | None = None,
+        jitter: Callable[[], float] = lambda: 0.5,
+        reach: crash.Reach = crash.nowhere,
+        batch_max: int = BATCH_MAX,
+    ) -> None:
+        self._store, self._handler = store, handler
+        self._policy = policy or RetryPolicy()
+        self._jitter, self._reach, self.batch_max = jitter, reach, batch_max
+
+    def step(self, now: int) -> int:
+        """Claim, handle and write the next batch; returns how many messages were claimed (0: nothing was due)."""
+        ready = self.translate(self.claim(now), now)
+        if ready:
+            batch = self.decide(ready, now)
+            try:
+                self.write(batch)
+            except CrossdockError as error:
+                self.again(ready, error, now)
+        return len(ready)
+
+    def claim(self, now: int) -> Claim:
+        """The next batch of messages."""
+        claim = self._store.claim(self.batch_max, now)
+        if claim.messages:
+            self._reach(crash.BATCH_CLAIMED)
+        return claim
+
+    def translate(self, claim: Claim, now: int) -> list[Translated]:
+        """The pure part of a claimed batch; it may run while the batch before is being written."""
+        if claim.crashes >= CRASHES_MAX:
+            self._quarantine(claim, now)
+            return []
+        return [self._translate(message) for message in claim.messages]
+
+    def write(self, batch: Batch) -> None:
+        """Write what a batch leads to."""
+        self._reach(crash.BATCH_BEFORE_COMMIT)
+        self._store.commit(batch)
+        self._reach(crash.BATCH_COMMITTED)
+
+    def again(self, ready: list[Translated], error: CrossdockError, now: int) -> None:
+        """After a batch could not be written: do it in halves, until the message that cannot be is alone."""
+        if len(ready) == 1:
+            ready[0].error = error
+            self.write(self.decide(ready, now))
+            return
+        middle = len(ready) // 2
+        for half in (ready[:middle], ready[middle:]):
+            try:
+                self.write(self.decide(half, now))
+            except CrossdockError as failure:
+                self.again(half, failure, now)
+
+    def _quarantine(self, claim: Claim, now: int) -> None:
+        case = OpenCase(
+            reason="crash",
+            text=f"Handling this message killed the worker {claim.crashes} times. It stays here with its raw bytes; "
+            "nothing behind it is lost. Report it with the message id, then retry or drop it.",
+        )
+        self._store.commit(Batch(parked=[Parked(message=m, case=case) for m in claim.messages], now=now))
+
+    def _translate(self, message: Message) -> Translated:
+        if message.kind in ENGINE_KINDS:
+            return Translated(message)
+        inbound = self._handler.inbound(message.source, message.kind)
+        if inbound is None:
+            return Translated(message, unhandled=True)
+        try:
+            return Translated(message, self._handler.translate(message))
+        except Exception as error:
+            return Translated(message, error=error)
+
+    # One batch
+
+    def decide(self, ready: list[Translated], now: int) -> Batch:
+        """What the batch leads to; nothing is written yet. Needs the batch before to be written."""
+        holds = self._store.holds([t.message.subject for t in ready])
+        good = [(t.message, t.reports) for t in ready if t.error is None and not t.unhandled]
+        needs = self._handler.needs([pair for pair in good if pair[0].kind not in ENGINE_KINDS])
+        world = self._handler.world(needs, self._store.load(needs))
+        batch = Batch(now=now)
+        for translated in ready:
+            self._one(translated, world, holds, batch)
+        batch.changes = world.changes()
+        self._reach(crash.BATCH_DECIDED)
+        return batch
+
+    def _one(
+        self, translated: Translated, world: World, holds: dict[tuple[int, str], Hold], batch: Batch
+    ) -> None:
+        message = translated.message
+        stream = (message.subject, message.source)
+        hold = holds.get(stream) if message.lane == LANE_STREAM else None
+        if hold is not None and hold.message != message.id and not self._may_supersede(message, hold):
+            batch.waiting.append(message)
+            return
+        try:
+            finished = self._handle(translated, world, batch)
+        except Exception as error:
+            if hold is not None and hold.message != message.id:
+                batch.waiting.append(message)
+                return
+            self._failed(message, error, holds, batch)
+            return
+        batch.finished.append(finished)
+        if hold is None:
+            return
+        if hold.message == message.id:
+            batch.freed.append(stream)
+        elif finished.outcome == "processed":
+            batch.superseded.append((*stream, hold.message))
+        del holds[stream]
+
+    def _may_supersede(self, message: Message, hold: Hold) -> bool:
+        if not hold.parked:
+            return False
+        newer = self._handler.inbound(message.source, message.kind)
+        older = self._handler.inbound(message.source, hold.kind)
+        return bool(newer and older and newer.whole_object and older.whole_object)
+
+    def _handle(self, translated: Translated, world: World, batch: Batch) -> Finished:
+        message = translated.message
+        if translated.error is not None:
+            raise translated.error
+        if translated.unhandled:
+            return Finished(message=message, outcome="unhandled", note=f"no flow for {message.kind}")
+        if message.kind in ENGINE_KINDS:
+            return decide_engine_kind(message)
+        if message.kind == OPERATOR:
+            action = _operator_action(message)
+            unpark = unpark_of(action)
+            if unpark is not None:
+                batch.unparked.append(unpark)
+                return Finished(
+                    message=message, outcome="processed", note=f"{action.action} by {action.actor}"
+                )
+        decision = world.handle(message, translated.reports, batch.now)
+        effect = msgspec.json.decode(message.body, type=Settled).effect if message.kind == SETTLED else 0
+        return Finished(
+            message=message,
+            outcome=decision.outcome,
+            note=decision.note[:NOTE_CHARS_MAX],
+            events=decision.events,
+            effects=decision.effects,
+            marks=decision.marks,
+            cases=decision.cases,
+            closed=decision.closed,
+            references=decision.references,
+            seen=decision.seen,
+            children=[*decision.children, *(_timer(message, t) for t in decision.timers)],
+            cursor=decision.cursor,
+            effect=effect,
+        )
+
+    def _failed(
+        self, message: Message, error: Exception, holds: dict[tuple[int, str], Hold], batch: Batch
+    ) -> None:
+        recovery = after_message_failure(error, message.attempt + 1, self._policy, batch.now, self._jitter())
+        stream = (message.subject, message.source)
+        text = str(error) or type(error).__name__
+        if not isinstance(error, CrossdockError):
+            text = f"A defect: {type(error).__name__}: {text}. The message is kept; report it with its id."
+        field = error.field or "" if isinstance(error, CrossdockError) else ""
+        if isinstance(recovery, Park):
+            case = OpenCase(reason=recovery.reason, text=text, field=field)
+            batch.parked.append(Parked(message=message, case=case))
+            held = True
+        else:
+            held = recovery.spent and message.lane == LANE_STREAM
+            kind = getattr(error, "kind", "internal")
+            batch.delayed.append(
+                Delayed(
+                    message=message,
+                    due_at=recovery.due_at,
+                    spent=recovery.spent,
+                    holds=held,
+                    kind=kind,
+                    text=text,
+                )
+            )
+        if held and message.lane == LANE_STREAM:
+            holds[stream] = Hold(message=message.id, kind=message.kind, parked=isinstance(recovery, Park))
+
+
+def _operator_action(message: Message) -> OperatorAction:
+    try:
+        return msgspec.json.decode(message.body, type=OperatorAction)
+    except msgspec.DecodeError as error:
+        raise MappingError(f"An operator's action cannot be read: {error}.", field="action") from error
+
+
+def _timer(message: Message, timer: Timer) -> Arrival:
+    return Arrival(
+        source=HUB,
+        kind=timer.kind,
+        body=timer.data,
+        subject=message.subject,
+        lane=LANE_FREE,
+        due_at=timer.due_at,
+        parent=message.id,
+        trace=message.trace,
+    )

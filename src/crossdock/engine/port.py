@@ -1,0 +1,240 @@
+"""The port of the engine to its store, and what crosses it. One conformance suite holds every store to it.
+
+A store keeps promises 1 to 4 and 10 of DESIGN section 4: a write method has committed, durably, when it returns, and
+is all or nothing. It never decides anything of the trade: needs, snapshots and changes are opaque to the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from crossdock.engine.messages import (
+    Arrival,
+    CloseCase,
+    Event,
+    Mark,
+    Message,
+    OpenCase,
+    Receipt,
+    Reference,
+    Seen,
+    Stage,
+)
+
+Outcome = Literal["processed", "duplicate", "stale", "unhandled", "superseded", "resolved", "split"]
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that leaves the inbox, with everything of the engine's own that it led to."""
+
+    message: Message
+    outcome: Outcome
+    note: str = ""
+    events: Sequence[Event] = ()
+    effects: Sequence[Stage] = ()
+    marks: Sequence[Mark] = ()
+    cases: Sequence[OpenCase] = ()
+    closed: Sequence[CloseCase] = ()
+    references: Sequence[Reference] = ()
+    seen: Sequence[Seen] = ()
+    children: Sequence[Arrival] = ()
+    cursor: tuple[str, str, str] | None = None
+    effect: int = 0
+    """The effect that the message tells of, so that a case that it opens can retry it."""
+
+
+class Delayed(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to try again at `due_at`. spent: the attempt counts. holds: its stream waits behind it."""
+
+    message: Message
+    due_at: int
+    spent: bool
+    holds: bool
+    kind: str
+    text: str
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that stops until a person acts, and the case that tells them."""
+
+    message: Message
+    case: OpenCase
+
+
+class Unpark(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's word on a case: what becomes of the message or effect that it is about.
+
+    action: `retry` (message or effect), `edit` (with `body`: the message's raw bytes from now on; the old ones are
+    kept), `drop` (leaves the inbox or outbox unhandled), `done` (the effect did happen, as `reference`).
+    """
+
+    case: int
+    action: Literal["retry", "edit", "drop", "done"]
+    actor: str
+    reason: str
+    body: bytes = b""
+    reference: str = ""
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """All that one batch of messages leads to; written in one transaction or not at all."""
+
+    finished: list[Finished] = []
+    delayed: list[Delayed] = []
+    parked: list[Parked] = []
+    waiting: list[Message] = []
+    superseded: list[tuple[int, str, int]] = []
+    """(subject, source, parked message) that a newer whole version has made moot; those behind it are due."""
+    freed: list[tuple[int, str]] = []
+    """(subject, source) whose retrying head got through: those behind it are due."""
+    unparked: list[Unpark] = []
+    changes: Any = None
+    now: int = 0
+
+
+class Claim(msgspec.Struct, kw_only=True):
+    """Messages that are due, in the order accepted. crashes: how often a worker has died on a batch begun with them."""
+
+    messages: list[Message]
+    crashes: int = 0
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a stream waits: the message at its head, its kind, and whether it is parked (else it will be retried)."""
+
+    message: int
+    kind: str
+    parked: bool
+
+
+class Want(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a connection's work a dispatcher can take now."""
+
+    connection: str
+    limit: int
+    lease_until: int
+
+
+class ClaimedEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect to perform. value and party are its document's; unclear: an earlier attempt may have reached them."""
+
+    id: int
+    connection: str
+    operation: str
+    subject: int
+    intent: str
+    attempt: int
+    unclear: bool
+    resume: str
+    command: bytes
+    document: int
+    value: bytes
+    party: bytes
+    trace: str
+    lease_until: int
+    staged_at: int
+
+    @property
+    def key(self) -> str:
+        """The effect key: the same for every attempt and every replay of the decision."""
+        return f"{self.connection}:{self.operation}:{self.subject}:{self.intent}"
+
+
+class EffectResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one attempt.
+
+    state: `done`, `parked` (refused, or attempts ran out), `in_doubt`, `retry` (at due_at), `pending` (at due_at, with
+    resume; no attempt spent), `released` (never begun: as if not claimed). reply goes through the inbox.
+    """
+
+    effect: ClaimedEffect
+    state: Literal["done", "parked", "in_doubt", "retry", "pending", "released"]
+    reference: str = ""
+    due_at: int = 0
+    unclear: bool = False
+    spent: bool = True
+    resume: str = ""
+    kind: str = ""
+    text: str = ""
+    reply: Arrival | None = None
+
+
+class ClaimedMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A *latest* key to send; the value is read after this claim, so that no change is missed."""
+
+    connection: str
+    operation: str
+    key: str
+    attempt: int
+    marked_at: int
+    sent: str
+
+
+class MarkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """sent: the value that the partner now holds; None: try again at due_at (or parked with `reply`)."""
+
+    mark: ClaimedMark
+    sent: str | None
+    due_at: int = 0
+    kind: str = ""
+    text: str = ""
+    reply: Arrival | None = None
+
+
+class Store(Protocol):
+    """A durable store, as the engine uses it."""
+
+    def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+        """Keep arrivals, in order, each once; durable on return. Raises OverloadedError when it cannot."""
+        ...
+
+    def claim(self, limit: int, now: int) -> Claim:
+        """The next messages due, at most `limit`; recorded before it returns, so that a crash is counted."""
+        ...
+
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """Undo a claim whose batch came to nothing; the messages are due again."""
+        ...
+
+    def holds(self, subjects: Sequence[int]) -> dict[tuple[int, str], Hold]:
+        """The streams (subject, source) of these subjects that wait for a head."""
+        ...
+
+    def load(self, needs: Any) -> Any:
+        """A snapshot of what a batch touches."""
+        ...
+
+    def commit(self, batch: Batch) -> None:
+        """Write a batch. Raises ConflictError where a state was changed by another since it was loaded."""
+        ...
+
+    def claim_effects(self, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:
+        """Take due effects, heads of their (connection, subject) only, in the order staged."""
+        ...
+
+    def settle(self, results: Sequence[EffectResult], now: int) -> None:
+        """Record what became of effects, and take their replies in, in one transaction."""
+        ...
+
+    def claim_marks(self, wants: Sequence[Want], now: int) -> list[ClaimedMark]:
+        """Take due *latest* keys, grouped by connection and operation."""
+        ...
+
+    def settle_marks(self, results: Sequence[MarkResult], now: int) -> None:
+        """Record what was sent; a key that was marked again meanwhile is due again."""
+        ...
+
+    def wake(self, now: int) -> int | None:
+        """Make due what has become due, fire schedules; return when the next will be, None for never."""
+        ...
+
+    def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
+        """Make the schedules these: name -> (connection, feed, every_us). A new one is due at once."""
+        ...
+
+    def recover(self, now: int, grace_us: int) -> dict[str, int]:
+        """At start, alone: give back what a dead process had claimed; effects may have happened. Counts per kind."""
+        ...

@@ -1,0 +1,154 @@
+"""Open the file, check that it is safe, run named statements, and translate SQLite's errors at this one edge."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from crossdock.errors import (
+    ConfigurationError,
+    ConflictError,
+    CrossdockError,
+    OverloadedError,
+    RetryableError,
+)
+from crossdock.stores.sql import named_queries
+
+SCHEMA_VERSION = 1
+PAGE_CACHE_KIB = 64 * 1024
+MMAP_BYTES = 256 * 1024 * 1024
+BUSY_MS = 5_000
+
+QUERIES = named_queries("crossdock.stores.sqlite", "queries.sql", "reads.sql")
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.decode
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn SQLite's errors into ours, once."""
+    try:
+        yield
+    except (apsw.FullError, apsw.IOError) as error:
+        raise OverloadedError(
+            f"The disk did not take it while {doing}: {error}. Free some space; work goes on by itself then.",
+            retry_after=5,
+        ) from error
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise RetryableError(f"The store was busy while {doing}.", retry_after=1) from error
+    except apsw.ConstraintError as error:
+        raise ConflictError(f"The store refused to break its own rule while {doing}: {error}.") from error
+    except apsw.Error as error:
+        raise CrossdockError(f"The store failed while {doing}: {type(error).__name__}: {error}.") from error
+
+
+class Database:
+    """One connection. Bulk statements take one JSON text and are one step (docs/adr/0002)."""
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        flags = (
+            apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        )
+        with translated(f"opening {path.name}"):
+            self.connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
+            self.connection.set_busy_timeout(BUSY_MS)
+            if not readonly:
+                self.connection.pragma("journal_mode", "wal")
+                self.connection.pragma("synchronous", 2)
+                self.connection.pragma("wal_autocheckpoint", 0)
+            self.connection.pragma("cache_size", -PAGE_CACHE_KIB)
+            self.connection.pragma("mmap_size", MMAP_BYTES)
+            self.connection.pragma("temp_store", "memory")
+
+    def bulk(self, name: str, rows: Sequence[Any], *more: Any) -> None:
+        """Run a bulk statement over rows; nothing to do is nothing done."""
+        if rows:
+            self.connection.execute(QUERIES[name], (encode(rows).decode(), *more)).fetchall()
+
+    def ask(self, name: str, rows: Sequence[Any], *more: Any) -> Any:
+        """Ask a bulk question; the answer is the one JSON text, decoded. [] for no rows."""
+        if not rows:
+            return []
+        text = self.connection.execute(QUERIES[name], (encode(rows).decode(), *more)).get
+        return decode(text) if text else []
+
+    def text(self, name: str, rows: Sequence[Any], nothing: str) -> str:
+        """As `ask`, but the JSON text itself; `nothing` for no rows."""
+        if not rows:
+            return nothing
+        return str(self.connection.execute(QUERIES[name], (encode(rows).decode(),)).get)
+
+    def run(self, name: str, *bindings: Any) -> list[tuple[Any, ...]]:
+        """Run a named statement."""
+        return self.connection.execute(QUERIES[name], bindings).fetchall()
+
+    def changed(self) -> int:
+        """Rows that the last statement changed."""
+        return self.connection.changes()
+
+    @contextmanager
+    def transaction(self, doing: str) -> Iterator[None]:
+        """All or nothing, durable at the end. Nested: a savepoint."""
+        with translated(doing):
+            nested = bool(self.connection.in_transaction)
+            self.connection.execute("savepoint nested" if nested else "begin immediate")
+            try:
+                yield
+                self.connection.execute("release nested" if nested else "commit")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("rollback to nested" if nested else "rollback")
+                    if nested:
+                        self.connection.execute("release nested")
+                raise
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def create_schema(database: Database) -> None:
+    """Make the schema in an empty file; refuse a file of another version with a remedy."""
+    version = database.connection.pragma("user_version")
+    if version == SCHEMA_VERSION:
+        return
+    if version != 0:
+        raise ConfigurationError(
+            f"The store has schema version {version}, this release works on {SCHEMA_VERSION}. Start the release that "
+            "made it, or migrate."
+        )
+    text = (Path(__file__).parent / "schema.sql").read_text("utf-8")
+    with translated("creating the schema"):
+        database.connection.execute("begin immediate")
+        database.connection.execute(text)
+        database.connection.pragma("user_version", SCHEMA_VERSION)
+        database.connection.execute("commit")
+
+
+def check_durable(database: Database) -> None:
+    """Refuse settings under which an accepted message could be lost."""
+    mode, synchronous = database.connection.pragma("journal_mode"), database.connection.pragma("synchronous")
+    if mode != "wal" or synchronous < 2:
+        raise ConfigurationError(
+            f"The store runs with journal_mode={mode}, synchronous={synchronous}: a power cut could lose accepted "
+            "messages. Put it on a local file system that supports WAL."
+        )
+
+
+def lock_file(path: Path) -> int:
+    """Make sure that no second process works on this file; the lock ends with the process."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"Another process works on {path}. Stop it first: one process at a time may run a hub on SQLite."
+        ) from error
+    return descriptor

@@ -1,0 +1,155 @@
+"""The way in: arrivals become inbox rows, each once, under the subject that they are about."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from crossdock.engine.messages import HUB, Arrival, Receipt, subject_number
+from crossdock.errors import RejectedError
+from crossdock.stores.sqlite.cache import Recent
+from crossdock.stores.sqlite.database import Database
+from crossdock.stores.vault import Vault
+
+STATE_READY, STATE_DELAYED, STATE_WAITING, STATE_PARKED = 0, 1, 2, 3
+HUB_KIND = "hub"
+
+
+class Intake:
+    """Keeps arrivals. Ids are given in memory by the one writer, and only ever grow: gaps mean nothing."""
+
+    def __init__(self, database: Database, vault: Vault, recent: Recent) -> None:
+        self._db, self._vault, self._recent = database, vault, recent
+        row = database.run("max_ids")[0]
+        self._message, self._subject = int(row[0]), int(row[1])
+
+    def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+        """Inside a transaction: resolve subjects, drop deliveries seen before, keep the rest. In order."""
+        subjects = self._subjects(arrivals, now)
+        earlier = self._earlier(arrivals, subjects)
+        receipts: list[Receipt] = []
+        rows = _Rows()
+        for arrival, (subject, salt, _) in zip(arrivals, subjects, strict=True):
+            digest = payload_hash(arrival.body) if arrival.delivery_id else ""
+            key = (subject, arrival.source, arrival.delivery_id)
+            known = earlier.get(key) if digest else None
+            if known is not None and (known[0] == digest or arrival.strict):
+                receipts.append(Receipt(known[1], subject, known[0] == digest, known[0] != digest))
+                rows.count(arrival.source, "repeated")
+                continue
+            self._message += 1
+            if digest and known is None:
+                earlier[key] = (digest, self._message)
+                rows.seen.append((subject, arrival.source, "delivery", *key[2:], digest, self._message, now))
+            rows.add(self._message, subject, arrival, self._vault.seal(salt, arrival.body), now)
+            self._recent.add(self._message, arrival.headers, arrival.body)
+            receipts.append(Receipt(self._message, subject))
+        self._db.bulk("add_inbox", rows.inbox)
+        self._db.bulk("add_bodies", rows.bodies, bytes(rows.sealed))
+        self._db.bulk("add_seen", rows.seen)
+        self.count(rows.counts)
+        return receipts
+
+    def count(self, counts: dict[tuple[str, str], int]) -> None:
+        """Move counters in the transaction of what they count."""
+        self._db.bulk("count", [(source, name, value) for (source, name), value in sorted(counts.items())])
+
+    def _subjects(self, arrivals: Sequence[Arrival], now: int) -> list[tuple[int, bytes, bool]]:
+        """(subject, salt, is new) of each arrival."""
+        known = self._known(arrivals)
+        salts = self._salts([a.subject or _named(a) for a in arrivals if a.subject or a.ref_kind == HUB_KIND])
+        new: list[Any] = []
+        references: list[Any] = []
+        result: list[tuple[int, bytes, bool]] = []
+        for arrival in arrivals:
+            direct = arrival.subject or (_named(arrival) if arrival.ref_kind == HUB_KIND else 0)
+            if direct and direct in salts:
+                result.append((direct, salts[direct], False))
+                continue
+            if direct and arrival.source == HUB:
+                raise RejectedError(f"There is no subject {direct}: nothing can be kept for it.")
+            reference = (arrival.source, arrival.ref_kind, arrival.ref)
+            found = known.get(reference) if arrival.ref else None
+            if found is None:
+                self._subject += 1
+                salt = self._vault.salt()
+                found = (self._subject, salt, True)
+                new.append((self._subject, salt.hex(), arrival.trace, now))
+                if arrival.ref:
+                    known[reference] = (self._subject, salt, False)
+                    references.append((*reference, self._subject))
+            result.append(found)
+        self._db.bulk("add_subjects", new)
+        self._db.bulk("add_references", references)
+        return result
+
+    def _known(self, arrivals: Sequence[Arrival]) -> dict[tuple[str, str, str], tuple[int, bytes, bool]]:
+        wanted = dict.fromkeys((a.source, a.ref_kind, a.ref) for a in arrivals if a.ref and not a.subject)
+        found = self._db.ask("find_references", list(wanted))
+        return {(c, k, r): (subject, bytes.fromhex(salt), False) for c, k, r, subject, salt in found}
+
+    def _salts(self, subjects: Sequence[int]) -> dict[int, bytes]:
+        found = self._db.ask("find_salts", list(dict.fromkeys(s for s in subjects if s)))
+        return {number: bytes.fromhex(salt) for number, salt in found}
+
+    def _earlier(
+        self, arrivals: Sequence[Arrival], subjects: Sequence[tuple[int, bytes, bool]]
+    ) -> dict[tuple[int, str, str], tuple[str, int]]:
+        """(hash, message) of deliveries seen before; a new subject cannot have any."""
+        wanted = [
+            (subject, arrival.source, arrival.delivery_id)
+            for arrival, (subject, _, new) in zip(arrivals, subjects, strict=True)
+            if arrival.delivery_id and not new
+        ]
+        found = self._db.ask("find_deliveries", wanted)
+        return {
+            (subject, source, version): (digest, message)
+            for subject, source, version, digest, message in found
+        }
+
+
+class _Rows:
+    """The rows of one bulk write, gathered. Bodies travel as one blob, cut up again by position."""
+
+    def __init__(self) -> None:
+        self.inbox: list[Any] = []
+        self.bodies: list[Any] = []
+        self.seen: list[Any] = []
+        self.sealed = bytearray()
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def count(self, source: str, name: str) -> None:
+        self.counts[source, name] = self.counts.get((source, name), 0) + 1
+
+    def add(self, number: int, subject: int, arrival: Arrival, sealed: bytes, now: int) -> None:
+        self.inbox.append(
+            (
+                number,
+                arrival.source,
+                arrival.kind,
+                subject,
+                arrival.lane,
+                STATE_DELAYED if arrival.due_at > now else STATE_READY,
+                arrival.due_at,
+                arrival.received_at or now,
+                arrival.parent,
+                arrival.position,
+                arrival.origin,
+            )
+        )
+        headers = msgspec.Raw(msgspec.json.encode(dict(arrival.headers)))
+        self.bodies.append((number, headers, len(self.sealed) + 1, len(sealed)))
+        self.sealed += sealed
+        self.count(arrival.source, "accepted")
+
+
+def payload_hash(body: bytes) -> str:
+    """What two deliveries under one id are compared by."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _named(arrival: Arrival) -> int:
+    return (subject_number(arrival.ref) or 0) if arrival.ref_kind == HUB_KIND else 0

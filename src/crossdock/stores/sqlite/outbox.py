@@ -1,0 +1,167 @@
+"""Effects and marks: taken in order per (connection, key), settled together with their replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from crossdock.engine.port import ClaimedEffect, ClaimedMark, EffectResult, MarkResult, Want
+from crossdock.stores.sqlite.database import Database
+from crossdock.stores.sqlite.intake import Intake
+from crossdock.stores.vault import Vault
+
+READY, DELAYED, BEHIND, CLAIMED, PARKED, IN_DOUBT, HELD = range(7)
+MARK_READY, MARK_DELAYED, MARK_CLAIMED, MARK_SENT = 0, 1, 3, 4
+STATES = {"parked": PARKED, "in_doubt": IN_DOUBT, "retry": DELAYED, "pending": DELAYED, "released": READY}
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    connection: str
+    operation: str
+    subject: int
+    intent: str
+    attempt: int
+    unclear: int
+    resume: str
+    command: msgspec.Raw
+    document: int
+    value: msgspec.Raw
+    party: str
+    trace: str
+    salt: str
+    lease_until: int
+    staged_at: int
+
+
+_rows = msgspec.json.Decoder(list[_Row])
+
+
+class Outbox:
+    """Claims and settles for the dispatcher."""
+
+    def __init__(self, database: Database, vault: Vault, intake: Intake) -> None:
+        self._db, self._vault, self._intake = database, vault, intake
+
+    def claim(self, wants: Sequence[Want]) -> list[ClaimedEffect]:
+        """Inside a transaction: take due heads, in the order staged, connection after connection."""
+        taken: list[tuple[int, int]] = []
+        for want in wants:
+            text = self._db.run("ready_effects", want.connection, want.limit)[0][0]
+            taken += [(number, want.lease_until) for number in msgspec.json.decode(text, type=list[int])]
+        if not taken:
+            return []
+        self._db.bulk("claim_effects", taken)
+        rows = _rows.decode(self._db.text("read_claimed", taken, "[]"))
+        return [self._effect(row) for row in sorted(rows, key=lambda row: row.id)]
+
+    def _effect(self, row: _Row) -> ClaimedEffect:
+        party = b""
+        if row.party:
+            party = self._vault.open(bytes.fromhex(row.salt), bytes.fromhex(row.party))
+        return ClaimedEffect(
+            id=row.id,
+            connection=row.connection,
+            operation=row.operation,
+            subject=row.subject,
+            intent=row.intent,
+            attempt=row.attempt,
+            unclear=bool(row.unclear),
+            resume=row.resume,
+            command=bytes(row.command),
+            document=row.document,
+            value=bytes(row.value) if row.document else b"",
+            party=party,
+            trace=row.trace,
+            lease_until=row.lease_until,
+            staged_at=row.staged_at,
+        )
+
+    def settle(self, results: Sequence[EffectResult], now: int) -> None:
+        """Inside a transaction: record outcomes, let the next of each key go, take the replies in."""
+        done: list[Any] = []
+        states: list[Any] = []
+        attempts: list[Any] = []
+        for result in results:
+            effect = result.effect
+            if result.state == "done":
+                done.append(_done_row(effect, "done", result.reference))
+            else:
+                states.append(
+                    (
+                        effect.id,
+                        STATES[result.state],
+                        result.due_at,
+                        0 if result.spent else 1,
+                        int(result.unclear),
+                        result.resume,
+                    )
+                )
+            if result.text:
+                attempts.append(("effect", effect.id, effect.attempt, result.kind, result.text))
+        self.finish(done, now)
+        self._db.bulk("set_outbox_state", states)
+        self._db.bulk("add_attempts", attempts, now)
+        replies = [result.reply for result in results if result.reply is not None]
+        if replies:
+            self._intake.accept(replies, now)
+
+    def finish(self, rows: Sequence[tuple[Any, ...]], now: int) -> None:
+        """Effects leave the outbox; what waited behind them is due, and their cases are closed."""
+        if not rows:
+            return
+        self._db.bulk("leave_outbox", rows)
+        self._db.bulk("finish_effects", rows, now)
+        self._db.bulk("release_heads", list(dict.fromkeys((row[1], row[2]) for row in rows)), now)
+        retried = [(row[0], row[1]) for row in rows if row[7] > 1 or row[5] != "done"]
+        self._db.bulk("close_effect_cases", retried, now, "it went through")
+
+    # Latest
+
+    def claim_marks(self, wants: Sequence[Want]) -> list[ClaimedMark]:
+        """Inside a transaction: take due keys."""
+        marks: list[ClaimedMark] = []
+        rows: list[Any] = []
+        for want in wants:
+            text = self._db.run("ready_marks", want.connection, want.limit)[0][0]
+            for connection, operation, key, attempt, marked_at, sent in msgspec.json.decode(text):
+                rows.append((connection, operation, key, want.lease_until))
+                marks.append(
+                    ClaimedMark(
+                        connection=connection,
+                        operation=operation,
+                        key=key,
+                        attempt=attempt + 1,
+                        marked_at=marked_at,
+                        sent=sent,
+                    )
+                )
+        self._db.bulk("claim_marks", rows)
+        return marks
+
+    def settle_marks(self, results: Sequence[MarkResult], now: int) -> None:
+        """Inside a transaction: what was sent is known; what was marked again is due again."""
+        rows = []
+        for result in results:
+            mark = result.mark
+            state = MARK_SENT if result.sent is not None or result.due_at == 0 else MARK_DELAYED
+            rows.append((mark.connection, mark.operation, mark.key, state, result.due_at, result.sent))
+        self._db.bulk("settle_marks", rows, now)
+        replies = [result.reply for result in results if result.reply is not None]
+        if replies:
+            self._intake.accept(replies, now)
+
+
+def _done_row(effect: ClaimedEffect, outcome: str, reference: str) -> tuple[Any, ...]:
+    return (
+        effect.id,
+        effect.subject,
+        effect.connection,
+        effect.operation,
+        effect.intent,
+        outcome,
+        reference,
+        effect.attempt,
+    )

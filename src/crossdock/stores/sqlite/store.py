@@ -1,0 +1,242 @@
+"""The embedded store as the engine sees it: one writer, whose methods commit before they return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from crossdock.domain.state import Needs, Snapshot
+from crossdock.engine.messages import HUB, LANE_FREE, SETTLED, TICK, Arrival, Message, Receipt, Settled
+from crossdock.engine.port import (
+    Batch,
+    Claim,
+    ClaimedEffect,
+    ClaimedMark,
+    EffectResult,
+    Hold,
+    MarkResult,
+    Unpark,
+    Want,
+)
+from crossdock.errors import NotFoundError
+from crossdock.stores.sqlite.cache import Recent
+from crossdock.stores.sqlite.database import (
+    Database,
+    check_durable,
+    create_schema,
+    encode,
+    lock_file,
+    translated,
+)
+from crossdock.stores.sqlite.inbox import Inbox
+from crossdock.stores.sqlite.intake import Intake
+from crossdock.stores.sqlite.outbox import Outbox
+from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.vault import Vault
+
+
+class SqliteStore:
+    """Implements `engine.port.Store` for one process and one writing thread; reads may run on another."""
+
+    def __init__(self, path: Path, vault: Vault) -> None:
+        self.path = path
+        self._vault = vault
+        self._lock = lock_file(path)
+        self._db = Database(path)
+        create_schema(self._db)
+        check_durable(self._db)
+        self._reader = Database(path, readonly=True)
+        self._checkpointer = Database(path)
+        recent = Recent()
+        self._intake = Intake(self._db, vault, recent)
+        self._inbox = Inbox(self._db, self._reader, vault, self._intake, recent)
+        self._outbox = Outbox(self._db, vault, self._intake)
+
+    def reads(self) -> Reads:
+        """A reader of its own for a face; close it when the thread ends."""
+        return Reads(Database(self.path, readonly=True), self._vault)
+
+    def group(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Run several writes in one durable transaction; an error is a result, and undoes only its own write."""
+        results: list[Any] = []
+        with self._db.transaction("writing"):
+            for job in jobs:
+                try:
+                    results.append(job())
+                except Exception as error:
+                    results.append(error)
+        return results
+
+    def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
+        with self._db.transaction("taking messages in"):
+            return self._intake.accept(arrivals, now)
+
+    def claim(self, limit: int, now: int) -> Claim:
+        with self._db.transaction("claiming messages"):
+            return self._inbox.claim(limit)
+
+    def give_back(self, messages: Sequence[Message]) -> None:
+        self._inbox.give_back(messages)
+
+    def holds(self, subjects: Sequence[int]) -> dict[tuple[int, str], Hold]:
+        return self._inbox.holds(subjects)
+
+    def load(self, needs: Needs) -> Snapshot:
+        return self._inbox.load(needs)
+
+    def commit(self, batch: Batch) -> None:
+        with self._db.transaction("writing a batch"):
+            self._inbox.commit(batch)
+            for unpark in batch.unparked:
+                self._unpark(unpark, batch.now)
+        self._inbox.committed(batch)
+
+    def claim_effects(self, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:
+        with self._db.transaction("claiming effects"):
+            return self._outbox.claim(wants)
+
+    def settle(self, results: Sequence[EffectResult], now: int) -> None:
+        with self._db.transaction("settling effects"):
+            self._outbox.settle(results, now)
+
+    def claim_marks(self, wants: Sequence[Want], now: int) -> list[ClaimedMark]:
+        with self._db.transaction("claiming values to send"):
+            return self._outbox.claim_marks(wants)
+
+    def settle_marks(self, results: Sequence[MarkResult], now: int) -> None:
+        with self._db.transaction("settling values sent"):
+            self._outbox.settle_marks(results, now)
+
+    def wake(self, now: int) -> int | None:
+        with self._db.transaction("waking what is due"):
+            for name in ("wake_inbox", "wake_outbox", "wake_marks"):
+                self._db.run(name, now)
+            due = self._db.run("due_schedules", now)
+            arrivals = []
+            for name, connection, feed, every in due:
+                cursor = self._db.run("read_cursor", connection, feed)
+                arrivals.append(_tick(connection, feed, cursor[0][0] if cursor else ""))
+                self._db.run("move_schedule", name, now + every)
+            if arrivals:
+                self._intake.accept(arrivals, now)
+            found = self._db.run("next_due")[0][0]
+            return None if found is None else int(found)
+
+    def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
+        with self._db.transaction("writing schedules"):
+            self._db.run("drop_schedules", encode(list(wanted)).decode())
+            for name, (connection, feed, every) in wanted.items():
+                self._db.run("put_schedule", name, connection, feed, every, now)
+
+    def recover(self, now: int, grace_us: int) -> dict[str, int]:
+        with self._db.transaction("recovering"):
+            self._db.run("recover_outbox", grace_us)
+            effects = self._db.changed()
+            self._db.run("recover_marks")
+            return {"effects": effects, "marks": self._db.changed()}
+
+    def erase(self, subject: int, now: int) -> None:
+        """Forget every person of a subject: its sealed bytes are gone here, and unreadable in every backup."""
+        with self._db.transaction("erasing a person"):
+            self._db.run("erase_bodies", subject)
+            self._db.run("erase_bodies_before_edit", subject)
+            self._db.run("erase_parties", subject)
+            self._db.run("renew_salt", subject, self._vault.salt())
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file, on a connection of its own, beside the writer."""
+        with translated("moving the log into the file"):
+            self._checkpointer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def truncate_log(self) -> None:
+        """Move all of the log and cut its file; for the writer, between two transactions."""
+        with translated("cutting the log"):
+            self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log's file."""
+        log = self.path.with_name(self.path.name + "-wal")
+        return log.stat().st_size if log.exists() else 0
+
+    def close(self) -> None:
+        """Close the file; what was accepted stays."""
+        self._reader.close()
+        self._checkpointer.close()
+        self._db.close()
+        os.close(self._lock)
+
+    def _unpark(self, unpark: Unpark, now: int) -> None:
+        found = self._db.run("read_case", unpark.case)
+        if not found:
+            raise NotFoundError(f"There is no case {unpark.case}.")
+        subject, _, about, source, message, effect, _ = found[0]
+        text = f"{unpark.action} by {unpark.actor}: {unpark.reason}"
+        if effect:
+            self._unpark_effect(unpark, effect, text, now)
+        elif about == f"message {message}":
+            self._unpark_message(unpark, (subject, source, message), text, now)
+        self._db.run("close_case", unpark.case, now, text, unpark.actor)
+        self._db.bulk("unhold_effects", [subject], now)
+
+    def _unpark_message(self, unpark: Unpark, about: tuple[int, str, int], text: str, now: int) -> None:
+        subject, source, message = about
+        if unpark.action == "edit":
+            self._db.run("keep_body_before_edit", message, now, unpark.actor)
+            salt = self._db.run("subject_salt", subject)[0][1]
+            self._db.run("replace_body", message, self._vault.seal(salt, unpark.body))
+        if unpark.action in ("retry", "edit"):
+            self._db.run("retry_message", message)
+            return
+        self._inbox.leave([(message, "resolved", text, source)], now, text)
+        self._db.bulk("drop_holds", [(subject, source)])
+        self._db.bulk("free_streams", [(subject, source)])
+
+    def _unpark_effect(self, unpark: Unpark, effect: int, text: str, now: int) -> None:
+        found = self._db.run("read_effect", effect)
+        if not found:
+            return
+        connection, operation, subject, intent, attempt, _, _ = found[0]
+        if unpark.action == "retry":
+            self._db.run("retry_effect", effect, 0)
+            return
+        outcome = "done" if unpark.action == "done" else "dropped"
+        row = (effect, subject, connection, operation, intent, outcome, unpark.reference, attempt)
+        self._outbox.finish([row], now)
+        if outcome == "done":
+            settled = Settled(
+                effect=effect,
+                connection=connection,
+                operation=operation,
+                intent=intent,
+                outcome="done",
+                reference=unpark.reference,
+                reason=text,
+                attempts=attempt,
+            )
+            body = msgspec.json.encode(settled)
+            self._intake.accept(
+                [Arrival(source=HUB, kind=SETTLED, body=body, subject=subject, lane=LANE_FREE)], now
+            )
+
+
+def _tick(connection: str, feed: str, cursor: str) -> Arrival:
+    body = msgspec.json.encode({"connection": connection, "feed": feed})
+    return Arrival(
+        source=HUB,
+        kind=TICK,
+        body=body,
+        headers={"cursor": cursor},
+        ref_kind="feed",
+        ref=f"{connection}/{feed}",
+        lane=LANE_FREE,
+    )
+
+
+def open_store(path: Path, vault: Vault) -> SqliteStore:
+    """Open the store at `path`, making it where there is none."""
+    return SqliteStore(path, vault)
