@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ import uvloop
 from crossdock.simulator.base import SimRequest, SimResponse, Simulator, build, json_response, problem
 from crossdock.simulator.faults import with_faults
 from crossdock.simulator.serve.delivery import Deliveries
-from crossdock.simulator.serve.http import HttpProtocol
+from crossdock.simulator.serve.http import HttpServer
 
 STEP_S = 0.01
 """How often due deliveries are looked for."""
@@ -82,22 +82,17 @@ class App:
             traceback.print_exc()
             return problem(500, f"the simulator {name} has a defect; see what it printed")
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Serve until `stop`; prints `{"listening": "http://HOST:PORT"}` as its first line."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            partial(HttpProtocol, self.answer), self._config.host, self._config.port, backlog=1024
-        )
-        port = server.sockets[0].getsockname()[1]
-        sys.stdout.write(f'{{"listening": "http://{self._config.host}:{port}"}}\n')
-        sys.stdout.flush()
+    async def serve(self, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
+        """Serve until `stop`; `ready` is told the address as soon as it answers."""
+        server = HttpServer(self.answer)
+        ready(await server.start(self._config.host, self._config.port))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(deliveries.run()) for deliveries in self._deliveries.values()]
             tasks.append(group.create_task(self._tell()))
             await stop.wait()
-            server.close()
             for task in tasks:
                 task.cancel()
+        await server.close()
 
     async def _tell(self) -> None:
         """Hand what has become due to the deliveries. A defect in a simulator stops the process."""
@@ -126,7 +121,7 @@ class App:
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; prints `{"listening": "http://HOST:PORT"}` as its first line."""
     gc.freeze()
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(_until_told(App(config)))
@@ -137,7 +132,12 @@ async def _until_told(app: App) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await app.serve(stop)
+    await app.serve(stop, _say)
+
+
+def _say(address: str) -> None:
+    sys.stdout.write(f'{{"listening": "{address}"}}\n')
+    sys.stdout.flush()
 
 
 def _now() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 from urllib.parse import parse_qsl, unquote
 
@@ -34,19 +35,47 @@ _REASONS = {
 _HEADS = {status: b"HTTP/1.1 %d %b\r\ncontent-length: " % (status, text) for status, text in _REASONS.items()}
 
 
+class HttpServer:
+    """Listens on one port and answers every request by one function; for the running loop."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.connections: set[asyncio.Transport] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen, on a free port for 0, and return the address."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(partial(HttpProtocol, self), host, port, backlog=1024)
+        return f"http://{host}:{self._server.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self.connections):
+            connection.abort()
+        await asyncio.sleep(0)  # the loop closes them in its next turn
+
+
 class HttpProtocol(asyncio.Protocol):
     """One connection: requests one after the other, each answered before the next is read."""
 
-    __slots__ = ("_answer", "_buffer", "_busy", "_transport")
+    __slots__ = ("_buffer", "_busy", "_server", "_transport")
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
         self._buffer = b""
         self._busy = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self._transport)
+        self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
@@ -57,18 +86,14 @@ class HttpProtocol(asyncio.Protocol):
         """Answer every whole request of the buffer, unless a late reply is due first."""
         while self._buffer and not self._busy:
             end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > HEAD_BYTES_MAX:
-                    self._transport.abort()
+            head = _head(self._buffer[:end]) if end >= 0 else None
+            if head is None:
+                if end >= 0 or len(self._buffer) > HEAD_BYTES_MAX:
+                    self._give_up(400, "this is no request")
                 return
-            method, target, headers = _head(self._buffer[:end])
-            if "transfer-encoding" in headers:
-                self._write(problem(411, "send a Content-Length"))
-                self._transport.close()
-                return
-            length = int(headers.get("content-length", 0))
-            if length > REQUEST_BYTES_MAX:
-                self._transport.abort()
+            method, target, headers, length = head
+            if "transfer-encoding" in headers or length > REQUEST_BYTES_MAX:
+                self._give_up(411, f"send a Content-Length of at most {REQUEST_BYTES_MAX}")
                 return
             stop = end + 4 + length
             if len(self._buffer) < stop:
@@ -76,17 +101,19 @@ class HttpProtocol(asyncio.Protocol):
             body = self._buffer[end + 4 : stop]
             self._buffer = self._buffer[stop:]
             path, _, query = target.partition("?")
-            self._reply(
-                self._answer(
-                    SimRequest(
-                        method=method,
-                        path=unquote(path) if "%" in path else path,
-                        query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
-                        headers=headers,
-                        body=body,
-                    )
-                )
+            request = SimRequest(
+                method=method,
+                path=unquote(path) if "%" in path else path,
+                query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
+                headers=headers,
+                body=body,
             )
+            self._reply(self._server.answer(request))
+
+    def _give_up(self, status: int, why: str) -> None:
+        self._buffer = b""
+        self._write(problem(status, why))
+        self._transport.close()
 
     def _reply(self, reply: SimResponse) -> None:
         if reply.delay_s:
@@ -120,11 +147,15 @@ class HttpProtocol(asyncio.Protocol):
         self._transport.write(b"".join(parts))
 
 
-def _head(head: bytes) -> tuple[str, str, dict[str, str]]:
+def _head(head: bytes) -> tuple[str, str, dict[str, str], int] | None:
+    """Method, target, headers and length of the body; None where it is no request."""
     lines = head.decode("latin-1").split("\r\n")
-    method, target, _ = lines[0].split(" ", 2)
+    words = lines[0].split(" ")
+    if len(words) != 3:
+        return None
     headers = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return method, target, headers
+    length = headers.get("content-length", "0")
+    return (words[0], words[1], headers, int(length)) if length.isdecimal() else None
