@@ -171,3 +171,11 @@ where m.subject = ?1 order by m.id;
 
 -- name: meta
 select value from meta where name = ?1;
+
+-- name: broken_quantities
+select count(*), coalesce(min(p.subject), 0) from process p
+where exists (
+    select 1 from json_each(p.value, '$.lines') l
+    where coalesce(l.value->>'shipped', 0) > max(coalesce(l.value->>'ordered', 0), 0)
+      or coalesce(l.value->>'returned', 0) > coalesce(l.value->>'shipped', 0))
+  and not exists (select 1 from case_file c where c.subject = p.subject);
