@@ -1,0 +1,114 @@
+"""What an order posts: what should stand in the journal by the facts as they are, less what stands there already.
+
+Debits are positive. `receivable` is what the channel or buyer owes, `payments` what came in less what was given back.
+Every posting sums to zero, and the sums over all postings of an order do not depend on the order of its messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crossdock.domain.process import OrderProcess
+from crossdock.model.order import Order
+from crossdock.model.returns import Refund, RefundAdjustment, RefundShipping
+
+Entries = tuple[tuple[str, int], ...]
+
+
+def extras_of(order: Order) -> dict[str, int]:
+    """What an order posts besides its lines: shipping, charges and their taxes, credits negative."""
+    shipping = charges = tax = withheld = 0
+    for ship in order.shipping:
+        shipping += ship.net
+        tax += ship.tax
+        withheld += sum(t.amount for t in ship.taxes if t.remitted_by == "marketplace")
+    for charge in order.charges:
+        charges += charge.net
+        tax += charge.tax
+        withheld += sum(t.amount for t in charge.taxes if t.remitted_by == "marketplace")
+    named = {"shipping": -shipping, "charges": -charges, "tax": withheld - tax, "tax_withheld": -withheld}
+    return {account: amount for account, amount in named.items() if amount}
+
+
+def refund_entries(refund: Refund) -> dict[str, int]:
+    """What a refund posts. For goods that never went the sale is reversed already, so only the money moves."""
+    sums = {"payments": -refund.total}
+    rest = refund.total
+    for line in refund.lines:
+        rest -= line.gross
+        if line.restock == "cancelled":
+            sums["receivable"] = sums.get("receivable", 0) + line.gross
+        else:
+            sums["refunds"] = sums.get("refunds", 0) + line.net
+            sums["tax"] = sums.get("tax", 0) + line.tax
+    parts: list[RefundShipping | RefundAdjustment] = [*refund.shipping, *refund.adjustments]
+    for part in parts:
+        rest -= part.gross
+        sums["refunds"] = sums.get("refunds", 0) + part.net
+        sums["tax"] = sums.get("tax", 0) + part.tax
+    if rest:
+        sums["refunds"] = sums.get("refunds", 0) + rest
+    return {account: amount for account, amount in sums.items() if amount}
+
+
+def to_post(process: OrderProcess, gone: Sequence[int] | None) -> Entries:
+    """What is still to be posted, and mark it as posted. gone: per line, what was cancelled for good; None is nothing."""
+    wanted = _wanted(process, gone) if process.commitment == "committed" else {}
+    for refund in process.refunds:
+        if refund.done:
+            for account, amount in refund.entries.items():
+                wanted[account] = wanted.get(account, 0) + amount
+    posted = process.posted
+    if not posted:
+        entries = tuple((account, amount) for account, amount in wanted.items() if amount)
+    else:
+        accounts = list(dict.fromkeys((*wanted, *posted)))
+        differences = ((account, wanted.get(account, 0) - posted.get(account, 0)) for account in accounts)
+        entries = tuple((account, amount) for account, amount in differences if amount)
+    if entries:
+        process.posted = {account: amount for account, amount in wanted.items() if amount}
+    return entries
+
+
+def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> dict[str, int]:
+    net = gross = discount = withheld = 0
+    if gone is None:
+        for line in process.lines:
+            net += line.net
+            gross += line.gross
+            discount += line.discount
+            withheld += line.withheld
+        extras = process.extras
+    else:
+        left = False
+        for line, lost in zip(process.lines, gone, strict=True):
+            part, whole = line.ordered - lost, line.ordered
+            left = left or part != 0 or not whole
+            net += _share(line.net, part, whole)
+            gross += _share(line.gross, part, whole)
+            discount += _share(line.discount, part, whole)
+            withheld += _share(line.withheld, part, whole)
+        extras = process.extras if left else {}
+    wanted = {"receivable": gross, "sales": -net - discount}
+    if discount:
+        wanted["discounts"] = discount
+    tax = gross - net
+    if tax - withheld:
+        wanted["tax"] = withheld - tax
+    if withheld:
+        wanted["tax_withheld"] = -withheld
+    for account, amount in extras.items():
+        wanted[account] = wanted.get(account, 0) + amount
+        wanted["receivable"] -= amount
+    if process.captured:
+        wanted["payments"] = process.captured
+        wanted["receivable"] -= process.captured
+    return wanted
+
+
+def _share(amount: int, part: int, whole: int) -> int:
+    """The part of an amount, rounded towards zero; all of it for all, none for none."""
+    if part == whole:
+        return amount
+    share = abs(amount) * part // whole
+    return share if amount >= 0 else -share

@@ -1,0 +1,109 @@
+"""From the lines of an order's version to lines and pieces: what is lost, who brings it, what moves for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crossdock.domain.process import Line, OrderProcess, Piece, Who
+from crossdock.domain.products import Card
+from crossdock.model.lines import OrderLine
+from crossdock.model.order import Order
+
+Cards = Callable[[str], Card | None]
+
+
+def absorb_lines(
+    process: OrderProcess, order: Order, cards: Cards, *, stocked: bool, places: Callable[[str], bool]
+) -> bool:
+    """Take over the lines of a version; True where it differs in what an ERP is told of a sale.
+
+    A line that vanished is removed whole. stocked: whether any location serves the channel; else others bring it.
+    places: whether a location is one of ours.
+    """
+    known = {line.id: line for line in process.lines} if process.lines else {}
+    held = len(known)
+    parents: set[str] = {line.parent_line for line in order.lines if line.parent_line}
+    changed = False
+    for told in order.lines:
+        who = _who(told, parents, stocked)
+        line = known.pop(told.id, None)
+        anew = line is None
+        if line is None:
+            line = Line(id=told.id, sku=told.sku, ordered=told.ordered, who=who)
+            process.lines.append(line)
+            _set_money(line, told)
+            changed = changed or held > 0
+        else:
+            differs, anew = _update(line, told, who)
+            changed = changed or differs
+            if anew:
+                _drop_pieces(process, line.id)
+        if anew and who in ("us", "done"):
+            process.pieces.extend(_pieces(told, order, cards, places))
+        line.removed = _removed(told, order)
+    for line in known.values():
+        changed = changed or line.removed < line.ordered
+        line.removed = line.ordered
+    return changed
+
+
+def _update(line: Line, told: OrderLine, who: Who) -> tuple[bool, bool]:
+    """Change a line that is held; returns whether an ERP is told otherwise now, and whether other goods move for it."""
+    before = (line.sku, line.ordered, line.net, line.gross, line.discount)
+    anew = line.sku != told.sku or (who == "us" and line.who != "us")
+    line.sku, line.ordered, line.who = told.sku, told.ordered, who
+    _set_money(line, told)
+    return before != (line.sku, line.ordered, line.net, line.gross, line.discount), anew
+
+
+def _drop_pieces(process: OrderProcess, line_id: str) -> None:
+    """What moved for a line moves no more: what is claimed or asked for of it is given back."""
+    for piece in process.pieces:
+        if piece.line == line_id:
+            piece.dropped = True
+
+
+def _set_money(line: Line, told: OrderLine) -> None:
+    line.net, line.gross = told.net, told.gross
+    if told.discounts:
+        off = sum(allocation.amount for allocation in told.discounts)
+        if told.price_includes_tax and told.gross:
+            off = off * told.net // told.gross
+        line.discount = off
+    else:
+        line.discount = 0
+    line.withheld = sum(tax.amount for tax in told.taxes if tax.remitted_by == "marketplace")
+
+
+def _removed(told: OrderLine, order: Order) -> int:
+    """What the channel itself says is lost. Of a cancelled order all is but what it knows to be fulfilled."""
+    if told.ordered <= 0:
+        return 0
+    if order.commitment == "void":
+        return told.ordered
+    left = told.current if told.current > 0 else 0
+    if order.cancelled_at is not None:
+        left = min(left, max(told.fulfilled, 0))
+    return max(told.ordered - left, 0)
+
+
+def _who(told: OrderLine, parents: set[str], stocked: bool) -> Who:
+    if told.fulfilled_by == "handed_over":
+        return "done"
+    if told.ordered <= 0 or told.kind in ("service", "deposit") or told.delivery in ("digital", "none"):
+        return "none"
+    if told.id in parents:
+        return "none"
+    if told.fulfilled_by in ("marketplace", "supplier") or not stocked:
+        return "else"
+    return "us"
+
+
+def _pieces(told: OrderLine, order: Order, cards: Cards, places: Callable[[str], bool]) -> list[Piece]:
+    wanted = told.location or (order.location if told.fulfilled_by == "handed_over" else "")
+    at = wanted if wanted and places(wanted) else ""
+    card = cards(told.sku) if told.sku else None
+    components = card.components if card is not None else ()
+    if not components:
+        return [Piece(line=told.id, sku=told.sku, at=at, moves=bool(told.sku))]
+    return [Piece(line=told.id, sku=c.sku, per=c.quantity, at=at) for c in components]

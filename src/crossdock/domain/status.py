@@ -1,0 +1,164 @@
+"""One word for where the goods are, one for the money, one for what a list shows: derived from the facts, never kept.
+
+custody and money are apart on purpose: goods may be shipped unpaid, and money given back for goods that are on their way.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from crossdock.domain.process import Line, OrderProcess
+
+Custody = Literal[
+    "not_needed",
+    "open",
+    "allocated",
+    "released",
+    "part_shipped",
+    "shipped",
+    "delivered",
+    "part_returned",
+    "returned",
+    "cancelled",
+]
+Money = Literal["unpaid", "authorised", "part_paid", "paid", "part_refunded", "refunded"]
+Stage = Literal[
+    "unknown",
+    "test",
+    "tentative",
+    "held",
+    "waiting_stock",
+    "waiting_erp",
+    "waiting_release",
+    "releasing",
+    "at_warehouse",
+    "cancelling",
+    "shipping",
+    "closing",
+    "observed",
+    "done",
+    "cancelled",
+]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """finished: nothing is left to do and nobody is waited for."""
+
+    custody: Custody
+    money: Money
+    stage: Stage
+    finished: bool
+
+
+def status(process: OrderProcess) -> Status:
+    """Derive all of it."""
+    goods = custody(process)
+    stage = _stage(process, goods)
+    return Status(
+        custody=goods, money=money(process), stage=stage, finished=stage in ("done", "cancelled", "test")
+    )
+
+
+def custody(process: OrderProcess) -> Custody:
+    """Where the goods are, over all lines that are goods; cancelled lines count only where all are."""
+    shipped = open_ = returned = delivered = goods = gone = 0
+    for line in process.lines:
+        if line.who == "none":
+            gone += line.target == 0 and line.ordered > 0
+            continue
+        goods += 1
+        shipped += line.shipped
+        returned += line.returned
+        delivered += min(line.delivered, line.shipped)
+        left = line.target - line.shipped
+        if left > 0:
+            open_ += left
+    if not goods:
+        return "cancelled" if gone and gone == len(process.lines) else "not_needed"
+    if shipped > 0:
+        if returned > 0 and not open_:
+            return "returned" if returned >= shipped else "part_returned"
+        if open_ or _out(process):
+            return "part_shipped"
+        return "delivered" if delivered >= shipped else "shipped"
+    if _out(process):
+        return "released"
+    if not open_:
+        return "cancelled" if process.known else "open"
+    return "allocated" if _covered(process) else "open"
+
+
+def money(process: OrderProcess) -> Money:
+    """Where the money is, from tenders, payments and the refunds that were done."""
+    refunded = sum(refund.total for refund in process.refunds if refund.done)
+    captured = process.captured
+    if refunded > 0:
+        return "refunded" if refunded >= captured else "part_refunded"
+    if process.known and captured >= process.due and (captured > 0 or process.commitment == "committed"):
+        return "paid"
+    if process.authorised > 0 and captured + process.authorised >= process.due:
+        return "authorised"
+    if captured > 0:
+        return "part_paid"
+    return "authorised" if process.authorised > 0 else "unpaid"
+
+
+def _stage(process: OrderProcess, goods: Custody) -> Stage:
+    if not process.known:
+        return "unknown"
+    if process.test:
+        return "test"
+    if _stopping(process):
+        return "cancelling"
+    left = goods in ("open", "allocated", "released", "part_shipped")
+    if left:
+        return _open_stage(process)
+    if process.commitment == "tentative" and goods != "cancelled":
+        return "tentative"
+    if process.pending or process.owed or _unposted(process):
+        return "closing"
+    return "cancelled" if goods == "cancelled" else "done"
+
+
+def _open_stage(process: OrderProcess) -> Stage:
+    if process.commitment == "tentative":
+        return "tentative"
+    if _out(process):
+        if any("/release/" in key for key in process.pending):
+            return "releasing"
+        return "shipping" if any(line.shipped for line in process.lines) else "at_warehouse"
+    if process.mode == "observe":
+        return "observed"
+    if process.holds:
+        return "held"
+    if process.waiting:
+        return "waiting_stock"
+    if any(line.who == "us" and line.target > line.shipped for line in process.lines):
+        return "waiting_erp" if process.gate == "erp" else "waiting_release"
+    return "shipping"
+
+
+def _out(process: OrderProcess) -> bool:
+    return any(item.out > 0 for request in process.requests for item in request.items)
+
+
+def _stopping(process: OrderProcess) -> bool:
+    return any(request.stops for request in process.requests) and _out(process)
+
+
+def _covered(process: OrderProcess) -> bool:
+    """Whether everything that is open and ours is reserved."""
+    mine: dict[str, Line] = {line.id: line for line in process.lines}
+    for piece in process.pieces:
+        line = mine[piece.line]
+        if not piece.dropped and line.target * piece.per - piece.shipped > sum(piece.claims.values()):
+            return False
+    return all(line.who in ("us", "none") or line.target <= line.shipped for line in process.lines)
+
+
+def _unposted(process: OrderProcess) -> bool:
+    """Whether the ERP has not been told of everything that it is to be told of."""
+    sale = process.sale
+    return sale is not None and sale.state not in ("", "done", "refused")
