@@ -1,0 +1,70 @@
+"""What follows from the facts of an order: one walk from quantities to effects, the same whatever message came last.
+
+Each step compares what should be with what was done, and does the difference. So a message only records its fact; and
+any order of the same messages comes to the same end (FAULTS 31, 38).
+"""
+
+from __future__ import annotations
+
+from crossdock.domain.journal import to_post
+from crossdock.domain.process import OrderProcess
+from crossdock.flows.desk import Again, Desk
+from crossdock.flows.goods import balance, hand_over, release
+from crossdock.flows.standing import stand
+from crossdock.flows.telling import acknowledge, create_sale, tell_cancelled, tell_erp, tell_shipments
+
+BALANCE = "order.balance"
+
+
+def follow(desk: Desk, why: str) -> None:
+    """Do everything that the facts ask for now. why: a word for the postings that come of it."""
+    process = desk.process
+    if not process.known or process.test:
+        return
+    if process.owed:
+        process.owed = desk.ledger.pay(process.owed)
+    unloaded = balance(desk)
+    gone = gone_for_good(process)
+    if process.commitment == "committed":
+        if any(line.who == "done" for line in process.lines):
+            hand_over(desk)
+        if process.sale is None:
+            create_sale(desk)
+        if not process.acknowledged:
+            acknowledge(desk, gone)
+        release(desk)
+        if process.shipments:
+            tell_shipments(desk)
+    if gone is not None:
+        tell_cancelled(desk, gone)
+    sale = process.sale
+    if sale is not None and sale.state == "done":
+        tell_erp(desk, gone)
+    entries = to_post(process, gone)
+    if entries:
+        desk.postings.append((why, entries))
+    stand(desk)
+    if desk.ledger.owed:
+        process.owed += desk.ledger.take_owed()
+    if process.owed or unloaded:
+        desk.timer(BALANCE, desk.now, Again(skus=process.skus()))
+
+
+def gone_for_good(process: OrderProcess) -> list[int] | None:
+    """Per line, what will certainly not be fulfilled: lost, and no longer out at a warehouse. None: nothing of any."""
+    if not any(line.removed or line.asked or line.cancelled for line in process.lines):
+        return None
+    out: dict[tuple[str, str], int] = {}
+    for request in process.requests:
+        for item in request.items:
+            out[item.line, item.sku] = out.get((item.line, item.sku), 0) + item.out
+    busy: dict[str, int] = {}
+    for piece in process.pieces:
+        waiting = -(-out.get((piece.line, piece.sku), 0) // piece.per)
+        busy[piece.line] = max(busy.get(piece.line, 0), waiting)
+    return [
+        max(0, line.ordered - max(line.target, line.shipped + busy.get(line.id, 0)))
+        if line.ordered > 0
+        else 0
+        for line in process.lines
+    ]

@@ -1,0 +1,132 @@
+"""The order as a document: what is kept in the open, what is kept sealed, and how a command gets its order back."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from crossdock.errors import ContractError
+from crossdock.model.base import Instant, Model
+from crossdock.model.commands import COMMANDS, Release
+from crossdock.model.order import Order
+from crossdock.model.party import Address, Party
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Persons(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The personal parts of an order: everything of it that erasure destroys."""
+
+    buyer: Party | None = None
+    ship_to: Address | None = None
+    billing_address: Address | None = None
+    note: str = ""
+
+
+_order = msgspec.json.Decoder(Order)
+_persons = msgspec.json.Decoder(Persons)
+_commands: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(type_) for name, type_ in COMMANDS.items()
+}
+
+
+def split_document(order: Order) -> tuple[bytes, bytes]:
+    """The order without its persons, and its persons, both as JSON. `join_document` puts them together again."""
+    party = _encode(
+        Persons(
+            buyer=order.buyer,
+            ship_to=order.ship_to,
+            billing_address=order.billing_address,
+            note=order.note,
+        )
+    )
+    bare = copy(order)  # a shallow copy is many times cheaper than structs.replace, and ours alone
+    force_setattr(bare, "buyer", None)
+    force_setattr(bare, "ship_to", None)
+    force_setattr(bare, "billing_address", None)
+    force_setattr(bare, "note", "")
+    return _encode(bare), party
+
+
+def with_id(order: Order, id_: str) -> Order:
+    """The order under our id."""
+    if order.id == id_:
+        return order
+    named = copy(order)
+    force_setattr(named, "id", id_)
+    return named
+
+
+def without_receipt(order: Order) -> tuple[Order, Instant | None]:
+    """The order without the time of our receipt, which differs for the same version, and that time."""
+    if order.received_at is None:
+        return order, None
+    bare = copy(order)
+    force_setattr(bare, "received_at", None)
+    return bare, order.received_at
+
+
+def with_receipt(value: bytes, received_at: Instant | None) -> bytes:
+    """The document with the time of its receipt in it."""
+    if received_at is None:
+        return value
+    return value[:-1] + b',"received_at":' + _encode(received_at) + b"}"
+
+
+def join_document(value: bytes, party: bytes) -> Order:
+    """The whole order again. Once its persons were erased (party is b"") they stand there masked."""
+    order = _order.decode(value)
+    if party:
+        persons = _persons.decode(party)
+    else:
+        masked = Address(masked=True)
+        persons = Persons(buyer=Party(masked=True), ship_to=masked, billing_address=masked)
+    force_setattr(order, "buyer", persons.buyer)
+    force_setattr(order, "ship_to", persons.ship_to)
+    force_setattr(order, "billing_address", persons.billing_address)
+    force_setattr(order, "note", persons.note)
+    return order
+
+
+def fill_command(operation: str, command: bytes, order: Order | None) -> Model:
+    """The typed command of an effect, with the order that it speaks of; a release gets its address from there."""
+    decoder = _commands.get(operation)
+    if decoder is None:
+        raise ContractError(
+            f"There is no command for the operation {operation!r}. Compare the connector's version."
+        )
+    filled: Model = decoder.decode(command)
+    if order is None:
+        return filled
+    if isinstance(filled, Release):
+        return _release(filled, order)
+    if "order" in filled.__struct_fields__:
+        force_setattr(filled, "order", order)
+    return filled
+
+
+def command_for(operation: str, command: bytes, value: bytes, party: bytes) -> Model:
+    """The typed command of a claimed effect: `value` and `party` are those of the document that it speaks of."""
+    return fill_command(operation, command, join_document(value, party) if value else None)
+
+
+def _release(release: Release, order: Order) -> Release:
+    """What the warehouse must know of the order besides quantities."""
+    wanted = release.request.lines[0].line
+    line = next((line for line in order.lines if line.id == wanted), None)
+    shipping = order.shipping[0] if order.shipping else None
+    request = msgspec.structs.replace(
+        release.request,
+        ship_to=order.ship_to,
+        note=order.note,
+        delivery=line.delivery if line is not None else "ship",
+        carrier=shipping.carrier if shipping is not None else "",
+        service=shipping.service if shipping is not None else "",
+        ship_after=order.ship_after,
+        ship_by=order.ship_by,
+        deliver_by=order.deliver_by,
+    )
+    return Release(order=order, order_id=release.order_id, request=request)

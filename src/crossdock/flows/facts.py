@@ -1,0 +1,112 @@
+"""Facts about an order: each is recorded once, breach or not; what follows from it is decided elsewhere."""
+
+from __future__ import annotations
+
+from crossdock.domain.process import EARLY_MAX
+from crossdock.errors import RejectedError
+from crossdock.flows.cancelling import record_answer, record_cancellation
+from crossdock.flows.desk import Desk, canonical_hash
+from crossdock.flows.money import record_payment, record_refund
+from crossdock.flows.returning import record_return
+from crossdock.flows.shipping import record_elsewhere, record_shipment, record_short_pick
+from crossdock.model.reports import (
+    CancellationAnswered,
+    CancellationRequested,
+    OrderReported,
+    PaymentReported,
+    RefundReported,
+    Report,
+    ReturnReported,
+    ShipmentReported,
+    ShortPickReported,
+)
+
+Fact = (
+    ShipmentReported
+    | ShortPickReported
+    | CancellationRequested
+    | CancellationAnswered
+    | RefundReported
+    | ReturnReported
+    | PaymentReported
+)
+FACTS = (
+    ShipmentReported,
+    ShortPickReported,
+    CancellationRequested,
+    CancellationAnswered,
+    RefundReported,
+    ReturnReported,
+    PaymentReported,
+)
+
+
+def take_fact(desk: Desk, report: Fact) -> str:
+    """Record a fact of its own message; before the order is known it is kept until it is. Returns the outcome."""
+    kind, version, digest = fact_seen(report)
+    if not desk.first_time(kind, version, digest):
+        return "duplicate"
+    process = desk.process
+    if not process.known:
+        if len(process.early) >= EARLY_MAX:
+            raise RejectedError(
+                f"{EARLY_MAX} reports about {process.order} have come, and no order. Ask the channel for the order, then retry."
+            )
+        process.early.append(report)
+        process.connection = process.connection or desk.message.source
+        desk.event("order.reported_early", {"kind": kind})
+        return "processed"
+    return record(desk, report)
+
+
+def record(desk: Desk, report: Report) -> str:
+    """Record a fact about an order that is known. Returns the outcome."""
+    if isinstance(report, ShipmentReported):
+        return record_shipment(desk, report.shipment)
+    if isinstance(report, ShortPickReported):
+        return record_short_pick(desk, report)
+    if isinstance(report, CancellationRequested):
+        return record_cancellation(desk, report)
+    if isinstance(report, CancellationAnswered):
+        return record_answer(desk, report)
+    if isinstance(report, RefundReported):
+        return record_refund(desk, report.refund)
+    if isinstance(report, ReturnReported):
+        return record_return(desk, report.goods_return)
+    if isinstance(report, PaymentReported):
+        return record_payment(desk, report.payment)
+    return "unhandled"
+
+
+def record_nested(desk: Desk, report: OrderReported, *, first: bool) -> None:
+    """Record what a channel holds of an order besides it. Each is known by its own id, however it comes."""
+    for shipment in report.shipments:
+        record_shipment(desk, shipment)
+    if first:
+        record_elsewhere(desk, report.order)
+    for refund in report.refunds:
+        record_refund(desk, refund)
+    for goods_return in report.returns:
+        record_return(desk, goods_return)
+    for payment in report.payments:
+        record_payment(desk, payment)
+
+
+def fact_seen(report: Fact) -> tuple[str, str, str]:
+    """The kind and version under which a fact is seen once, and the hash of what it says."""
+    digest = canonical_hash(report)
+    kind = report.__struct_config__.tag
+    name = str(kind).rpartition(".")[0] or str(kind)
+    held: object = None
+    if isinstance(report, ShipmentReported):
+        held = report.shipment
+    elif isinstance(report, RefundReported):
+        held = report.refund
+    elif isinstance(report, ReturnReported):
+        held = report.goods_return
+    elif isinstance(report, PaymentReported):
+        held = report.payment
+    external_id = getattr(held, "external_id", "")
+    if external_id:
+        return name, f"{external_id}@{getattr(held, 'version', '')}", digest
+    return str(kind), digest, digest

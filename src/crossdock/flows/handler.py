@@ -1,0 +1,195 @@
+"""The trade, as the engine sees it: what arrives is understood by connectors, and decided on by flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from crossdock.domain.policy import Plan
+from crossdock.domain.state import Needs, Snapshot
+from crossdock.engine.messages import (
+    HUB,
+    LANE_FREE,
+    LANE_STREAM,
+    OPERATOR,
+    PAGE_PREFIX,
+    SETTLED,
+    TICK,
+    Arrival,
+    Message,
+    OperatorAction,
+    Settled,
+    subject_id,
+)
+from crossdock.errors import ConfigurationError, MappingError
+from crossdock.flows.desk import Again
+from crossdock.flows.facts import FACTS, fact_seen
+from crossdock.flows.operating import TIMERS
+from crossdock.flows.polling import Tick
+from crossdock.flows.taking import seen_kind
+from crossdock.flows.world import RetailWorld
+from crossdock.model.order import Order
+from crossdock.model.reports import OrderReported, PriceReported, ProductReported, StockReported
+from crossdock.sdk.spec import Connector, Inbound, Translation
+
+API = "api"
+CANONICAL = "order.canonical"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OWN: dict[str, msgspec.json.Decoder[Any]] = {
+    SETTLED: msgspec.json.Decoder(Settled),
+    OPERATOR: msgspec.json.Decoder(OperatorAction),
+    TICK: msgspec.json.Decoder(Tick),
+    **{kind: msgspec.json.Decoder(Again) for kind in TIMERS},
+}
+_order = msgspec.json.Decoder(Order)
+_API_INBOUND = Inbound(
+    kind=CANONICAL, doc="One version of an order, in the canonical model", whole_object=True
+)
+
+
+class RetailHandler:
+    """Implements `engine.handling.Handler` for a plan and its connections' connectors, by name of the connection."""
+
+    def __init__(self, plan: Plan, connectors: Mapping[str, Connector]) -> None:
+        self._plan = plan
+        self._connectors = connectors
+        self._revisions = {name: connector.spec.mapping_revision for name, connector in connectors.items()}
+
+    def inbound(self, source: str, kind: str) -> Inbound | None:
+        """What is known of a kind of message; None keeps it unhandled."""
+        if source == HUB:
+            return Inbound(kind=kind, doc="A message of our own", overtakes=True) if kind in _OWN else None
+        if source == API:
+            return _API_INBOUND if kind == CANONICAL else None
+        connector = self._connectors.get(source)
+        return connector.spec.understands(kind) if connector is not None else None
+
+    def split(self, message: Message) -> list[Arrival] | None:
+        """The children of a page, file or upload, each a message of its own; None for a single message."""
+        connector = self._connectors.get(message.source)
+        if connector is None:
+            return None
+        children = connector.split(message.kind, message.body)
+        if children is None:
+            return [] if message.kind.startswith(PAGE_PREFIX) else None
+        arrivals = []
+        for n, child in enumerate(children):
+            known = connector.spec.understands(child.kind)
+            arrivals.append(
+                Arrival(
+                    source=message.source,
+                    kind=child.kind,
+                    body=child.body,
+                    ref_kind=child.ref_kind,
+                    ref=child.ref,
+                    delivery_id=child.delivery_id,
+                    lane=LANE_FREE if known is not None and known.overtakes else LANE_STREAM,
+                    received_at=message.received_at,
+                    trace=message.trace,
+                    parent=message.id,
+                    position=n,
+                    origin=message.origin,
+                )
+            )
+        return arrivals
+
+    def translate(self, message: Message) -> tuple[Any, ...]:
+        """Reports of a message; a MappingError names the field that cannot be understood."""
+        if message.kind.startswith(PAGE_PREFIX):
+            return ()
+        if message.source == HUB:
+            return (_decode(_OWN[message.kind], message),)
+        if message.source == API:
+            return (OrderReported(order=_canonical(_decode(_order, message), message)),)
+        connector = self._connectors.get(message.source)
+        if connector is None:
+            raise ConfigurationError(
+                f"Message {message.id} came from {message.source}, which is no connection any more. Configure it, then retry."
+            )
+        context = Translation(
+            connection=message.source,
+            subject=message.subject_id,
+            received_at=(_EPOCH + timedelta(microseconds=message.received_at)).isoformat(),
+        )
+        return connector.translate(message.kind, message.headers, message.body, context)
+
+    def needs(self, batch: Sequence[tuple[Message, Any]]) -> Needs:
+        """Orders, SKUs and versions that a batch touches, each once, in the order met."""
+        wanted = _Wanted()
+        for message, reports in batch:
+            for report in reports:
+                wanted.add(report, message, self._revisions.get(message.source, 1))
+        return Needs(orders=tuple(wanted.orders), skus=tuple(wanted.skus), seen=tuple(wanted.seen))
+
+    def world(self, needs: Needs, snapshot: Snapshot) -> RetailWorld:
+        """A world over what was loaded."""
+        return RetailWorld(self._plan, needs, snapshot, self._revision)
+
+    def _revision(self, source: str) -> int:
+        return self._revisions.get(source, 1)
+
+
+class _Wanted:
+    """What reports need, each once, in the order met."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, None] = {}
+        self.skus: dict[str, None] = {}
+        self.seen: dict[tuple[int, str, str, str], None] = {}
+
+    def add(self, report: Any, message: Message, revision: int) -> None:
+        if isinstance(report, OrderReported):
+            self.orders[message.subject] = None
+            self.seen[message.subject, message.source, seen_kind(revision), report.order.version] = None
+            self._lines(report.order.lines)
+            for shipment in report.shipments:
+                self._lines(shipment.lines)
+        elif isinstance(report, FACTS):
+            self.orders[message.subject] = None
+            kind, version, _ = fact_seen(report)
+            self.seen[message.subject, message.source, kind, version] = None
+            for name in ("shipment", "refund", "goods_return"):
+                self._lines(getattr(getattr(report, name, None), "lines", ()))
+            for name in ("lines", "accepted", "refused"):
+                self._lines(getattr(report, name, ()))
+        elif isinstance(report, Settled | OperatorAction):
+            self.orders[message.subject] = None
+        elif isinstance(report, Again):
+            self.orders[message.subject] = None
+            self.skus.update(dict.fromkeys(report.skus))
+        elif isinstance(report, StockReported):
+            self._lines(report.levels)
+        elif isinstance(report, ProductReported):
+            self.skus[report.product.sku] = None
+        elif isinstance(report, PriceReported):
+            self.skus[report.price.sku] = None
+
+    def _lines(self, lines: Sequence[Any]) -> None:
+        skus = self.skus
+        for line in lines:
+            if line.sku:
+                skus[line.sku] = None
+
+
+def _canonical(order: Order, message: Message) -> Order:
+    if order.id and order.id != subject_id(message.subject):
+        raise MappingError(
+            f"The order names {order.id} as its id, but stands under {message.subject_id}. Leave the id out.",
+            field="id",
+        )
+    return order
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], message: Message) -> Any:
+    try:
+        return decoder.decode(message.body)
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+        place = str(error).rpartition("at `$")[2].rstrip("`").lstrip(".")
+        raise MappingError(
+            f"{message.kind} cannot be read: {error}. Correct the body.", field=place
+        ) from error
+    except msgspec.DecodeError as error:
+        raise MappingError(f"{message.kind} is not JSON: {error}. Correct the body.", field="") from error

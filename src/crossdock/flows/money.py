@@ -1,0 +1,52 @@
+"""Money that moved: refunds and payments, recorded as told; a refund of more than was paid stands as a case."""
+
+from __future__ import annotations
+
+from crossdock.domain.journal import refund_entries
+from crossdock.domain.process import Refunded
+from crossdock.flows.desk import Desk
+from crossdock.model.finance import Payment
+from crossdock.model.returns import Refund
+from crossdock.model.versions import is_newer
+
+
+def record_refund(desk: Desk, refund: Refund) -> str:
+    """Record a refund as it stands; only one that was done counts."""
+    process = desk.process
+    key = f"{refund.connection or desk.message.source}:{refund.external_id or refund.id}"
+    held = next((mine for mine in process.refunds if mine.key == key), None)
+    if held is None:
+        held = Refunded(key=key)
+        process.refunds.append(held)
+        process.refunds.sort(key=lambda mine: mine.key)
+    elif not is_newer(refund.version, held.version):
+        return "duplicate" if refund.version == held.version else "stale"
+    held.version = refund.version
+    held.done = refund.state == "done" and not refund.test
+    held.total = refund.total
+    held.entries = refund_entries(refund)
+    desk.event(
+        "refund.recorded",
+        {
+            "refund": key,
+            "state": refund.state,
+            "total": refund.total,
+            "currency": refund.currency,
+            "by": refund.by,
+        },
+    )
+    return "processed"
+
+
+def record_payment(desk: Desk, payment: Payment) -> str:
+    """Tell that a payment moved. What is paid is read from the order's tenders, so that nothing counts twice."""
+    desk.event(
+        "payment.reported",
+        {
+            "payment": payment.external_id or payment.id,
+            "state": payment.state,
+            "captured": payment.captured,
+            "currency": payment.currency,
+        },
+    )
+    return "processed"

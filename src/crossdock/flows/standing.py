@@ -1,0 +1,70 @@
+"""Cases that stand as long as the facts do: opened when a rule is broken, closed when it no longer is."""
+
+from __future__ import annotations
+
+from crossdock.domain.process import OrderProcess
+from crossdock.flows.desk import Desk
+
+Standing = tuple[str, str, str]
+"""(reason, about, text)"""
+
+
+def stand(desk: Desk) -> None:
+    """Open the cases that the facts ask for now, and close those that they no longer do."""
+    process = desk.process
+    if not (
+        process.cases
+        or process.waiting
+        or process.holds
+        or process.shipments
+        or process.refunds
+        or process.returns
+    ):
+        return
+    found = [*_waits(process), *_breaches(process)]
+    names = [f"{reason}|{about}" for reason, about, _ in found]
+    for (reason, about, text), name in zip(found, names, strict=True):
+        if name not in process.cases:
+            desk.case(reason, text, about=about)
+    for name in process.cases:
+        if name not in names:
+            reason, _, about = name.partition("|")
+            desk.close(reason, "the facts have changed", about=about)
+    process.cases = names
+
+
+def _waits(process: OrderProcess) -> list[Standing]:
+    name = process.number or process.order
+    found: list[Standing] = []
+    if process.waiting and process.source_at:
+        text = f"Order {name} waits for stock that none of its locations has. It is looked for again by itself; cancel "
+        found.append(("stock.short", "", text + "what cannot come, or receive stock."))
+    for code, reason in process.holds.items():
+        text = f"Order {name} is held ({code}{': ' + reason if reason else ''}). Release the hold, or cancel the order."
+        found.append(("order.held", code, text))
+    return found
+
+
+def _breaches(process: OrderProcess) -> list[Standing]:
+    name = process.number or process.order
+    found: list[Standing] = []
+    for line in process.lines:
+        what = f"{line.shipped} of line {line.id} ({line.sku or 'no SKU'})"
+        if line.ordered > 0 and line.shipped > line.ordered:
+            text = f"Of order {name} {what} were shipped, but only {line.ordered} ordered. Ask the warehouse, then the buyer."
+            found.append(("shipment.beyond_order", line.id, text))
+        elif line.who != "none" and line.shipped and (line.shipped > line.target or process.cancelled):
+            text = (
+                f"Of order {name} {what} were shipped, though cancelled. Intercept the parcel, or expect it back; "
+                "give no money back twice."
+            )
+            found.append(("order.cancelled_and_shipped", line.id, text))
+        if line.returned > line.shipped and line.ordered > 0:
+            text = f"Of order {name} {line.returned} of line {line.id} came back, but {line.shipped} had left. Check both."
+            found.append(("return.beyond_shipped", line.id, text))
+    refunded = sum(refund.total for refund in process.refunds if refund.done)
+    limit = process.captured or process.total
+    if refunded > limit:
+        text = f"Of order {name} more was given back than was paid. It is recorded; ask whoever refunds for the channel."
+        found.append(("refund.beyond_captured", "", text))
+    return found

@@ -1,0 +1,232 @@
+"""Telling others: the channel that we have it, the ERP that it is sold, both what left and what will not come."""
+
+from __future__ import annotations
+
+import msgspec
+
+from crossdock.domain.process import Line, OrderProcess, Parcel, Sale
+from crossdock.flows.desk import Desk
+from crossdock.model.commands import (
+    Acknowledge,
+    AmendSale,
+    CancelOrder,
+    CancelSale,
+    ConfirmShipment,
+    CreateDelivery,
+    CreateInvoice,
+    CreateSale,
+)
+from crossdock.model.fulfilment import Shipment
+from crossdock.model.ids import LineId, OrderId, ShipmentId, Sku
+from crossdock.model.quantity import LineQuantity
+
+SERVICES = "services"
+MOVED = ("shipped", "delivered", "returned", "lost")
+
+
+def create_sale(desk: Desk) -> None:
+    """Tell the ERP of the sale, once; a cancelled order too, so that it stands there however its messages came."""
+    process = desk.process
+    route = desk.route
+    if route is None or not route.erp:
+        return
+    command = CreateSale(order_id=OrderId(process.order), connection=process.connection)
+    if desk.stage(route.erp, "create_sale", "sale", command):
+        process.sale = Sale(state="staged", document=process.document, expected=process.total)
+
+
+def acknowledge(desk: Desk, gone: list[int] | None) -> None:
+    """Tell the channel that we have the order and mean to fulfil it; not where others fulfil it, or nothing is left."""
+    process = desk.process
+    route = desk.route
+    if route is None or not route.acknowledge or not any(line.who == "us" for line in process.lines):
+        return
+    if gone is not None and all(lost >= line.ordered for line, lost in zip(process.lines, gone, strict=True)):
+        return
+    command = Acknowledge(order_id=OrderId(process.order))
+    process.acknowledged = desk.stage(process.connection, "acknowledge", "acknowledge", command)
+
+
+def tell_shipments(desk: Desk) -> None:
+    """Confirm to the channel what left, except what it told us itself."""
+    process = desk.process
+    for parcel in process.shipments:
+        if parcel.from_channel or "confirm_shipment" in parcel.told or parcel.state not in MOVED:
+            continue
+        if not desk.may(process.connection, "confirm_shipment"):
+            return
+        lines = _channel_lines(process, parcel)
+        if not lines:
+            continue
+        shipment = _named(process, parcel, lines)
+        command = ConfirmShipment(order_id=OrderId(process.order), shipment=shipment)
+        if desk.stage(process.connection, "confirm_shipment", f"shipment:{parcel.key}", command):
+            parcel.told.append("confirm_shipment")
+
+
+def tell_cancelled(desk: Desk, gone: list[int]) -> None:
+    """Tell the channel what will not come and it does not know: it began there, or it was told before, is known."""
+    process = desk.process
+    unknown = [
+        (line, lost - max(line.removed, line.asked, line.told_channel))
+        for line, lost in zip(process.lines, gone, strict=True)
+        if lost > max(line.removed, line.asked, line.told_channel)
+    ]
+    if not unknown or process.commitment == "void":
+        return
+    process.cancels_channel += 1
+    whole = all(lost >= line.ordered for line, lost in zip(process.lines, gone, strict=True))
+    command = CancelOrder(
+        order_id=OrderId(process.order),
+        lines=() if whole and len(unknown) == len(process.lines) else _quantities(unknown),
+        reason="cancelled",
+    )
+    for line, lost in zip(process.lines, gone, strict=True):
+        line.told_channel = max(line.told_channel, lost)
+    intent = f"cancel:{process.cancels_channel}"
+    if process.mode == "observe" or desk.stage(process.connection, "cancel_order", intent, command):
+        desk.event(
+            "cancellation.told", {"connection": process.connection, "lines": [[x.id, n] for x, n in unknown]}
+        )
+        return
+    desk.case(
+        "cancellation.tell_by_hand",
+        f"{process.connection} cannot be told by us that {_units(unknown)} of order {process.number or process.order} "
+        "will not come. Cancel it there by hand.",
+        about=intent,
+    )
+
+
+def tell_erp(desk: Desk, gone: list[int] | None) -> None:
+    """Tell the ERP, now that its sale is known, what was amended, what left, and what will not come."""
+    process = desk.process
+    route, sale = desk.route, process.sale
+    if route is None or sale is None:
+        return
+    if sale.amended:
+        _amend(desk, route.erp, sale)
+    if gone is not None:
+        _cancel_sale(desk, route.erp, sale, gone)
+    for parcel in process.shipments:
+        if parcel.state in MOVED:
+            _post_shipment(desk, route.erp, sale, parcel)
+    _invoice_services(desk, route.erp, sale)
+
+
+def _post_shipment(desk: Desk, erp: str, sale: Sale, parcel: Parcel) -> None:
+    process = desk.process
+    if "create_invoice" in parcel.told and "create_delivery" in parcel.told:
+        return
+    shipment = _named(process, parcel, parcel.shipment.lines)
+    order_id = OrderId(process.order)
+    if "create_delivery" not in parcel.told:
+        delivery = CreateDelivery(order_id=order_id, shipment=shipment, sale_reference=sale.reference)
+        desk.stage(erp, "create_delivery", f"delivery:{parcel.key}", delivery)
+        parcel.told.append("create_delivery")
+    if "create_invoice" not in parcel.told:
+        invoice = CreateInvoice(order_id=order_id, shipment=shipment, sale_reference=sale.reference)
+        desk.stage(erp, "create_invoice", f"invoice:{parcel.key}", invoice)
+        parcel.told.append("create_invoice")
+
+
+def _invoice_services(desk: Desk, erp: str, sale: Sale) -> None:
+    """Invoice what nobody ships, once the goods are all on their way."""
+    process = desk.process
+    lines = [line for line in process.lines if line.who == "none" and line.target > 0]
+    if not lines or any(parcel.key == SERVICES for parcel in process.shipments):
+        return
+    if any(line.target > line.shipped for line in process.lines if line.who != "none"):
+        return
+    shipment = Shipment(
+        id=ShipmentId(f"{process.order}-{SERVICES}"),
+        order=OrderId(process.order),
+        lines=_quantities([(line, line.target) for line in lines]),
+        delivery="none",
+    )
+    parcel = Parcel(key=SERVICES, shipment=shipment, from_channel=True, told=["create_delivery"])
+    process.shipments.append(parcel)
+    _post_shipment(desk, erp, sale, parcel)
+
+
+def _amend(desk: Desk, erp: str, sale: Sale) -> None:
+    """Set the sale to what the order is now, as long as nothing of it was delivered."""
+    process = desk.process
+    sale.amended = False
+    if any("create_delivery" in parcel.told for parcel in process.shipments):
+        desk.case(
+            "sale.amended_late",
+            f"Order {process.number or process.order} was changed after a part was delivered, so sale {sale.reference} "
+            f"in {erp} does not say what was sold. Correct it there.",
+            about=f"document {process.document}",
+        )
+        return
+    sale.document, sale.expected = process.document, process.total
+    command = AmendSale(order_id=OrderId(process.order), sale_reference=sale.reference)
+    desk.stage(erp, "amend_sale", f"amend:{process.document}", command)
+
+
+def _cancel_sale(desk: Desk, erp: str, sale: Sale, gone: list[int]) -> None:
+    process = desk.process
+    pairs = list(zip(process.lines, gone, strict=True))
+    more = [(line, lost - line.told_erp) for line, lost in pairs if lost > line.told_erp]
+    if not more:
+        return
+    process.cancels_erp += 1
+    whole = all(lost >= line.ordered for line, lost in pairs) and all(
+        not line.told_erp for line in process.lines
+    )
+    command = CancelSale(
+        order_id=OrderId(process.order),
+        lines=() if whole else _quantities(more),
+        reason="cancelled",
+        sale_reference=sale.reference,
+    )
+    for line, lost in pairs:
+        line.told_erp = max(line.told_erp, lost)
+    desk.stage(erp, "cancel_sale", f"cancel:{process.cancels_erp}", command)
+
+
+def _channel_lines(process: OrderProcess, parcel: Parcel) -> tuple[LineQuantity, ...]:
+    """What a shipment is in lines of the order: of a bundle only what is complete."""
+    single = {
+        piece.line for piece in process.pieces if piece.per == 1 and piece.sku == _sku(process, piece.line)
+    }
+    moved = {piece.line for piece in process.pieces}
+    lines = [
+        LineQuantity(line=LineId(entry.line), quantity=entry.quantity, sku=Sku(entry.sku))
+        for entry in parcel.booked
+        if entry.line in single or entry.line not in moved
+    ]
+    bundles = dict.fromkeys(entry.line for entry in parcel.booked if entry.line not in single)
+    for id_ in bundles:
+        line = process.line(id_)
+        told = _confirmed(process, id_)
+        if line is not None and line.shipped > told and id_ in moved:
+            quantity = line.shipped - told
+            lines.append(LineQuantity(line=LineId(id_), quantity=quantity, sku=Sku(line.sku)))
+            parcel.wholes[id_] = quantity
+    return tuple(lines)
+
+
+def _confirmed(process: OrderProcess, line: str) -> int:
+    """How many of a bundle the channel was told of."""
+    return sum(parcel.wholes.get(line, 0) for parcel in process.shipments)
+
+
+def _sku(process: OrderProcess, line_id: str) -> str:
+    line = process.line(line_id)
+    return line.sku if line is not None else ""
+
+
+def _named(process: OrderProcess, parcel: Parcel, lines: tuple[LineQuantity, ...]) -> Shipment:
+    """The shipment under our ids."""
+    id_ = parcel.shipment.id or ShipmentId(f"{process.order}-{parcel.key}")
+    return msgspec.structs.replace(parcel.shipment, id=id_, order=OrderId(process.order), lines=lines)
+
+
+def _quantities(parts: list[tuple[Line, int]]) -> tuple[LineQuantity, ...]:
+    return tuple(LineQuantity(line=LineId(line.id), quantity=n, sku=Sku(line.sku)) for line, n in parts)
+
+
+def _units(parts: list[tuple[Line, int]]) -> str:
+    return ", ".join(f"{quantity} x {line.sku or line.id}" for line, quantity in parts)

@@ -1,0 +1,231 @@
+"""The state that a batch touches: each message decides on what those before it left, and one that fails leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from crossdock.domain.ledger import ALLOCATED, ELSEWHERE, ON_HAND, QUARANTINED, RESERVED, SAFETY, Ledger
+from crossdock.domain.policy import Plan
+from crossdock.domain.process import OrderProcess, decode_process, encode_process
+from crossdock.domain.products import Catalogue
+from crossdock.domain.state import (
+    BUCKETS,
+    Changes,
+    DocumentRow,
+    Movement,
+    Needs,
+    Posting,
+    ProcessRow,
+    Snapshot,
+)
+from crossdock.domain.status import status
+from crossdock.engine.messages import (
+    PAGE_PREFIX,
+    Decision,
+    Mark,
+    Message,
+    OperatorAction,
+    Settled,
+    subject_id,
+)
+from crossdock.errors import RejectedError
+from crossdock.flows.cataloguing import take_price, take_product
+from crossdock.flows.consequences import follow
+from crossdock.flows.desk import Again, Desk
+from crossdock.flows.facts import FACTS, take_fact
+from crossdock.flows.operating import take_action, take_timer
+from crossdock.flows.polling import Tick, take_page, take_tick
+from crossdock.flows.quantities import OPERATION, publishing_channels
+from crossdock.flows.settled import take_settled, tell_person
+from crossdock.flows.stocking import take_stock
+from crossdock.flows.taking import take_order
+from crossdock.model.reports import OrderReported, PriceReported, ProductReported, StockReported
+
+_AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
+_ORDERS = (OrderReported, Settled, OperatorAction, Again, *FACTS)
+_RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
+
+
+class RetailWorld:
+    """Implements `engine.handling.World` over a snapshot."""
+
+    def __init__(self, plan: Plan, needs: Needs, snapshot: Snapshot, revision: Callable[[str], int]) -> None:
+        self._plan = plan
+        self._revision = revision
+        self._stored = snapshot.orders
+        self._seen = dict(snapshot.seen)
+        self._ledger = Ledger(snapshot.levels, needs.skus)
+        self._catalogue = Catalogue(snapshot.products)
+        self._processes: dict[int, OrderProcess] = {}
+        self._documents: list[DocumentRow] = []
+        self._movements: list[Movement] = []
+        self._postings: list[Posting] = []
+        self._channels = publishing_channels(plan)
+        self._marks: dict[str, list[Mark]] = {}
+
+    def handle(self, message: Message, reports: Any, now: int) -> Decision:
+        """Decide on one message; the world is as before if it raises."""
+        subject = message.subject
+        held = self._processes.get(subject)
+        before = encode_process(held) if held is not None else None
+        about_order = any(isinstance(report, _ORDERS) for report in reports)
+        process = held or (self._load(subject) if about_order else None)
+        desk = Desk(
+            message,
+            now,
+            process or OrderProcess(order=subject_id(subject)),
+            plan=self._plan,
+            ledger=self._ledger,
+            catalogue=self._catalogue,
+            kept_seen=self._seen,
+            revision=self._revision(message.source),
+        )
+        try:
+            outcome = self._decide(desk, reports, known=process is not None)
+        except BaseException:
+            self._ledger.undo()
+            self._catalogue.undo()
+            if before is not None:
+                self._processes[subject] = decode_process(before)
+            raise
+        desk.decision.outcome = outcome
+        self._keep(desk, about_order=about_order and (process is not None or outcome == "processed"))
+        return desk.decision
+
+    def changes(self) -> Changes:
+        """All that the handled messages changed."""
+        return Changes(
+            processes=[self._row(subject, process) for subject, process in self._processes.items()],
+            documents=self._documents,
+            levels=self._ledger.levels(),
+            movements=self._movements,
+            postings=self._postings,
+            products=self._catalogue.changes(),
+        )
+
+    def _decide(self, desk: Desk, reports: Sequence[Any], *, known: bool) -> Any:
+        if desk.message.kind.startswith(PAGE_PREFIX):
+            return take_page(desk)
+        outcome = "unhandled"
+        for report in reports:
+            found = self._take(desk, report, known=known)
+            if _RANK[found] > _RANK[outcome]:
+                outcome = found
+        if not desk.decision.events:
+            desk.event("message.unhandled", {"kind": desk.message.kind})
+        return outcome
+
+    def _take(self, desk: Desk, report: Any, *, known: bool) -> str:
+        if isinstance(report, OrderReported):
+            return take_order(desk, report)
+        if isinstance(report, FACTS):
+            outcome = take_fact(desk, report)
+            if outcome == "processed":
+                follow(desk, str(report.__struct_config__.tag))
+            return outcome
+        if isinstance(report, Settled):
+            return self._take_settled(desk, report, known=known)
+        if isinstance(report, OperatorAction | Again):
+            return self._take_own(desk, report, known=known)
+        if isinstance(report, StockReported):
+            return take_stock(desk, report)
+        if isinstance(report, ProductReported):
+            return take_product(desk, report)
+        if isinstance(report, PriceReported):
+            return take_price(desk, report)
+        if isinstance(report, Tick):
+            return take_tick(desk, report)
+        return "unhandled"
+
+    def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:
+        if known:
+            outcome = take_settled(desk, settled)
+            follow(desk, "effect")
+            return outcome
+        desk.event(f"effect.{settled.outcome}", {"operation": settled.operation, "intent": settled.intent})
+        if settled.outcome != "done":
+            tell_person(desk, settled)
+        return "unhandled"
+
+    def _take_own(self, desk: Desk, report: OperatorAction | Again, *, known: bool) -> str:
+        if not known:
+            raise RejectedError(f"There is no order {desk.process.order}. See whether its message is parked.")
+        if isinstance(report, Again):
+            outcome = take_timer(desk, desk.message.kind, report)
+        else:
+            outcome = take_action(desk, report)
+        follow(desk, "cancellation")
+        return outcome
+
+    def _keep(self, desk: Desk, *, about_order: bool) -> None:
+        """Make the message's changes part of the world."""
+        message, subject = desk.message, desk.message.subject
+        if about_order:
+            self._processes[subject] = desk.process
+        for seen in desk.decision.seen:
+            self._seen[subject, seen.source, seen.kind, seen.version] = seen.hash
+        self._documents += desk.documents
+        moves = self._ledger.keep()
+        self._catalogue.keep()
+        if moves or desk.publish:
+            self._publish(desk, moves)
+        for n, (sku, location, bucket, quantity, reason) in enumerate(moves):
+            self._movements.append(
+                Movement(subject, message.id, n, sku, location, BUCKETS[bucket], quantity, reason, desk.now)
+            )
+        for n, (reason, entries) in enumerate(desk.postings):
+            self._postings.append(
+                Posting(subject, message.id, n, desk.process.currency, reason, entries, desk.now)
+            )
+
+    def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
+        """Mark every SKU whose availability changed; a level below zero is a case."""
+        changed: dict[str, int] = {}
+        for sku, location, bucket, quantity, _ in moves:
+            changed[sku] = changed.get(sku, 0) + _AVAILABLE.get(bucket, 0) * quantity
+            if bucket == ON_HAND and quantity < 0 and self._ledger.bucket(sku, location, ON_HAND) < 0:
+                desk.case(
+                    "stock.negative",
+                    f"More of {sku} left {location} than it had. Count it there; the next snapshot puts it right.",
+                    about=f"{sku} {location}",
+                )
+        marks = desk.decision.marks
+        for sku, difference in changed.items():
+            if difference:
+                marks += self._marks_of(sku)
+        for sku in desk.publish:
+            if not changed.get(sku):
+                marks += self._marks_of(sku)
+
+    def _marks_of(self, sku: str) -> list[Mark]:
+        marks = self._marks.get(sku)
+        if marks is None:
+            marks = self._marks[sku] = [
+                Mark(connection=channel, operation=OPERATION, key=sku) for channel in self._channels
+            ]
+        return marks
+
+    def _load(self, subject: int) -> OrderProcess | None:
+        stored = self._stored.get(subject)
+        return decode_process(stored.value) if stored is not None else None
+
+    def _row(self, subject: int, process: OrderProcess) -> ProcessRow:
+        stored = self._stored.get(subject)
+        now = status(process)
+        return ProcessRow(
+            subject=subject,
+            expected=stored.version if stored is not None else 0,
+            value=encode_process(process),
+            connection=process.connection,
+            external_id=process.external_id,
+            number=process.number,
+            commitment=process.commitment,
+            custody=now.custody,
+            money=now.money,
+            stage=now.stage,
+            finished=now.finished,
+            currency=process.currency,
+            total=process.total,
+            placed_at=process.placed_at,
+        )
