@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import yaml
 
+from crossdock.errors import UnclearError
 from crossdock.sdk.calls import Calls, Intent, Outcome, Request, Response, raise_for_reply
 from crossdock.simulator.base import SECOND, SimRequest, Simulator
 
@@ -48,6 +49,8 @@ class Wire:
             body=request.body,
         )
         reply = self.simulator.handle(inner, self.now)
+        if reply.cut:
+            raise UnclearError(f"{request.method} {request.path} got no whole reply")
         return Response(status=reply.status, headers=reply.headers, body=reply.body)
 
     def methods(self) -> list[str]:

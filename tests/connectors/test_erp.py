@@ -5,10 +5,19 @@ import importlib.resources
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from crossdock.connectors.erp import SPEC, build
-from crossdock.errors import ConflictError, MappingError, RejectedError
+from crossdock.errors import (
+    ConflictError,
+    ContractError,
+    MappingError,
+    RejectedError,
+    ThrottledError,
+    UnclearError,
+)
 from crossdock.model.commands import AmendSale, CancelSale, CreateDelivery, CreateInvoice, CreateSale, Poll
 from crossdock.model.fulfilment import Package, Shipment
 from crossdock.model.ids import LineId, OrderId, ShipmentId, Sku
@@ -16,6 +25,7 @@ from crossdock.model.quantity import LineQuantity
 from crossdock.sdk.calls import Done, Page, Refused
 from crossdock.sdk.spec import Translation
 from crossdock.simulator.erp import ErpSimulator
+from crossdock.simulator.faults import Faulty, Plan
 from tests.connectors.driving import AGAIN, FIRST, OTHER, Wire, canned, contract, drive, reply, require_schema
 from tests.model.builders import make_line, make_order, rich_order
 
@@ -265,6 +275,36 @@ def test_a_feed_that_says_more_but_stays_where_it_is_is_stopped():
 def test_a_feed_that_there_is_not_is_refused():
     with pytest.raises(RejectedError):
         drive(CONNECTOR.poll(Poll(feed="prices"), FIRST), erp())
+
+
+FAULTS = Plan(
+    throttled_rate=0.1,
+    error_rate=0.1,
+    lost_request_rate=0.1,
+    lost_reply_rate=0.15,
+    cut_body_rate=0.1,
+    html_rate=0.1,
+)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["key", "none"]))
+def test_whatever_fails_and_however_often_each_order_is_one_document(seed, idempotency):
+    simulator = ErpSimulator({"token": "t", "idempotency": idempotency}, seed)
+    wire = Wire(Faulty(simulator, FAULTS, seed), CONNECTOR.request_headers())
+    for n in range(5):
+        order = make_order(make_line("1", price=1000 + n), id=OrderId(f"CD{n}"))
+        attempt = intent(f"k{n}")
+        while True:
+            try:
+                outcome = drive(CONNECTOR.create_sale(CreateSale(order=order), attempt), wire)
+                break
+            except (UnclearError, ThrottledError, ContractError):
+                attempt = msgspec.structs.replace(
+                    attempt, may_have_happened=True, attempt=attempt.attempt + 1
+                )
+        assert outcome.total == 1000 + n
+    state = simulator.state()
+    assert (state["sales"], state["doubles"]) == (5, {})
 
 
 @pytest.mark.parametrize("name", ["wms", "erp"])

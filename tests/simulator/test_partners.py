@@ -147,6 +147,8 @@ def test_partners_of_a_bench_count_and_forget_but_still_see_doubles(kind):
         request = release(1, 1) if kind == "wms" else sale()
         keyed = msgspec.structs.replace(request, headers={**AUTH, "idempotency-key": key})
         assert simulator.handle(keyed, START).status == 201
+    lookup = read("/releases/r1") if kind == "wms" else read("/sales", reference="CD1")
+    assert b'"id"' in simulator.handle(lookup, START).body
     state = simulator.state()
     assert state["doubles"]
     assert state["documents"] == []

@@ -2,13 +2,22 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from crossdock.errors import ConfigurationError, ContractError, NotSentError, UnclearError
 from crossdock.sdk.calls import get, post
@@ -21,8 +30,9 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 class Server:
     """A loopback server that reads one request a connection and then does as it is told, over and over."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Talk, tls: ssl.SSLContext | None) -> None:
         self._talk = talk
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.requests: list[bytes] = []
         self.connections = 0
@@ -44,19 +54,22 @@ class Server:
             self.connections += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        return connection if self._tls is None else self._tls.wrap_socket(connection, server_side=True)
+
     def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._secured(connection) as connection:
             while request := connection.recv(65536):
                 self.requests.append(request)
                 self._talk(connection, request)
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Talk], Server]]:
+def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(talk: Talk) -> Server:
-        servers.append(Server(talk))
+    def start(talk: Talk, tls: ssl.SSLContext | None = None) -> Server:
+        servers.append(Server(talk, tls))
         return servers[-1]
 
     yield start
@@ -179,6 +192,40 @@ def test_a_partner_that_speaks_no_tls_is_never_sent_anything(serve):
     with pytest.raises(NotSentError):
         HttpTransport(f"https://127.0.0.1:{server.port}").send(post("/sales", json={"secret": 1}), 2.0)
     assert not any(b"secret" in request for request in server.requests)
+
+
+def self_signed(folder: Path) -> tuple[Path, bytes]:
+    """A certificate for 127.0.0.1 that nobody has vouched for: the file of key and chain, and its PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "partner")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    file = folder / "partner.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + pem)
+    return file, pem
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_we_trust_is_not(serve, tmp_path):
+    file, pem = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    server = serve(answer(OK), context)
+    url = f"https://127.0.0.1:{server.port}"
+    with pytest.raises(NotSentError, match="certificate"):
+        HttpTransport(url).send(post("/sales", json={}), 2.0)
+    assert server.requests == []
+    assert HttpTransport(url, root_certificate_pem=pem).send(post("/sales", json={}), 2.0).status == 200
 
 
 def test_no_time_left_means_that_nothing_was_sent(serve):

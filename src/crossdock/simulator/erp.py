@@ -105,7 +105,7 @@ class ErpSimulator:
         self._location = str(settings.get("location", "MAIN"))
         self._brief = settings.get("documents", True) is False
         self._keys = Keys() if settings.get("idempotency", "key") == "key" else None
-        self._brief_answers: dict[str, bytes] = {}
+        self._noted: dict[str, tuple[str, bytes]] = {}
         self._references: dict[str, int] = {}
         self._free_at = 0
         self._counts = {"sales": 0, "deliveries": 0, "invoices": 0, "amendments": 0, "cancellations": 0}
@@ -173,20 +173,21 @@ class ErpSimulator:
         return msgspec.structs.replace(answer, delay_s=delay_s) if delay_s else answer
 
     def _note(self, request: SimRequest) -> SimResponse:
-        """Count a document and forget it: as little as a partner can do that still shows doubles."""
+        """Count a document and keep no more than its answer: as little as a partner can do that still shows doubles."""
         key = request.headers.get("idempotency-key", "")
-        if known := self._brief_answers.get(key):
-            return SimResponse(status=201, body=known)
         wanted = self._peek(request.body)
         kind = request.path[1:]
         if kind not in self._counts:
             return problem(404, f"there is no {request.path} here")
-        self._counts[kind] += 1
         name = f"{kind}:{wanted.reference}"
-        self._references[name] = self._references.get(name, 0) + 1
+        known = self._noted.get(name)
+        if known is not None and self._keys is not None and known[0] == key:
+            return SimResponse(status=201, body=known[1])
+        self._counts[kind] += 1
+        if known is not None:
+            self._references[name] = self._references.get(name, 1) + 1
         body = b'{"id":"%d","total":%d}' % (self._counts[kind], wanted.total)
-        if self._keys is not None:
-            self._brief_answers[key] = body
+        self._noted[name] = (key, body)
         return SimResponse(status=201, body=body)
 
     def _made(self, request: SimRequest, now: int) -> SimResponse:
@@ -280,6 +281,8 @@ class ErpSimulator:
         return json_response(document, 201)
 
     def _named(self, kind: str, reference: str) -> list[dict[str, Any]]:
+        if noted := self._noted.get(f"{kind}:{reference}"):
+            return [msgspec.json.decode(noted[1])]
         return self._by_reference.get(f"{kind}:{reference}", [])
 
     def _set_level(self, sku: str, on_hand: int, now: int) -> None:

@@ -88,6 +88,8 @@ class WmsSimulator:
         parts = path.split("/")
         if len(parts) < 3 or parts[1] != "releases":
             return problem(404, f"there is no {path} here")
+        if self._quiet and parts[2] in self._brief:
+            return json_response({"id": f"W-{parts[2]}", "request_id": parts[2]})
         release = self.releases.get(parts[2])
         if release is None:
             return problem(404, f"no release {parts[2]} is known")

@@ -27,7 +27,7 @@ SPEC = ConnectorSpec(
         Inbound(kind="pick.short", doc="Some of it was not on the shelf"),
         Inbound(kind="shipment.created", doc="Packages left"),
         Inbound(kind="release.cancelled", doc="The answer to a cancellation", overtakes=True),
-        Inbound(kind="stock.snapshot", doc="Every level of one location", whole_object=True),
+        Inbound(kind="stock.snapshot", doc="Every level of one location"),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
     ),
     limits=Limits(requests_per_s=0.0, burst=50, concurrency_max=16),
