@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from crossdock.bootstrap.gathering import Gathering
@@ -26,7 +25,8 @@ from crossdock.bootstrap.loops import (
 )
 from crossdock.bootstrap.writer import Writer, on_writer
 from crossdock.config import Config
-from crossdock.config.registry import connector_named
+from crossdock.config.registry import Registry
+from crossdock.domain.state import Level
 from crossdock.engine import crash
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.lanes import Lane
@@ -37,8 +37,7 @@ from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import ClaimedEffect
 from crossdock.flows.documents import fill_command, join_document
 from crossdock.flows.handler import RetailHandler
-from crossdock.flows.quantities import published_quantity
-from crossdock.model.commands import SetQuantity
+from crossdock.flows.quantities import quantity_command
 from crossdock.sdk.spec import Connector
 from crossdock.stores.sqlite import SqliteStore, open_store
 from crossdock.stores.sqlite.reads import Reads
@@ -60,17 +59,23 @@ class Hub:
         self.started_at = clock_us()
         self._reach = reach
         self._random = random.Random()  # noqa: S311 - jitter, no secret
+        registry = Registry()
         self.connectors: dict[str, Connector] = {
-            name: connector_named(connection.connector).build(dict(connection.settings))
+            name: registry.get(connection.connector).build(connection.settings)
             for name, connection in config.connections.items()
         }
-        self.store: SqliteStore = open_store(Path(config.hub.data) / "crossdock.db", Vault(master_key))
+        self.store: SqliteStore = open_store(config.hub.store, Vault(master_key))
         self.signals = Signals()
         self.writer = Writer(self.store, clock_us, self.signals.messages.set, reach)
         self.handler = RetailHandler(config.plan, self.connectors)
         self.lanes = {name: self._lane(name) for name in config.connections}
         self.pipeline = Pipeline(
-            self.store, self.handler, policy=config.retries, jitter=self._random.random, reach=reach
+            self.store,
+            self.handler,
+            policy=config.retries,
+            jitter=self._random.random,
+            reach=reach,
+            batch_max=config.limits.batch_messages_max,
         )
         self.dispatcher = Dispatcher(
             self.store, self.lanes, self._prepare, clock=clock_us, jitter=self._random.random, reach=reach
@@ -164,18 +169,18 @@ class Hub:
 
     def _lane(self, name: str) -> Lane:
         connection, connector = self.config.connections[name], self.connectors[name]
-        limits = connector.spec.limits
-        rate = limits.requests_per_s if connection.requests_per_s is None else connection.requests_per_s
-        burst = limits.burst if connection.burst is None else connection.burst
-        places = limits.concurrency_max if connection.concurrency_max is None else connection.concurrency_max
+        limits = connection.limits
         url = str(connection.settings.get("url", ""))
+        transport = HttpTransport(
+            url, connector.request_headers(), response_bytes_max=self.config.limits.response_bytes_max
+        )
         return Lane(
             name=name,
             connector=connector,
-            transport=HttpTransport(url, connector.request_headers()),
+            transport=transport,
             policy=self.config.retries,
-            concurrency_max=places,
-            pace=bucket(rate, burst),
+            concurrency_max=limits.concurrency_max,
+            pace=bucket(limits.requests_per_s, limits.burst),
             breaker=Breaker(),
             live=connection.mode != "observe",
         )
@@ -190,11 +195,14 @@ class Hub:
     def _values(self, connection: str, operation: str, keys: Sequence[str]) -> Mapping[str, tuple[str, Any]]:
         with self.reads() as reads:
             levels = reads.levels(keys)
+        by_sku: dict[str, list[Level]] = {}
+        for level in levels.values():
+            by_sku.setdefault(level.sku, []).append(level)
         found: dict[str, tuple[str, Any]] = {}
         for key in keys:
-            quantity = published_quantity(self.config.plan, connection, key, levels)
-            if quantity is not None:
-                found[key] = (str(quantity), SetQuantity(sku=key, quantity=quantity))
+            command = quantity_command(self.config.plan, connection, key, by_sku.get(key, ()))
+            if command is not None:
+                found[key] = (str(command.quantity), command)
         return found
 
     def _schedules(self) -> dict[str, tuple[str, str, int]]:

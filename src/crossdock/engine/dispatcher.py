@@ -21,7 +21,7 @@ from crossdock.engine.port import ClaimedEffect, EffectResult, Store
 from crossdock.engine.recovery import Park, after_effect_failure, says_partner_is_down
 from crossdock.errors import CredentialsError, CrossdockError, InDoubtError, ThrottledError
 from crossdock.sdk.calls import Done, Intent, Outcome, Page, Pending, Refused
-from crossdock.sdk.spec import Operation
+from crossdock.sdk.spec import Child, Operation
 
 US = 1_000_000
 TEXT_CHARS_MAX = 500
@@ -138,7 +138,11 @@ class Dispatcher:
                 effect, "done", reference=outcome.reference, total=outcome.total, already=outcome.already
             )
             return EffectResult(
-                effect=effect, state="done", reference=outcome.reference, reply=_reply(effect, settled)
+                effect=effect,
+                state="done",
+                reference=outcome.reference,
+                reply=_reply(effect, settled),
+                told=tuple(_told(effect, child) for child in outcome.messages),
             )
         if isinstance(outcome, Page):
             headers = {"cursor": outcome.cursor, "more": "true" if outcome.more else ""}
@@ -249,6 +253,19 @@ def _settled(effect: ClaimedEffect, outcome: Any, **more: Any) -> Settled:
         outcome=outcome,
         attempts=effect.attempt,
         **more,
+    )
+
+
+def _told(effect: ClaimedEffect, child: Child) -> Arrival:
+    """What a reply tells besides: a message from the partner, about the same subject."""
+    return Arrival(
+        source=effect.connection,
+        kind=child.kind,
+        body=child.body,
+        subject=effect.subject,
+        delivery_id=child.delivery_id,
+        lane=LANE_FREE,
+        trace=effect.trace,
     )
 
 

@@ -18,6 +18,7 @@ from crossdock.engine.messages import (
     LANE_FREE,
     LANE_STREAM,
     OPERATOR,
+    PAGE_PREFIX,
     SETTLED,
     Arrival,
     Message,
@@ -41,6 +42,7 @@ class Translated(msgspec.Struct):
 
     message: Message
     reports: Any = None
+    children: list[Arrival] | None = None
     error: Exception | None = None
     unhandled: bool = False
 
@@ -121,7 +123,8 @@ class Pipeline:
         if inbound is None:
             return Translated(message, unhandled=True)
         try:
-            return Translated(message, self._handler.translate(message))
+            children = self._handler.split(message)
+            return Translated(message, self._handler.translate(message), children)
         except Exception as error:
             return Translated(message, error=error)
 
@@ -189,6 +192,9 @@ class Pipeline:
                 return Finished(
                     message=message, outcome="processed", note=f"{action.action} by {action.actor}"
                 )
+        children = translated.children or []
+        if translated.children is not None and not message.kind.startswith(PAGE_PREFIX):
+            return Finished(message=message, outcome="split", note=f"{len(children)} children", children=children)
         decision = world.handle(message, translated.reports, batch.now)
         effect = msgspec.json.decode(message.body, type=Settled).effect if message.kind == SETTLED else 0
         return Finished(
@@ -202,7 +208,7 @@ class Pipeline:
             closed=decision.closed,
             references=decision.references,
             seen=decision.seen,
-            children=[*decision.children, *(_timer(message, t) for t in decision.timers)],
+            children=[*children, *decision.children, *(_timer(message, t) for t in decision.timers)],
             cursor=decision.cursor,
             effect=effect,
         )

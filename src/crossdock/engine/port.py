@@ -160,6 +160,8 @@ class EffectResult(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     text: str = ""
     reply: Arrival | None = None
+    told: tuple[Arrival, ...] = ()
+    """What the partner told in the same reply; kept in the same transaction, after `reply`."""
 
 
 class ClaimedMark(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from crossdock.engine.messages import Arrival
 from crossdock.engine.port import ClaimedEffect, ClaimedMark, EffectResult, MarkResult, Want
 from crossdock.stores.sqlite.database import Database
 from crossdock.stores.sqlite.intake import Intake
@@ -104,7 +105,11 @@ class Outbox:
         self.finish(done, now)
         self._db.bulk("set_outbox_state", states)
         self._db.bulk("add_attempts", attempts, now)
-        replies = [result.reply for result in results if result.reply is not None]
+        replies: list[Arrival] = []
+        for result in results:
+            if result.reply is not None:
+                replies.append(result.reply)
+            replies += result.told
         if replies:
             self._intake.accept(replies, now)
 
