@@ -1,0 +1,23 @@
+"""The configuration: one `crossdock.toml`, read whole, every mistake told with line, field and remedy."""
+
+from crossdock.config.load import load_config
+from crossdock.config.model import (
+    Config,
+    ConfigurationErrors,
+    ConnectionConfig,
+    HubConfig,
+    LimitsConfig,
+    Problem,
+)
+from crossdock.config.registry import Registry
+
+__all__ = [
+    "Config",
+    "ConfigurationErrors",
+    "ConnectionConfig",
+    "HubConfig",
+    "LimitsConfig",
+    "Problem",
+    "Registry",
+    "load_config",
+]

@@ -1,0 +1,208 @@
+"""Reading `[connections.NAME]`: common keys, the settings of its connector, secrets, and the connector's own opinion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from crossdock.config.forms import CONNECTION
+from crossdock.config.lines import KeyPath
+from crossdock.config.model import ConnectionConfig
+from crossdock.config.reading import Reading, only_a_variable
+from crossdock.config.registry import Entry, Registry
+from crossdock.config.values import Field, Kind, Wrong, is_loopback, kind_of, read
+from crossdock.errors import ConfigurationError, CrossdockError
+from crossdock.sdk.spec import ConnectorSpec, Setting
+
+RESERVED = {"hub": "the hub's own messages", "api": "orders that are posted to the hub's own API"}
+_PACE = ("requests_per_s", "burst", "concurrency_max")
+
+
+class Connections:
+    """What was read of the connections. `roles` knows those, too, that have mistakes elsewhere; None: it cannot be told."""
+
+    def __init__(self) -> None:
+        self.good: dict[str, ConnectionConfig] = {}
+        self.roles: dict[str, tuple[str, ...] | None] = {}
+
+
+def read_connections(reading: Reading, registry: Registry) -> Connections:
+    """Read every connection; what has a mistake is left out, and its mistake kept."""
+    found = Connections()
+    for name, table in reading.named_tables(CONNECTION):
+        path = ("connections", name)
+        found.roles[name] = None
+        if name in RESERVED:
+            reading.note(path, f"the name {name!r} is kept for {RESERVED[name]}.", "Choose another one.")
+        entry = _entry(reading, registry, path, table)
+        if entry is None:
+            continue
+        found.roles[name] = entry.spec.roles
+        connection = _connection(reading, entry, name, table)
+        if connection is not None:
+            found.good[name] = connection
+    return found
+
+
+def _entry(reading: Reading, registry: Registry, path: KeyPath, table: Mapping[str, Any]) -> Entry | None:
+    """The connector that is named; without it nothing but the common keys can be checked."""
+    field = CONNECTION.fields[0]
+    connector = reading.value(path, table, field)
+    if isinstance(connector, str):
+        try:
+            return registry.get(connector)
+        except ConfigurationError as error:
+            reading.note((*path, field.name), error.message)
+    for other in CONNECTION.fields[1:]:
+        reading.value(path, table, other)
+    return None
+
+
+def _connection(
+    reading: Reading, entry: Entry, name: str, table: Mapping[str, Any]
+) -> ConnectionConfig | None:
+    path = ("connections", name)
+    before = len(reading.problems)
+    values = reading.section(CONNECTION, path, also=tuple(setting.name for setting in entry.spec.settings))
+    settings = {}
+    for setting in entry.spec.settings:
+        value = _setting(reading, path, table, setting)
+        if value or (value is not None and setting.name in table):
+            settings[setting.name] = value
+    spec = entry.spec
+    if not _errors_since(reading, before):
+        spec = _built(reading, entry, path, settings)
+    _check_feeds(reading, path, values, spec)
+    if _errors_since(reading, before):
+        return None
+    return ConnectionConfig(
+        name=name,
+        connector=entry.name,
+        spec=spec,
+        mode=values["mode"],
+        since=values.get("since"),
+        settings=settings,
+        limits=msgspec.structs.replace(spec.limits, **{key: values[key] for key in _PACE if key in values}),
+        poll_every_s=values["poll_every_s"],
+        feeds=values["feeds"],
+    )
+
+
+def _errors_since(reading: Reading, before: int) -> bool:
+    return any(problem.severity == "error" for problem in reading.problems[before:])
+
+
+def _built(reading: Reading, entry: Entry, path: KeyPath, settings: Mapping[str, str]) -> ConnectorSpec:
+    """Let the connector look at its settings: it is pure, and knows more of them than the spec says."""
+    try:
+        return entry.build(settings).spec
+    except CrossdockError as error:
+        place = (*path, error.field) if error.field and error.field in settings else path
+        reading.note(place, error.message)
+    except Exception as error:
+        reading.note(
+            path,
+            f"the connector {entry.name!r} fails on these settings: {type(error).__name__}.",
+            "Tell its author.",
+        )
+    return entry.spec
+
+
+def _check_feeds(reading: Reading, path: KeyPath, values: Mapping[str, Any], spec: ConnectorSpec) -> None:
+    every, feeds = values.get("poll_every_s", 0), values.get("feeds", ())
+    if not (every or feeds):
+        return
+    place = (*path, "poll_every_s" if every else "feeds")
+    polls = [operation for operation in spec.operations if operation.kind == "poll"]
+    if not polls:
+        reading.note(place, f"the connector {spec.name!r} has no feeds.", "Take the key out.")
+    elif not feeds:
+        reading.note(place, "no feeds are named.", f'Add feeds = ["..."]. {polls[0].doc}.')
+    elif not every:
+        reading.note(place, "the feeds are never read.", "Add poll_every_s = 60, or take them out.")
+
+
+def _setting(reading: Reading, path: KeyPath, table: Mapping[str, Any], setting: Setting) -> str | None:
+    """One setting as text; None where it is wrong or missing."""
+    place = (*path, setting.name)
+    if setting.name not in table:
+        if setting.required and not setting.default:
+            value = f'"${{{_variable(path, setting)}}}"' if setting.secret else "..."
+            reading.note(path, f"{setting.name} is missing.", f"Add {setting.name} = {value}: {setting.doc}.")
+            return None
+        return setting.default
+    raw = table[setting.name]
+    if setting.secret and not only_a_variable(raw):
+        if raw == "" and not setting.required:
+            return ""
+        reading.note(
+            place,
+            "it is a secret, and stands in the file.",
+            f'Write {setting.name} = "${{{_variable(path, setting)}}}", set that variable, and make a new secret.',
+        )
+        return None
+    given = reading.expanded(place, raw)
+    if given is None:
+        return None
+    try:
+        return _checked(reading, place, setting, _as_text(given))
+    except Wrong as wrong:
+        reading.note(place, wrong.message, wrong.remedy)
+        return None
+
+
+def _checked(reading: Reading, place: KeyPath, setting: Setting, text: str) -> str:
+    if setting.secret:
+        if any(ord(char) < 33 or ord(char) == 127 for char in text):
+            raise Wrong("the secret holds a space or a line break.", "Set the variable to the bare secret.")
+        return text
+    if setting.required and not text:
+        raise Wrong("it is empty.", f"{setting.doc}.")
+    if not text:
+        return text
+    value: str = read(Field(name=setting.name, doc="", kind=_kind(setting), choices=setting.choices), text)
+    if _kind(setting) == "url" and value.startswith("http://") and not is_loopback(_host(value)):
+        reading.warn(place, "secrets and buyers' addresses travel unencrypted.", "Use https://.")
+    return value
+
+
+def _kind(setting: Setting) -> Kind:
+    """Addresses and zones are told by their names."""
+    last = setting.name.rpartition("_")[2]
+    return "url" if last == "url" else "zone" if last == "zone" else "text"
+
+
+def _host(url: str) -> str:
+    return re.sub(r":[0-9]*$", "", url.partition("://")[2].partition("/")[0])
+
+
+def _as_text(value: Any) -> str:
+    """Connectors take text. Lists become `a,b`, tables `k=v,l=w`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list):
+        return ",".join(_part(item) for item in value)
+    if isinstance(value, dict):
+        return ",".join(f"{_part(key)}={_part(item)}" for key, item in value.items())
+    raise Wrong(f"it must be a text, and is {kind_of(value)}.", "Put it in quotes.")
+
+
+def _part(value: Any) -> str:
+    text = _as_text(value) if isinstance(value, str | int | float) else ""
+    if not text or "," in text or "=" in text:
+        raise Wrong(
+            "it holds an item with a comma, an '=' or nothing in it.", "Write one plain text per item."
+        )
+    return text
+
+
+def _variable(path: KeyPath, setting: Setting) -> str:
+    """The name of an environment variable for a secret."""
+    return re.sub(r"[^A-Z0-9]+", "_", f"{path[-1]}_{setting.name}".upper())
