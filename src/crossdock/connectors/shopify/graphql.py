@@ -96,7 +96,7 @@ class _Error(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
     errors: list[_Error] | str | None = None
     extensions: _Extensions | None = None
 
@@ -113,7 +113,7 @@ def ask(
     answer = reply.decode(_Answer)
     if answer.errors:
         _raise(answer, name)
-    if reply.status >= 400 or answer.data is None or bytes(answer.data) == b"null":
+    if reply.status >= 400 or bytes(answer.data) == b"null":
         raise ContractError(
             f"Shopify answered {name} with {reply.status} and no data. Check the API version."
         )

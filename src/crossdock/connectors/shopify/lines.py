@@ -12,10 +12,10 @@ import msgspec
 from crossdock.connectors.shopify import wire
 from crossdock.connectors.shopify.money import (
     Discounts,
-    Priced,
     nested,
     positive,
     priced,
+    reader,
     set_amount,
     tax_lines,
 )
@@ -29,6 +29,7 @@ from crossdock.model import (
     Delivery,
     DiscountAllocation,
     FulfilledBy,
+    LineId,
     LineKind,
     OrderLine,
     ShippingCharge,
@@ -62,7 +63,8 @@ class Lines:
         self.scale = exponent(currency, field="presentment_currency")
         self.shop = shop
         self.includes_tax = bool(body.taxes_included)
-        self.discounts = Discounts(body, currency)
+        self.read = reader(currency)
+        self.discounts = Discounts(body, self.read)
         self.charges: list[Charge] = []
         self.shipping: tuple[ShippingCharge, ...] = ()
         self.drafts: list[Draft] = []
@@ -99,22 +101,21 @@ class Lines:
     def _read(self, draft: Draft) -> None:
         item = draft.item
         try:
-            unit = minor_units(item.price, self.currency, field="price")
+            unit = self.read(item.price, "price")
             extended = unit * item.quantity
             if not -INTEGER_MAX <= extended <= INTEGER_MAX:
                 raise MappingError("price: with its quantity it is out of range. Correct it.", field="price")
             discounts = self.discounts.read(item.discount_allocations, "lines")
             if not discounts and item.total_discount is not None and not item.discount_allocations:
-                amount = minor_units(item.total_discount, self.currency, field="total_discount")
+                amount = self.read(item.total_discount, "total_discount")
                 discounts = self.discounts.allocate("line", amount, "lines")
-            taxes = tax_lines(item.tax_lines, self.currency)
+            taxes = tax_lines(item.tax_lines, self.read)
             self._duties(draft)
         except MappingError as error:
             raise nested(f"line_items[{draft.position}]", error) from error
         draft.unit_price, draft.extended, draft.discounts, draft.taxes = unit, extended, discounts, taxes
         if _is_tip(item):
-            parts = priced(extended, discounts, taxes, self.includes_tax)
-            self.charges.append(self._charge("tip", extended, parts, draft.id, item.title or ""))
+            self._charge("tip", extended, item.title or "", id_=draft.id, discounts=discounts, taxes=taxes)
         else:
             self.drafts.append(draft)
 
@@ -122,11 +123,10 @@ class Lines:
         if self.body.duties_included:
             return  # the prices hold them already, as with tax
         for n, duty in enumerate(draft.item.duties or ()):
-            price = minor_units(duty.shop_money.amount, self.currency, field=f"duties[{n}].shop_money.amount")
-            parts = priced(price, (), tax_lines(duty.tax_lines, self.currency), self.includes_tax)
+            price = self.read(duty.shop_money.amount, f"duties[{n}].shop_money.amount")
+            taxes = tax_lines(duty.tax_lines, self.read)
             title = duty.harmonized_system_code or ""
-            charge = self._charge("duty", price, parts, optional_id(duty.id), title)
-            self.charges.append(msgspec.structs.replace(charge, line=draft.id))
+            self._charge("duty", price, title, id_=optional_id(duty.id), taxes=taxes, line=draft.id)
 
     def _shipping(self) -> tuple[ShippingCharge, ...]:
         found: list[ShippingCharge] = []
@@ -139,64 +139,64 @@ class Lines:
         return tuple(found)
 
     def _shipping_charge(self, position: int, line: wire.ShippingLine) -> ShippingCharge:
-        price = minor_units(line.price, self.currency, field="price")
+        price = self.read(line.price, "price")
         discounts: tuple[DiscountAllocation, ...] = ()
         if not line.is_removed:
             discounts = self.discounts.read(line.discount_allocations, "shipping")
             if not discounts and line.discounted_price is not None:
-                reduced = minor_units(line.discounted_price, self.currency, field="discounted_price")
+                reduced = self.read(line.discounted_price, "discounted_price")
                 discounts = self.discounts.allocate("shipping", max(0, price - reduced), "shipping")
-        parts = priced(price, discounts, tax_lines(line.tax_lines, self.currency), self.includes_tax)
+        taxes = tax_lines(line.tax_lines, self.read)
+        net, tax, gross = priced(price, discounts, taxes, self.includes_tax)
         return ShippingCharge(
             id=optional_id(line.id) or str(position + 1),
             price=price,
-            net=parts.net,
-            tax=parts.tax,
-            gross=parts.gross,
+            net=net,
+            tax=tax,
+            gross=gross,
             price_includes_tax=self.includes_tax,
             title=line.title or "",
             code=line.code or "",
             carrier=line.carrier_identifier or "",
-            discounts=parts.discounts,
-            taxes=parts.taxes,
+            discounts=discounts,
+            taxes=taxes,
         )
 
     def _named_charges(self) -> None:
         """Fees and duties that Shopify gives for the order and not for a line."""
         body = self.body
-        fees = set_amount(
-            body.original_total_additional_fees_set, self.currency, "original_total_additional_fees_set"
-        )
-        if fees:
-            self._plain_charge("fee", fees, "additional fees")
+        field = "original_total_additional_fees_set"
+        if fees := set_amount(body.original_total_additional_fees_set, self.currency, field):
+            self._charge("fee", fees, "additional fees")
         duties = set_amount(body.original_total_duties_set, self.currency, "original_total_duties_set")
         if duties and not body.duties_included and not any(charge.kind == "duty" for charge in self.charges):
-            self._plain_charge("duty", duties, "duties")
+            self._charge("duty", duties, "duties")
 
     def _gross(self, order_taxes: tuple[TaxLine, ...]) -> int:
         """What all parts make; taxes of the order alone are counted where prices do not include them."""
-        total = sum(charge.gross for charge in self.charges) + sum(part.gross for part in self.shipping)
+        total = 0
+        for charge in self.charges:
+            total += charge.gross
+        for part in self.shipping:
+            total += part.gross
         for draft in self.drafts:
-            total += draft.extended
-            for allocation in draft.discounts:
-                total -= allocation.amount
+            total += priced(draft.extended, draft.discounts, draft.taxes, self.includes_tax)[2]
         if not self.includes_tax:
-            for draft in self.drafts:
-                for tax in draft.taxes:
-                    total += tax.amount
-            total += sum(tax.amount for tax in order_taxes)
+            for tax in order_taxes:
+                total += tax.amount
         return total
 
     def _order_taxes(self) -> tuple[TaxLine, ...]:
         """The taxes of the order, where Shopify gives them for none of its parts (API versions before 2015)."""
-        if not self.drafts or any(draft.taxes for draft in self.drafts):
-            return ()
+        for draft in self.drafts:
+            if draft.taxes:
+                return ()
         if any(part.taxes for part in self.shipping) or any(part.taxes for part in self.charges):
             return ()
-        total = minor_units(self.body.total_tax or "0", self.currency, field="total_tax")
-        if not total:
+        total = self.read(self.body.total_tax or "0", "total_tax")
+        if not total or not self.drafts:
             return ()
-        return tax_lines(self.body.tax_lines, self.currency) or (TaxLine(amount=total),)
+        return tax_lines(self.body.tax_lines, self.read) or (TaxLine(amount=total),)
 
     def _split_taxes(self, taxes: tuple[TaxLine, ...]) -> None:
         taxed = [draft for draft in self.drafts if draft.item.taxable is not False] or self.drafts
@@ -215,7 +215,7 @@ class Lines:
 
     def _unallocated_discount(self, gap: int) -> int:
         """Freeze to the lines what Shopify took off the order and allocated to nothing, residue and all."""
-        rest = minor_units(self.body.total_discounts or "0", self.currency, field="total_discounts")
+        rest = self.read(self.body.total_discounts or "0", "total_discounts")
         rest -= self.discounts.allocated
         if rest <= 0 or not self.drafts or abs(gap + rest) > self._tolerance():
             return gap
@@ -235,7 +235,7 @@ class Lines:
             expected = tip * stated // self.shop_total if self.shop_total > 0 else 0
             tip = gap if abs(gap - expected) <= max(1, expected // 100) else 0
         if tip:
-            self._plain_charge("tip", tip, "Tip")
+            self._charge("tip", tip, "Tip")
 
     def _rounding(self, gap: int, stated: int) -> None:
         if abs(gap) > self._tolerance():
@@ -245,35 +245,45 @@ class Lines:
                 "Compare the order in Shopify, then edit and retry.",
                 field="total_price",
             )
-        self._plain_charge("rounding", gap, "rounding")
+        self._charge("rounding", gap, "rounding")
 
     def _cash_rounding(self) -> int:
         """What a till rounded a cash payment by: it is not in Shopify's total, but in what the buyer paid."""
         given = self.body.total_cash_rounding_payment_adjustment_set
         amount = set_amount(given, self.currency, "total_cash_rounding_payment_adjustment_set")
         if amount:
-            self._plain_charge("rounding", amount, "cash rounding")
+            self._charge("rounding", amount, "cash rounding")
         return amount or 0
 
     def _tolerance(self) -> int:
         return len(self.drafts) + len(self.shipping)
 
-    def _plain_charge(self, kind: ChargeKind, amount: int, title: str) -> None:
-        parts = Priced(amount, 0, amount, (), ())
-        self.charges.append(self._charge(kind, amount, parts, "", title))
-
-    def _charge(self, kind: ChargeKind, price: int, parts: Priced, id_: str, title: str) -> Charge:
-        return Charge(
-            kind=kind,
-            price=price,
-            net=parts.net,
-            tax=parts.tax,
-            gross=parts.gross,
-            id=id_,
-            price_includes_tax=self.includes_tax,
-            title=title,
-            discounts=parts.discounts,
-            taxes=parts.taxes,
+    def _charge(
+        self,
+        kind: ChargeKind,
+        price: int,
+        title: str,
+        *,
+        id_: str = "",
+        line: str = "",
+        discounts: tuple[DiscountAllocation, ...] = (),
+        taxes: tuple[TaxLine, ...] = (),
+    ) -> None:
+        net, tax, gross = priced(price, discounts, taxes, self.includes_tax)
+        self.charges.append(
+            Charge(
+                kind=kind,
+                price=price,
+                net=net,
+                tax=tax,
+                gross=gross,
+                id=id_,
+                price_includes_tax=self.includes_tax,
+                title=title,
+                line=LineId(line),
+                discounts=discounts,
+                taxes=taxes,
+            )
         )
 
     def _delivery(self) -> Delivery:
@@ -290,7 +300,7 @@ class Lines:
 
     def _line(self, draft: Draft, handed_over: bool, delivery: Delivery) -> OrderLine:
         item = draft.item
-        parts = priced(draft.extended, draft.discounts, draft.taxes, self.includes_tax)
+        net, tax, gross = priced(draft.extended, draft.discounts, draft.taxes, self.includes_tax)
         by: FulfilledBy = "handed_over" if handed_over else self.shop.fulfilled_by(item.fulfillment_service)
         kind: LineKind = "goods"
         if item.gift_card:
@@ -304,9 +314,9 @@ class Lines:
             ordered=item.quantity,
             current=draft.current,
             extended=draft.extended,
-            net=parts.net,
-            tax=parts.tax,
-            gross=parts.gross,
+            net=net,
+            tax=tax,
+            gross=gross,
             sku=Sku(item.sku or ""),
             title=item.name or item.title or "",
             kind=kind,

@@ -32,7 +32,9 @@ from crossdock.model import (
     LineQuantity,
     Order,
     OrderReported,
-    minor_units,
+    Payment,
+    Refund,
+    Sku,
 )
 from crossdock.sdk.decode import decode, decode_checked
 
@@ -46,13 +48,14 @@ def order_reported(raw: bytes, connection: str, shop: Shop) -> OrderReported:
     """
     body = decode(raw, wire.OrderBody)
     currency = body.presentment_currency or body.currency
-    shop_total = minor_units(body.total_price, body.currency, field="total_price")
+    total = shop_total = money.reader(body.currency)(body.total_price, "total_price")
     if currency != body.currency:
         _require_set(body)
         body = decode_checked(
             msgspec.json.encode(money.charged(_decode_exactly(raw), currency)), wire.OrderBody
         )
-    return _Reading(body, currency, shop_total, ConnectionId(connection), shop).reported()
+        total = money.reader(currency)(body.total_price, "total_price")
+    return _Reading(body, currency, (total, shop_total), ConnectionId(connection), shop).reported()
 
 
 def _require_set(body: wire.OrderBody) -> None:
@@ -68,11 +71,16 @@ class _Reading:
     """One order while it is read."""
 
     def __init__(
-        self, body: wire.OrderBody, currency: str, shop_total: int, connection: ConnectionId, shop: Shop
+        self,
+        body: wire.OrderBody,
+        currency: str,
+        totals: tuple[int, int],
+        connection: ConnectionId,
+        shop: Shop,
     ) -> None:
         self.body = body
         self.currency = currency
-        self.shop_total = shop_total
+        self.total, self.shop_total = totals
         self.connection = connection
         self.shop = shop
         self.id = text_id(body.id)
@@ -94,36 +102,41 @@ class _Reading:
             for n, item in enumerate(body.fulfillments or ())
         )
         drafts = settle_quantities(body, shipments)
-        includes_tax = bool(body.taxes_included)
-        refunds = tuple(
+        return OrderReported(
+            order=self._order(drafts),
+            shipments=shipments,
+            refunds=self._refunds() if body.refunds else (),
+            cancellations=self._cancellations(drafts),
+            payments=self._payments() if body.transactions else (),
+        )
+
+    def _refunds(self) -> tuple[Refund, ...]:
+        found = (
             refund(
                 item,
                 self.connection,
                 self.ref,
                 currency=self.currency,
-                includes_tax=includes_tax,
+                includes_tax=bool(self.body.taxes_included),
                 at_version=self.version,
                 path=f"refunds[{n}]",
             )
-            for n, item in enumerate(body.refunds or ())
+            for n, item in enumerate(self.body.refunds or ())
         )
-        return OrderReported(
-            order=self._order(drafts),
-            shipments=shipments,
-            refunds=tuple(found for found in refunds if found is not None),
-            cancellations=self._cancellations(drafts),
-            payments=tuple(
-                payment(item, self.connection, self.ref, f"transactions[{n}]", self.currency)
-                for n, item in enumerate(body.transactions or ())
-            ),
+        return tuple(item for item in found if item is not None)
+
+    def _payments(self) -> tuple[Payment, ...]:
+        return tuple(
+            payment(item, self.connection, self.ref, f"transactions[{n}]", self.currency)
+            for n, item in enumerate(self.body.transactions or ())
         )
 
     def _order(self, drafts: list[Draft]) -> Order:
         body, shop, currency = self.body, self.shop, self.currency
         lines = Lines(body, currency, self.shop_total, shop, drafts)
-        total = lines.settle(minor_units(body.total_price, currency, field="total_price"))
-        occurred = utc(body.processed_at or body.created_at, "processed_at")
+        total = lines.settle(self.total)
         wall = body.processed_at or body.created_at
+        occurred = utc(wall, "processed_at")
         source = body.source_name or ""
         current = body.current_total_price
         return Order(
@@ -142,9 +155,7 @@ class _Reading:
             discounts=lines.discounts.frozen(),
             tenders=tenders(body, currency, total, self.updated_at),
             buyer_total=total,
-            current_total=None
-            if current is None
-            else minor_units(current, currency, field="current_total_price"),
+            current_total=None if current is None else lines.read(current, "current_total_price"),
             shop_currency=body.currency,
             shop_total=total if currency == body.currency else self.shop_total,
             rates=()
@@ -196,7 +207,7 @@ class _Reading:
                 ),
             )
         lines = tuple(
-            LineQuantity(line=draft.id, quantity=draft.cancelled, sku=draft.sku)
+            LineQuantity(line=draft.id, quantity=draft.cancelled, sku=Sku(draft.item.sku or ""))
             for draft in drafts
             if draft.cancelled
         )

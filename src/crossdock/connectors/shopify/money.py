@@ -6,10 +6,12 @@ body once: every `x` that has an `x_set` takes the presentment amount from it, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from crossdock.connectors.shopify import wire
 from crossdock.errors import MappingError
@@ -30,6 +32,10 @@ RATE_DECIMALS = 12
 """Decimals of a tax rate that are kept: Shopify writes quotients of doubles, 0.017665192468618723."""
 EXCHANGE_DECIMALS = 10
 _RATES_KEPT_MAX = 4096
+_AMOUNTS_KEPT_MAX = 65_536
+
+Read = Callable[[str, str], int]
+"""Reads decimal text as minor units; the second argument names the field for an error."""
 
 _DISCOUNT_KINDS: dict[str, DiscountKind] = {
     "discount_code": "coupon",
@@ -38,25 +44,20 @@ _DISCOUNT_KINDS: dict[str, DiscountKind] = {
     "manual": "manual",
 }
 _rates: dict[Decimal, Rate] = {}
+_readers: dict[str, Read] = {}
 
 
-class Priced(NamedTuple):
-    """A component after its discounts."""
-
-    net: int
-    tax: int
-    gross: int
-    taxes: tuple[TaxLine, ...]
-    discounts: tuple[DiscountAllocation, ...]
+Parts = tuple[int, int, int]
+"""Net, tax and gross of a component after its discounts."""
 
 
 class Discounts:
     """The discounts of one order, frozen to its components while these are read."""
 
-    def __init__(self, body: wire.OrderBody, currency: str) -> None:
+    def __init__(self, body: wire.OrderBody, read: Read) -> None:
         self._applications = body.discount_applications or ()
         self._codes = body.discount_codes or ()
-        self._currency = currency
+        self._read = read
         self._amounts: dict[str, int] = {}
         self._targets: dict[str, set[str]] = {}
 
@@ -82,7 +83,7 @@ class Discounts:
         amounts: dict[str, int] = {}
         for n, allocation in enumerate(allocations):
             discount = str(allocation.discount_application_index)
-            amount = minor_units(allocation.amount, self._currency, field=f"discount_allocations[{n}].amount")
+            amount = self._read(allocation.amount, f"discount_allocations[{n}].amount")
             amounts[discount] = amounts.get(discount, 0) + amount
         return tuple(part for key, amount in amounts.items() for part in self.allocate(key, amount, target))
 
@@ -107,12 +108,32 @@ class Discounts:
         )
 
 
+def reader(currency: str) -> Read:
+    """Return how amounts of one currency are read: by `minor_units`, which need not read a price list twice."""
+    found = _readers.get(currency)
+    if found is not None:
+        return found
+    exponent(currency, field="currency")
+    known: dict[str, int] = {}
+
+    def read(text: str, field: str) -> int:
+        amount = known.get(text)
+        if amount is None:
+            amount = minor_units(text, currency, field=field)
+            if len(known) < _AMOUNTS_KEPT_MAX:
+                known[text] = amount
+        return amount
+
+    _readers[currency] = read
+    return read
+
+
 def priced(
     price: int,
     discounts: tuple[DiscountAllocation, ...],
     taxes: tuple[TaxLine, ...],
     includes_tax: bool,
-) -> Priced:
+) -> Parts:
     """Take discounts off a price and find its net, tax and gross."""
     for allocation in discounts:
         price -= allocation.amount
@@ -120,48 +141,45 @@ def priced(
     for line in taxes:
         tax += line.amount
     if includes_tax:
-        return Priced(price - tax, tax, price, taxes, discounts)
-    return Priced(price, tax, price + tax, taxes, discounts)
+        return price - tax, tax, price
+    return price, tax, price + tax
 
 
-def tax_lines(lines: tuple[wire.TaxLine, ...] | None, currency: str) -> tuple[TaxLine, ...]:
+def tax_lines(lines: tuple[wire.TaxLine, ...] | None, read: Read) -> tuple[TaxLine, ...]:
     """Read the taxes of a component; what its sales channel must remit, it also keeps."""
     if not lines:
         return ()
-    taxes = []
-    for n, line in enumerate(lines):
-        amount = minor_units(line.price, currency, field=f"tax_lines[{n}].price")
-        rate = None if line.rate is None else tax_rate(line.rate, f"tax_lines[{n}].rate")
-        if line.channel_liable:
-            taxes.append(
-                TaxLine(
-                    amount=amount,
-                    name=line.title or "",
-                    rate=rate,
-                    collected_by="marketplace",
-                    remitted_by="marketplace",
-                    in_payout=False,
-                )
-            )
-        else:
-            taxes.append(TaxLine(amount=amount, name=line.title or "", rate=rate))
+    taxes: list[TaxLine] = []
+    for line in lines:
+        try:
+            amount = read(line.price, "price")
+            rate = None if line.rate is None else tax_rate(line.rate, "rate")
+        except MappingError as error:
+            raise nested(f"tax_lines[{len(taxes)}]", error) from error
+        tax = TaxLine(amount=amount, name=line.title or "", rate=rate)
+        taxes.append(_by_channel(tax) if line.channel_liable else tax)
     return tuple(taxes)
+
+
+def _by_channel(tax: TaxLine) -> TaxLine:
+    return msgspec.structs.replace(
+        tax, collected_by="marketplace", remitted_by="marketplace", in_payout=False
+    )
 
 
 def tax_rate(value: Decimal, field: str) -> Rate:
     """Read a rate; the same few recur in every order, so they are kept."""
-    rate = _rates.get(value) if value.is_finite() else None
-    if rate is None:
-        if not value.is_finite() or not -10 <= value <= 10:
-            raise MappingError(
-                f"{field}: {str(value)[:40]} is no tax rate; 0.19 is 19 %. Correct it at the source.",
-                field=field,
-            )
-        places = -int(value.as_tuple().exponent)
-        exact = round(value, RATE_DECIMALS).normalize() if places > RATE_DECIMALS else value
-        rate = Rate.parse(exact, field=field)
-        if len(_rates) < _RATES_KEPT_MAX:
-            _rates[value] = rate
+    if value.is_finite() and (known := _rates.get(value)) is not None:
+        return known
+    if not value.is_finite() or not -10 <= value <= 10:
+        raise MappingError(
+            f"{field}: {str(value)[:40]} is no tax rate; 0.19 is 19 %. Correct it at the source.", field=field
+        )
+    places = -int(value.as_tuple().exponent)
+    exact = round(value, RATE_DECIMALS).normalize() if places > RATE_DECIMALS else value
+    rate = Rate.parse(exact, field=field)
+    if len(_rates) < _RATES_KEPT_MAX:
+        _rates[value] = rate
     return rate
 
 

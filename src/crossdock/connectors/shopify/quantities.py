@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from crossdock.connectors.shopify import wire
 from crossdock.connectors.shopify.words import one_of, optional_id
 from crossdock.errors import MappingError
-from crossdock.model import DiscountAllocation, LineId, Restock, Shipment, Sku, TaxLine
+from crossdock.model import DiscountAllocation, LineId, Restock, Shipment, TaxLine
 
 RESTOCK: dict[str, Restock] = {
     "no_restock": "no_restock",
@@ -20,34 +22,20 @@ RESTOCK: dict[str, Restock] = {
 }
 
 
-class Draft:
+class Draft(msgspec.Struct, gc=False):
     """A line while it is read: its quantities first, then its prices."""
 
-    __slots__ = (
-        "cancelled",
-        "current",
-        "discounts",
-        "extended",
-        "fulfilled",
-        "id",
-        "item",
-        "position",
-        "returned",
-        "sku",
-        "taxes",
-        "unit_price",
-    )
-
-    def __init__(self, position: int, item: wire.LineItem) -> None:
-        self.position = position
-        self.item = item
-        self.id = LineId(optional_id(item.id, f"line_items[{position}].id") or str(position + 1))
-        self.sku = Sku(item.sku or "")
-        self.current = item.quantity
-        self.fulfilled = self.cancelled = self.returned = 0
-        self.extended = self.unit_price = 0
-        self.discounts: tuple[DiscountAllocation, ...] = ()
-        self.taxes: tuple[TaxLine, ...] = ()
+    position: int
+    item: wire.LineItem
+    id: LineId
+    current: int
+    fulfilled: int = 0
+    cancelled: int = 0
+    returned: int = 0
+    extended: int = 0
+    unit_price: int = 0
+    discounts: tuple[DiscountAllocation, ...] = ()
+    taxes: tuple[TaxLine, ...] = ()
 
     @property
     def reduced(self) -> int:
@@ -76,7 +64,10 @@ class Draft:
 
 def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> list[Draft]:
     """Read the quantities of every line of an order."""
-    drafts = [Draft(n, item) for n, item in enumerate(body.line_items)]
+    drafts = [
+        Draft(n, item, LineId(optional_id(item.id, "line_items.id") or str(n + 1)), item.quantity)
+        for n, item in enumerate(body.line_items)
+    ]
     by_id = {draft.id: draft for draft in drafts}
     if len(by_id) != len(drafts):
         twice = next(draft for draft in drafts if by_id[draft.id] is not draft)
@@ -90,7 +81,8 @@ def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> li
     refunded = _refunded(body)
     cancelled = body.cancelled_at is not None
     for draft in drafts:
-        if cancelled or refunded or draft.item.current_quantity is not None:
+        now = draft.item.current_quantity
+        if cancelled or refunded or (now is not None and now != draft.item.quantity):
             draft.settle(refunded.get(draft.id, {}), cancelled)
     return drafts
 

@@ -26,7 +26,7 @@ class VariantBody(Body):
     price: Text = None
     compare_at_price: Text = None
     barcode: Text = None
-    grams: int | float | None = None
+    grams: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     option1: Text = None
     option2: Text = None
     option3: Text = None
