@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from crossdock.domain.ledger import ALLOCATED, ON_HAND, RESERVED, Ledger
+from crossdock.domain.ledger import ALLOCATED, ON_HAND, Ledger
 from crossdock.domain.process import Booked, Item, OrderProcess, Piece, Request, Stop
 from crossdock.domain.sourcing import release_claims
 
@@ -20,8 +20,7 @@ def make_requests(process: OrderProcess, ledger: Ledger, warehouse: Callable[[st
             item = Item(line=piece.line, sku=piece.sku, quantity=quantity, moves=piece.moves)
             grouped.setdefault((location, piece.again), []).append(item)
             if piece.moves:
-                ledger.move(piece.sku, location, RESERVED, -quantity, "allocate")
-                ledger.move(piece.sku, location, ALLOCATED, quantity, "allocate")
+                ledger.allocate(piece.sku, location, quantity)
         if piece.claims:
             piece.claims = {}
             piece.again = ""
@@ -48,11 +47,12 @@ def ship(
     *,
     request_id: str,
     location: str,
+    elsewhere: str = "",
     why: str = "shipment",
 ) -> tuple[list[Booked], list[Quantity]]:
     """Record that quantities left: consume what is allocated for them, then what is reserved, then what is there.
 
-    Returns what was booked, and what fits no line of the order: that is recorded by whoever opens the case.
+    elsewhere: where it left if nothing else tells. Returns what was booked, and what fits no line of the order.
     """
     booked: list[Booked] = []
     unknown: list[Quantity] = []
@@ -62,7 +62,9 @@ def ship(
             if not _ship_elsewhere(process, line, quantity, booked):
                 unknown.append((line, sku, quantity))
             continue
-        place = _consume(process, ledger, piece, quantity, request_id=request_id, location=location)
+        place = (
+            _consume(process, ledger, piece, quantity, request_id=request_id, location=location) or elsewhere
+        )
         if piece.moves and place:
             ledger.move(piece.sku, place, ON_HAND, -quantity, why)
         piece.shipped += quantity

@@ -20,13 +20,14 @@ class Ledger:
     What is moved of a SKU that was not loaded is owed: its order keeps it, and the next message that has the level pays it.
     """
 
-    __slots__ = ("_base", "_cells", "_loaded", "_stamps", "moves", "owed")
+    __slots__ = ("_base", "_cells", "_loaded", "_reserved", "_stamps", "moves", "owed")
 
     def __init__(self, levels: Mapping[Key, Level], skus: Iterable[str]) -> None:
         self._base = levels
         self._loaded = frozenset(skus)
         self._cells: dict[Key, list[int]] = {}
         self._stamps: list[tuple[Key, int]] = []
+        self._reserved: dict[Key, int] = {}
         self.moves: list[Move] = []
         """The movements of the message at hand, in order."""
         self.owed: list[Move] = []
@@ -71,6 +72,27 @@ class Ledger:
         else:
             self.owed.append((sku, location, bucket, quantity, reason))
 
+    def reserve(self, sku: str, location: str, quantity: int) -> None:
+        """Claim a quantity of a SKU that is loaded."""
+        self._reserved[sku, location] = len(self.moves)
+        self._cell((sku, location))[RESERVED] += quantity
+        self.moves.append((sku, location, RESERVED, quantity, "reserve"))
+
+    def allocate(self, sku: str, location: str, quantity: int) -> None:
+        """Bind a reservation to its location for good: it replaces the reservation, and never adds to it.
+
+        A reservation of the same message is replaced on the spot, so that what was never seen is not recorded.
+        """
+        at = self._reserved.pop((sku, location), None)
+        if at is not None and self.moves[at][3] == quantity:
+            cell = self._cells[sku, location]
+            cell[RESERVED] -= quantity
+            cell[ALLOCATED] += quantity
+            self.moves[at] = (sku, location, ALLOCATED, quantity, "allocate")
+            return
+        self.move(sku, location, RESERVED, -quantity, "allocate")
+        self.move(sku, location, ALLOCATED, quantity, "allocate")
+
     def pay(self, owed: list[Move]) -> list[Move]:
         """Make what was owed and can be made now; returns the rest."""
         left, self.owed = self.owed, []
@@ -94,8 +116,7 @@ class Ledger:
     def keep(self) -> list[Move]:
         """End a message: what it moved stays. Returns its movements."""
         moves, self.moves = self.moves, []
-        if self._stamps:
-            self._stamps = []
+        self._reserved, self._stamps = {}, []
         return moves
 
     def undo(self) -> None:
@@ -104,7 +125,7 @@ class Ledger:
             self._cells[sku, location][bucket] -= quantity
         for key, as_of in reversed(self._stamps):
             self._cells[key][AS_OF] = as_of
-        self.moves, self.owed, self._stamps = [], [], []
+        self.moves, self.owed, self._stamps, self._reserved = [], [], [], {}
 
     def levels(self) -> list[Level]:
         """Every level that was changed, as it is now, in the order first touched."""

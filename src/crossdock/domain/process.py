@@ -47,6 +47,8 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     shipped: int = 0
     delivered: int = 0
     returned: int = 0
+    taken_back: bool = False
+    """A till took it back, and it is on hand again."""
     told_channel: int = 0
     told_erp: int = 0
 

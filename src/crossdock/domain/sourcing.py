@@ -93,7 +93,7 @@ def reserve(
 def _claim(piece: Piece, location: str, quantity: int, ledger: Ledger) -> None:
     piece.claims[location] = piece.claims.get(location, 0) + quantity
     if piece.moves:
-        ledger.move(piece.sku, location, RESERVED, quantity, "reserve")
+        ledger.reserve(piece.sku, location, quantity)
 
 
 def _one_place(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> str:

@@ -64,11 +64,13 @@ def status(process: OrderProcess) -> Status:
 def custody(process: OrderProcess) -> Custody:
     """Where the goods are, over all lines that are goods; cancelled lines count only where all are."""
     shipped = open_ = returned = delivered = goods = gone = 0
+    taken_back = False
     for line in process.lines:
         if line.who == "none":
             gone += line.target == 0 and line.ordered > 0
             continue
         goods += 1
+        taken_back = taken_back or line.taken_back
         shipped += line.shipped
         returned += line.returned
         delivered += min(line.delivered, line.shipped)
@@ -86,7 +88,7 @@ def custody(process: OrderProcess) -> Custody:
     if _out(process):
         return "released"
     if not open_:
-        return "cancelled" if process.known else "open"
+        return "returned" if taken_back else "cancelled" if process.known else "open"
     return "allocated" if _covered(process) else "open"
 
 

@@ -88,6 +88,12 @@ class Desk:
         """The route of the order's channel."""
         return self.plan.routes.get(self.process.connection)
 
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The locations that serve the order's channel."""
+        route = self.route
+        return route.locations if route is not None else ()
+
     def event(self, type_: str, data: Mapping[str, Any]) -> None:
         """Tell what happened; data is small and never personal."""
         self.decision.events.append(Event(type=type_, data=data))

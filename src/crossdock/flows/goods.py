@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossdock.domain.custody import ask_to_stop, make_requests, ship, stop
 from crossdock.domain.ledger import ON_HAND
-from crossdock.domain.process import Item, Parcel, Request
+from crossdock.domain.process import Item, Line, Parcel, Request
 from crossdock.domain.sourcing import Want, reserve, surplus, wants
 from crossdock.flows.desk import SECOND, Again, Desk, effect_key
 from crossdock.model.commands import CancelRelease, Release
@@ -23,19 +23,24 @@ def balance(desk: Desk) -> bool:
     process = desk.process
     if process.requests:
         _stop_surplus(desk)
-    more = wants(process, desk.ledger, "release")
-    if not more or (process.commitment != "committed" and process.expired):
-        process.waiting = bool(more)
-        return False
-    route = desk.route
-    moved = len(desk.ledger.moves)
-    short, unloaded = reserve(process, more, desk.ledger, route.locations if route is not None else ())
-    if len(desk.ledger.moves) > moved:
-        _tell_reserved(desk, moved)
+    short, unloaded = source(desk)
     process.waiting = bool(short) or unloaded
     if short:
         _out_of_stock(desk, short)
     return unloaded
+
+
+def source(desk: Desk) -> tuple[list[Want], bool]:
+    """Release what is claimed beyond need and reserve what is missing; returns what is short, and what is not at hand."""
+    process = desk.process
+    more = wants(process, desk.ledger, "release")
+    if not more or (process.expired and process.commitment != "committed"):
+        return [], False
+    moved = len(desk.ledger.moves)
+    short, unloaded = reserve(process, more, desk.ledger, desk.locations)
+    if len(desk.ledger.moves) > moved:
+        _tell_reserved(desk, moved)
+    return short, unloaded
 
 
 def release(desk: Desk) -> None:
@@ -75,7 +80,7 @@ def hand_over(desk: Desk) -> None:
     """Record as gone what the buyer has already: a till sale is movement and posting only (RETAIL 8)."""
     process = desk.process
     sold = [line for line in process.lines if line.who == "done" and line.target > line.shipped]
-    back = [line for line in process.lines if line.who == "done" and line.ordered < 0 and not line.returned]
+    back = [line for line in process.lines if line.who == "done" and line.ordered < 0 and not line.taken_back]
     if not sold and not back:
         return
     lines = []
@@ -93,7 +98,7 @@ def hand_over(desk: Desk) -> None:
                 why="sale",
             )
     for line in back:
-        _take_back(desk, line.id, -line.ordered)
+        _take_back(desk, line)
     if lines:
         key = f"{HANDED_OVER}-{len(process.shipments) + 1}"
         shipment = Shipment(
@@ -109,14 +114,12 @@ def hand_over(desk: Desk) -> None:
     desk.event("order.handed_over", {"lines": [[line.id, line.target] for line in sold]})
 
 
-def _take_back(desk: Desk, line_id: str, quantity: int) -> None:
+def _take_back(desk: Desk, line: Line) -> None:
     """A negative line of a ticket: the goods are in the store again."""
-    line = desk.process.line(line_id)
-    if line is not None:
-        line.returned = quantity
+    line.taken_back = True
     for piece in desk.process.pieces:
-        if piece.line == line_id and piece.moves and piece.at:
-            desk.ledger.move(piece.sku, piece.at, ON_HAND, quantity * piece.per, "return")
+        if piece.line == line.id and piece.moves and piece.at:
+            desk.ledger.move(piece.sku, piece.at, ON_HAND, -line.ordered * piece.per, "return")
 
 
 def _tell_reserved(desk: Desk, moved: int) -> None:

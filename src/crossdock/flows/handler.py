@@ -32,7 +32,13 @@ from crossdock.flows.polling import Tick
 from crossdock.flows.taking import seen_kind
 from crossdock.flows.world import RetailWorld
 from crossdock.model.order import Order
-from crossdock.model.reports import OrderReported, PriceReported, ProductReported, StockReported
+from crossdock.model.reports import (
+    CancellationAnswered,
+    OrderReported,
+    PriceReported,
+    ProductReported,
+    StockReported,
+)
 from crossdock.sdk.spec import Connector, Inbound, Translation
 
 API = "api"
@@ -153,8 +159,10 @@ class _Wanted:
             self.seen[message.subject, message.source, kind, version] = None
             for name in ("shipment", "refund", "goods_return"):
                 self._lines(getattr(getattr(report, name, None), "lines", ()))
-            for name in ("lines", "accepted", "refused"):
-                self._lines(getattr(report, name, ()))
+            self._lines(getattr(report, "lines", ()))
+            if isinstance(report, CancellationAnswered):
+                self._lines(report.accepted)
+                self._lines(report.refused)
         elif isinstance(report, Settled | OperatorAction):
             self.orders[message.subject] = None
         elif isinstance(report, Again):

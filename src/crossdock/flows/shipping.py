@@ -114,8 +114,11 @@ def _book(desk: Desk, parcel: Parcel, shipment: Shipment) -> None:
     location = our_place(desk.plan, shipment.location, shipment.location_ref)
     if not location and request is not None:
         location = request.location
+    elsewhere = desk.locations[0] if desk.locations else ""
     lines = _quantities(shipment.lines)
-    parcel.booked, unknown = ship(process, desk.ledger, lines, request_id=shipment.request, location=location)
+    parcel.booked, unknown = ship(
+        process, desk.ledger, lines, request_id=shipment.request, location=location, elsewhere=elsewhere
+    )
     _rebase(desk, parcel, shipment)
     count_delivered(process)
     desk.event(

@@ -7,7 +7,7 @@ import msgspec
 from crossdock.domain.journal import extras_of
 from crossdock.domain.lines import absorb_lines
 from crossdock.domain.policy import Route
-from crossdock.domain.process import DOCUMENTS_MAX, OrderProcess
+from crossdock.domain.process import DOCUMENTS_MAX, OrderProcess, Sale
 from crossdock.domain.products import expected_extended
 from crossdock.domain.state import DocumentRow
 from crossdock.domain.totals import check_totals
@@ -17,7 +17,7 @@ from crossdock.flows.consequences import follow
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
 from crossdock.flows.documents import split_document, with_id, with_receipt, without_receipt
 from crossdock.flows.facts import record, record_nested
-from crossdock.flows.goods import RELEASE
+from crossdock.flows.goods import RELEASE, source
 from crossdock.model.order import Order
 from crossdock.model.party import Address
 from crossdock.model.reports import OrderReported
@@ -51,6 +51,8 @@ def take_order(desk: Desk, report: OrderReported) -> str:
     _absorb(desk, order, route, address=_address_hash(order.ship_to))
     _keep_document(desk, with_receipt(value, received_at), party)
     _tell(desk, order, first)
+    if first and not process.test and (process.early or report.shipments):
+        source(desk)  # so that what has left already leaves the place that it would have come from
     record_nested(desk, report, first=first)
     if process.early:
         early, process.early = process.early, []
@@ -185,6 +187,7 @@ def _absorb_holds(desk: Desk, order: Order, *, first: bool) -> None:
     if first and process.mode == "adopt":
         holds[ADOPTED] = "taken over; release it if nobody else has shipped it"
         process.acknowledged = True
+        process.sale = Sale(state="done", reference=order.number, document=1, expected=process.total)
     for hold in order.holds:
         if hold.released_at is None:
             holds[hold.code] = hold.reason

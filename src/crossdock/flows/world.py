@@ -188,7 +188,7 @@ class RetailWorld:
                 desk.case(
                     "stock.negative",
                     f"More of {sku} left {location} than it had. Count it there; the next snapshot puts it right.",
-                    about=f"{sku} {location}",
+                    about=f"{sku}@{location}",
                 )
         marks = desk.decision.marks
         for sku, difference in changed.items():

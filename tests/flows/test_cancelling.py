@@ -1,0 +1,310 @@
+import msgspec
+import pytest
+
+from crossdock.domain.policy import Policy
+from crossdock.model import Address
+from crossdock.model.reports import OrderReported, ReturnReported
+from crossdock.model.returns import Return, ReturnLine
+from tests.flows.facts import answered, cancel, order, quantities, refunded, shipped, told
+from tests.flows.hub import HOUR, Hub, make_plan
+from tests.model.builders import make_line
+
+
+def taken(**changes: object) -> Hub:
+    hub = Hub(make_plan(**changes))
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", told())
+    return hub
+
+
+def commands(hub: Hub, operation: str) -> list[dict]:
+    return [
+        msgspec.json.decode(stage.command)
+        for (_, _, name, _), stage in hub.effects.items()
+        if name == operation
+    ]
+
+
+def test_before_the_release_a_cancellation_is_a_fact_at_once():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.tell("shop", told(2, cancelled=True))
+    assert (hub.level("SKU-1").available, hub.rows[1].custody) == (5, "cancelled")
+    hub.settle_all()
+    assert hub.staged() == ["create_sale", "acknowledge", "cancel_sale"]
+    assert commands(hub, "cancel_sale") == [
+        {"order_id": "CD0000000001", "reason": "cancelled", "sale_reference": "create_sale-sale"}
+    ]
+    assert (hub.rows[1].stage, hub.rows[1].finished) == ("cancelled", True)
+    hub.advance(HOUR)
+    assert "release" not in hub.staged()
+
+
+def test_a_cancelled_order_stands_in_the_erp_however_its_messages_came():
+    hub = Hub()
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle_all()
+    assert hub.staged() == ["create_sale", "cancel_sale"]
+    assert hub.rows[1].finished
+
+
+def test_after_the_release_the_warehouse_is_asked_and_the_others_wait_for_its_answer():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    assert hub.staged()[-1] == "cancel_release"
+    assert hub.rows[1].stage == "cancelling"
+    assert hub.level("SKU-1").allocated == 2
+    hub.settle_all()
+    assert "cancel_sale" not in hub.staged()
+    hub.tell("wms", answered("accepted"))
+    hub.settle_all()
+    assert hub.staged()[-1] == "cancel_sale"
+    assert "cancel_order" not in hub.staged(), "it began at the channel, which knows"
+    assert (hub.level("SKU-1").available, hub.rows[1].stage) == (5, "cancelled")
+
+
+def test_an_operator_cancels_and_channel_and_erp_are_told():
+    hub = taken()
+    hub.settle_all()
+    hub.operator("cancel_order")
+    hub.settle("cancel_release")
+    hub.tell("wms", answered("accepted", accepted=quantities(l1=2, l2=1)))
+    hub.settle_all()
+    assert hub.staged()[-2:] == ["cancel_order", "cancel_sale"]
+    assert commands(hub, "cancel_order") == [{"order_id": "CD0000000001", "reason": "cancelled"}]
+    assert (hub.rows[1].stage, hub.rows[1].finished) == ("cancelled", True)
+    hub.tell("shop", told(2, cancelled=True))
+    assert hub.staged().count("cancel_order") == 1
+
+
+def test_an_operator_cancels_a_part():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.operator("cancel_order", lines=[{"line": "1", "quantity": 1}])
+    hub.settle_all()
+    assert commands(hub, "cancel_order")[0]["lines"] == [{"line": "1", "quantity": 1, "sku": "SKU-1"}]
+    assert commands(hub, "cancel_sale")[0]["lines"] == [{"line": "1", "quantity": 1, "sku": "SKU-1"}]
+    hub.advance(600_000_000)
+    assert commands(hub, "release")[0]["request"]["lines"][0]["quantity"] == 1
+
+
+def test_a_warehouse_that_is_too_late_ships_and_a_person_is_told():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle("cancel_release")
+    hub.tell("wms", answered("refused"))
+    assert hub.reasons() == ["cancellation.refused"]
+    assert hub.rows[1].stage == "at_warehouse"
+    assert hub.staged().count("cancel_release") == 1
+    hub.tell("wms", shipped(l1=2, l2=1))
+    assert "order.cancelled_and_shipped" in hub.reasons()
+    hub.settle_all()
+    assert "cancel_sale" not in hub.staged()
+    assert "create_invoice" in hub.staged()
+
+
+def test_a_warehouse_that_refuses_the_question_has_refused_to_stop():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle("cancel_release", outcome="refused", reason="packed")
+    assert hub.reasons() == ["cancellation.refused"]
+    assert hub.process().requests[0].items[0].kept == 2
+
+
+def test_a_part_acceptance_stops_a_part():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle("cancel_release")
+    hub.tell("wms", answered("part_accepted", accepted=quantities(l1=1, l2=1)))
+    hub.tell("wms", shipped(l1=1))
+    hub.settle_all()
+    assert commands(hub, "cancel_sale")[0]["lines"] == [
+        {"line": "1", "quantity": 1, "sku": "SKU-1"},
+        {"line": "2", "quantity": 1, "sku": "SKU-2"},
+    ]
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").allocated) == (4, 0)
+
+
+def test_a_warehouse_that_does_not_answer_is_called():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle("cancel_release")
+    hub.advance(5 * HOUR)
+    assert hub.reasons() == ["cancellation.unanswered"]
+    hub.tell("wms", answered("accepted"))
+    assert hub.reasons() == []
+
+
+def test_a_warehouse_that_takes_no_cancellations_is_a_case():
+    hub = taken(offers={"wms": frozenset({"release"})})
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    assert hub.reasons() == ["cancellation.by_hand"]
+
+
+def test_a_release_that_was_refused_stops_at_once():
+    hub = taken()
+    hub.settle("release", outcome="refused", reason="bad address")
+    hub.tell("shop", told(2, cancelled=True))
+    assert "cancel_release" not in hub.staged()
+    assert (hub.level("SKU-1").available, hub.rows[1].custody) == (5, "cancelled")
+
+
+def test_cancelled_after_shipped_is_a_conflict_case_and_nothing_is_overwritten():
+    hub = taken()
+    hub.tell("wms", shipped(l1=2, l2=1))
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    assert hub.reasons() == ["order.cancelled_and_shipped", "order.cancelled_and_shipped"]
+    assert (hub.rows[1].custody, hub.level("SKU-1").on_hand) == ("shipped", 3)
+    hub.settle_all()
+    assert "cancel_sale" not in hub.staged()
+
+
+def test_a_request_to_cancel_takes_what_has_not_left():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("wms", shipped(l1=1))
+    hub.tell("shop", cancel())
+    hub.settle("cancel_release")
+    hub.tell("wms", answered("accepted"))
+    hub.settle_all()
+    assert hub.reasons() == ["cancellation.too_late"]
+    assert (hub.rows[1].custody, hub.process().lines[0].shipped) == ("shipped", 1)
+    assert commands(hub, "cancel_sale")[0]["lines"] == [
+        {"line": "1", "quantity": 1, "sku": "SKU-1"},
+        {"line": "2", "quantity": 1, "sku": "SKU-2"},
+    ]
+
+
+def test_a_request_to_cancel_before_the_order_is_applied_when_it_comes():
+    hub = Hub()
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", cancel(l1=1))
+    hub.tell("shop", told())
+    assert commands(hub, "release")[0]["request"]["lines"][0]["quantity"] == 1
+
+
+def test_a_cancellation_waits_for_a_sale_in_doubt():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.settle("create_sale", outcome="in_doubt", reference="")
+    hub.tell("shop", told(2, cancelled=True))
+    assert "cancel_sale" not in hub.staged()
+    assert hub.reasons() == ["effect.in_doubt"]
+    settled = hub.effects[1, "erp", "create_sale", "sale"]
+    hub.waiting.append((1, settled))
+    hub.settle("create_sale", reference="S-1")
+    assert commands(hub, "cancel_sale")[0]["sale_reference"] == "S-1"
+    assert hub.reasons() == []
+
+
+def test_a_channel_that_cannot_be_told_is_a_case():
+    hub = taken(policy=Policy(grace_s=600), offers={"shop": frozenset({"acknowledge"})})
+    hub.operator("cancel_order")
+    assert hub.reasons() == ["cancellation.tell_by_hand"]
+
+
+def test_an_edit_before_the_release_changes_the_reservation_and_amends_the_sale():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.settle_all()
+    lines = (
+        make_line("1", ordered=2, current=1, price=1000, percent=19),
+        make_line("2", ordered=3, price=500, percent=7),
+    )
+    hub.tell("shop", told(2, lines=lines))
+    assert (hub.level("SKU-1").reserved, hub.level("SKU-2").reserved) == (1, 3)
+    assert hub.staged()[-2:] == ["amend_sale", "cancel_sale"]
+    hub.advance(600_000_000)
+    assert [x["quantity"] for x in commands(hub, "release")[0]["request"]["lines"]] == [1, 3]
+
+
+def test_a_line_that_is_added_after_the_release_is_released_beside_it():
+    hub = taken()
+    hub.stock(SKU_3=1)
+    lines = (*order().lines, make_line("3"))
+    hub.tell("shop", told(2, lines=lines))
+    assert [len(c["request"]["lines"]) for c in commands(hub, "release")] == [2, 1]
+    assert "cancel_release" not in hub.staged()
+
+
+def test_a_line_that_vanishes_is_cancelled():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.tell("shop", told(2, lines=order().lines[:1]))
+    assert hub.level("SKU-2").available == 5
+
+
+def test_another_address_after_the_release_is_stopped_and_released_anew():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, ship_to=Address(city="Bonn")))
+    assert hub.staged()[-2:] == ["cancel_release", "amend_sale"]
+    assert hub.staged().count("release") == 1
+    hub.settle_all()
+    hub.tell("wms", answered("accepted"))
+    second = hub.effects[1, "wms", "release", "CD0000000001-2"]
+    assert second.document == 2
+    assert (hub.level("SKU-1").allocated, hub.level("SKU-1").available) == (2, 3)
+    assert "cancel_sale" not in hub.staged()
+
+
+def test_a_change_after_a_delivery_is_a_case():
+    hub = taken()
+    hub.tell("wms", shipped(l1=2))
+    hub.settle_all()
+    hub.stock(SKU_3=1)
+    hub.tell("shop", told(2, lines=(*order().lines, make_line("3"))))
+    assert hub.reasons() == ["sale.amended_late"]
+    assert "amend_sale" not in hub.staged()
+
+
+def test_the_journal_reverses_what_was_cancelled_and_ends_the_same():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.tell("shop", told(2, cancelled=True, tenders=()))
+    sums: dict[str, int] = {}
+    for posting in hub.postings:
+        for account, amount in posting.entries:
+            sums[account] = sums.get(account, 0) + amount
+    assert set(sums.values()) == {0}
+
+
+def test_a_refund_is_recorded_once_and_shows_in_the_money():
+    hub = taken()
+    hub.tell("shop", refunded())
+    assert hub.tell("shop", refunded()).outcome == "duplicate"
+    hub.tell("shop", OrderReported(order=order(2), refunds=(refunded().refund,)))
+    assert hub.rows[1].money == "part_refunded"
+    assert hub.process().refunds[0].total == 500
+    assert ("payments", -500) in hub.postings[-1].entries
+    assert hub.cases == {}
+
+
+def test_a_refund_of_more_than_was_paid_is_recorded_and_a_case():
+    hub = taken()
+    hub.tell("shop", refunded("R1", 2000))
+    hub.tell("shop", refunded("R2", 2000))
+    assert (hub.rows[1].money, hub.reasons()) == ("refunded", ["refund.beyond_captured"])
+
+
+@pytest.mark.parametrize(("disposition", "available"), [("restock", 4), ("undecided", 3)])
+def test_what_comes_back_is_on_hand_again(disposition, available):
+    hub = taken()
+    hub.tell("wms", shipped(l1=2, l2=1))
+    line = ReturnLine(line="1", sku="SKU-1", quantity=1, received=1, disposition=disposition)
+    hub.tell(
+        "wms",
+        ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1", location="berlin")),
+    )
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, available)
+    assert hub.rows[1].custody == "part_returned"
+
+
+def test_more_back_than_left_is_a_case():
+    hub = taken()
+    hub.tell("wms", shipped(l1=1))
+    line = ReturnLine(line="1", sku="SKU-1", quantity=2, received=2)
+    hub.tell("wms", ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1")))
+    assert hub.reasons() == ["return.beyond_shipped"]

@@ -1,0 +1,444 @@
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from crossdock.domain.policy import Policy, Route
+from crossdock.errors import ConflictError, MappingError, RejectedError
+from crossdock.flows.documents import command_for, join_document
+from crossdock.model import Address, Hold, LocationId, Party, Product, ProductReported, Sku
+from crossdock.model.catalogue import Component, Price
+from crossdock.model.commands import Release
+from crossdock.model.money import UnitPrice
+from crossdock.model.reports import OrderReported, PriceReported
+from tests.flows.facts import order, told
+from tests.flows.hub import HOUR, Hub, make_plan
+from tests.model.builders import NOON, make_line, make_order
+
+
+def stocked(**changes: object) -> Hub:
+    hub = Hub(make_plan(**changes))
+    hub.stock(SKU_1=5, SKU_2=5)
+    return hub
+
+
+def test_an_order_is_reserved_acknowledged_sold_and_released():
+    hub = stocked()
+    decision = hub.tell("shop", told())
+    assert [(e.connection, e.operation, e.intent, e.held_by_case) for e in decision.effects] == [
+        ("erp", "create_sale", "sale", False),
+        ("shop", "acknowledge", "acknowledge", False),
+        ("wms", "release", "CD0000000001-1", True),
+    ]
+    assert all(effect.document == 1 for effect in decision.effects)
+    assert hub.types() == ["order.accepted", "stock.reserved", "request.released"]
+    assert [(r.connection, r.kind, r.ref) for r in decision.references] == [("shop", "number", "#1001")]
+    row = hub.rows[1]
+    assert (row.custody, row.money, row.stage, row.finished) == ("released", "paid", "releasing", False)
+    assert (row.connection, row.external_id, row.number, row.total) == ("shop", "450789469", "#1001", 2500)
+    assert (hub.level("SKU-1").allocated, hub.level("SKU-1").available) == (2, 3)
+    assert ("shop", "SKU-1") in hub.marks
+    assert ("market", "SKU-1") in hub.marks
+
+
+def test_an_order_is_done_only_when_everyone_was_told():
+    from tests.flows.facts import shipped
+
+    hub = stocked()
+    hub.tell("shop", told())
+    hub.tell("wms", shipped(l1=2, l2=1))
+    hub.settle_all()
+    assert hub.staged() == [
+        "create_sale",
+        "acknowledge",
+        "release",
+        "confirm_shipment",
+        "create_delivery",
+        "create_invoice",
+    ]
+    row = hub.rows[1]
+    assert (row.custody, row.stage, row.finished) == ("shipped", "done", True)
+    assert hub.cases == {}
+
+
+def test_one_of_three_destinations_failing_keeps_the_order_open():
+    from tests.flows.facts import shipped
+
+    hub = stocked()
+    hub.tell("shop", told())
+    hub.tell("wms", shipped(l1=2, l2=1))
+    hub.settle("create_sale")
+    hub.settle("acknowledge", outcome="refused", reason="no")
+    hub.settle_all()
+    assert (hub.rows[1].stage, hub.rows[1].finished) == ("closing", False)
+    assert hub.reasons() == ["effect.refused"]
+
+
+def test_the_same_version_twice_is_one_order():
+    hub = stocked()
+    hub.tell("shop", told())
+    movements = list(hub.movements)
+    decision = hub.tell("shop", told())
+    assert decision.outcome == "duplicate"
+    assert not decision.effects
+    assert hub.movements == movements
+    assert hub.types()[-1] == "order.duplicate_ignored"
+
+
+def test_the_time_of_our_receipt_is_no_difference():
+    hub = stocked()
+    hub.tell("shop", told(received_at=NOON))
+    assert hub.tell("shop", told(received_at=NOON + timedelta(seconds=9))).outcome == "duplicate"
+    assert join_document(*hub.documents[1, 1]).received_at == NOON
+
+
+def test_the_same_version_with_another_content_is_a_conflict_and_changes_nothing():
+    hub = stocked()
+    hub.tell("shop", told())
+    before = hub.rows[1]
+    with pytest.raises(ConflictError, match="version '1'"):
+        hub.tell("shop", told(number="#1002"))
+    assert hub.rows[1] == before
+
+
+def test_an_older_version_that_arrives_late_is_stale():
+    hub = stocked()
+    hub.tell("shop", told(2, cancelled=True))
+    decision = hub.tell("shop", told(1))
+    assert decision.outcome == "stale"
+    assert hub.rows[1].custody == "cancelled"
+    assert len(hub.documents) == 1
+
+
+def test_parts_that_do_not_add_up_park_the_message_with_the_field():
+    hub = stocked()
+    with pytest.raises(MappingError) as caught:
+        hub.tell("shop", told(buyer_total=9999))
+    assert caught.value.field == "buyer_total"
+    assert hub.orders == {}
+
+
+def test_an_unknown_sku_parks_the_message_until_it_is_known():
+    hub = Hub()
+    hub.stock(SKU_1=5)
+    with pytest.raises(MappingError) as caught:
+        hub.tell("shop", told())
+    assert caught.value.field == "lines[1].sku"
+    assert hub.level("SKU-1").reserved == 0
+    hub.tell("erp", ProductReported(product=Product(sku=Sku("SKU-2"), version="1")), subject=901)
+    assert hub.tell("shop", told()).outcome == "processed"
+    assert hub.reasons() == ["stock.short"]
+
+
+def test_an_unknown_sku_is_taken_where_policy_says_so_and_released_only_with_stock():
+    hub = stocked(policy=Policy(unknown_sku="accept"))
+    hub.tell("shop", told(lines=(make_line("9", sku=Sku("NEW")),)))
+    assert hub.rows[1].stage == "waiting_stock"
+
+
+def test_a_channel_without_a_route_is_refused_with_a_remedy():
+    hub = stocked()
+    with pytest.raises(RejectedError, match=r"\[routes.bazaar\]"):
+        hub.tell("bazaar", told(connection="bazaar"))
+
+
+def test_lines_without_stock_of_ours_reserve_nothing():
+    hub = stocked()
+    lines = (
+        make_line("1", kind="gift_card", delivery="digital"),
+        make_line("2", kind="custom", sku=Sku("")),
+        make_line("3", fulfilled_by="marketplace"),
+    )
+    hub.tell("shop", told(lines=lines))
+    assert hub.movements == [] or all(move.subject != 1 for move in hub.movements)
+    command = msgspec.json.decode(hub.effects[1, "wms", "release", "CD0000000001-1"].command)
+    assert [line["line"] for line in command["request"]["lines"]] == ["2"]
+
+
+def test_an_order_that_a_marketplace_fulfils_is_posted_only():
+    hub = stocked()
+    hub.tell("market", told(connection="market", lines=(make_line("1", fulfilled_by="marketplace"),)))
+    assert hub.staged() == ["create_sale"]
+    assert hub.level("SKU-1").available == 5
+
+
+def test_what_a_buyer_has_already_moves_stock_and_is_posted():
+    hub = stocked()
+    line = make_line("1", ordered=2, fulfilled_by="handed_over", location=LocationId("berlin"))
+    hub.tell("shop", told(lines=(line,)))
+    assert hub.level("SKU-1").on_hand == 3
+    hub.settle_all()
+    assert hub.staged() == ["create_sale", "create_delivery", "create_invoice"]
+    assert (hub.rows[1].custody, hub.rows[1].finished) == ("delivered", True)
+
+
+def test_a_ticket_may_mix_sale_and_return():
+    hub = stocked()
+    at = {"fulfilled_by": "handed_over", "location": LocationId("berlin")}
+    lines = (make_line("1", ordered=1, **at), make_line("2", ordered=-1, current=-1, price=300, **at))
+    hub.tell("shop", told(lines=lines))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-2").on_hand) == (4, 6)
+    hub.tell("shop", told(2, lines=lines, tags=("x",)))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-2").on_hand) == (4, 6)
+
+
+def test_a_bundle_reserves_its_components():
+    hub = stocked()
+    parts = (Component(sku=Sku("SKU-1"), quantity=2), Component(sku=Sku("SKU-2"), quantity=1))
+    bundle = Product(sku=Sku("SET"), version="1", kind="bundle", components=parts)
+    hub.tell("erp", ProductReported(product=bundle), subject=901)
+    hub.tell("shop", told(lines=(make_line("1", ordered=2, sku=Sku("SET")),)))
+    assert (hub.level("SKU-1").allocated, hub.level("SKU-2").allocated) == (4, 2)
+
+
+def test_test_orders_are_kept_and_never_posted():
+    hub = stocked()
+    hub.tell("shop", told(test=True))
+    assert hub.staged() == []
+    assert (hub.rows[1].stage, hub.rows[1].finished) == ("test", True)
+    assert hub.level("SKU-1").available == 5
+    posted = stocked(policy=Policy(post_test_orders=True))
+    posted.tell("shop", told(test=True))
+    assert posted.staged() == ["create_sale", "acknowledge", "release"]
+
+
+def test_while_we_observe_everything_is_decided_and_nothing_emitted():
+    hub = stocked(modes={"shop": "observe"})
+    hub.tell("shop", told())
+    assert hub.staged() == []
+    assert hub.rows[1].stage == "observed"
+    assert hub.level("SKU-1").reserved == 2
+    assert "shop" not in [channel for channel, _ in hub.marks]
+
+
+def test_what_is_taken_over_is_never_shipped_twice_without_a_person():
+    hub = stocked(modes={"shop": "adopt"})
+    hub.tell("shop", told())
+    assert hub.staged() == []
+    assert hub.reasons() == ["order.held"]
+    hub.operator("release_hold", code="adopted")
+    assert hub.staged() == ["release"]
+
+
+def test_only_operations_that_are_offered_are_staged():
+    hub = stocked(offers={"wms": frozenset({"release"})})
+    hub.tell("shop", told())
+    assert hub.staged() == ["release"]
+
+
+def test_a_tentative_order_holds_stock_for_a_time_and_tells_nobody():
+    hub = stocked(policy=Policy(reservation_s=60))
+    hub.tell("shop", told(commitment="tentative"))
+    assert hub.staged() == []
+    assert hub.level("SKU-1").reserved == 2
+    assert hub.rows[1].stage == "tentative"
+    hub.advance(61_000_000)
+    assert hub.level("SKU-1").reserved == 0
+    assert [m.reason for m in hub.movements if m.subject == 1] == ["reserve", "reserve", "expire", "expire"]
+    hub.tell("shop", told(2))
+    assert hub.level("SKU-1").allocated == 2
+    assert hub.staged() == ["create_sale", "acknowledge", "release"]
+
+
+def test_a_tentative_order_that_becomes_void_gives_its_stock_back():
+    hub = stocked()
+    hub.tell("shop", told(commitment="tentative"))
+    hub.tell("shop", told(2, commitment="void"))
+    assert hub.level("SKU-1").available == 5
+    assert (hub.rows[1].custody, hub.rows[1].stage, hub.rows[1].finished) == ("cancelled", "cancelled", True)
+    assert hub.staged() == []
+
+
+def test_a_grace_period_delays_the_release_and_nothing_else():
+    hub = stocked(policy=Policy(grace_s=600))
+    hub.tell("shop", told())
+    assert hub.staged() == ["create_sale", "acknowledge"]
+    assert (hub.level("SKU-1").reserved, hub.rows[1].stage) == (2, "waiting_release")
+    hub.advance(600_000_000)
+    assert hub.staged() == ["create_sale", "acknowledge", "release"]
+    assert (hub.level("SKU-1").reserved, hub.level("SKU-1").allocated) == (0, 2)
+
+
+@pytest.mark.parametrize("fields", [{"tags": ("vip",)}, {"holds": (Hold(code="fraud"),)}])
+def test_a_hold_stops_the_release_until_a_person_lifts_it(fields):
+    hub = stocked(policy=Policy(hold_tags=("vip",)))
+    hub.tell("shop", told(**fields))
+    assert hub.staged() == ["create_sale", "acknowledge"]
+    assert (hub.rows[1].stage, hub.reasons()) == ("held", ["order.held"])
+    hub.operator("release_hold")
+    assert hub.staged()[-1] == "release"
+    assert hub.reasons() == []
+    hub.tell("shop", told(2, **fields))
+    assert hub.rows[1].stage != "held"
+
+
+def test_a_hold_ends_with_the_version_that_lifts_it():
+    hub = stocked()
+    hub.tell("shop", told(holds=(Hold(code="fraud"),)))
+    hub.tell("shop", told(2, holds=(Hold(code="fraud", released_at=NOON),)))
+    assert (hub.staged()[-1], hub.reasons()) == ("release", [])
+
+
+def test_the_erp_gates_the_release_only_where_policy_says_so():
+    hub = stocked(policy=Policy(erp_gates_release=True))
+    hub.tell("shop", told())
+    assert (hub.staged(), hub.rows[1].stage) == (["create_sale", "acknowledge"], "waiting_erp")
+    hub.settle("create_sale")
+    assert hub.staged()[-1] == "release"
+    assert hub.process().owed == []
+    assert hub.level("SKU-1").allocated == 2
+
+
+def test_an_order_goes_to_the_first_location_that_has_it_all():
+    hub = Hub()
+    hub.stock(location="berlin", SKU_1=1, SKU_2=9)
+    hub.stock(location="madrid", SKU_1=2, SKU_2=1)
+    hub.tell("shop", told())
+    assert hub.level("SKU-1", "madrid").allocated == 2
+    assert hub.staged().count("release") == 1
+
+
+def test_an_order_is_split_where_no_location_has_it_all():
+    hub = Hub()
+    hub.stock(location="berlin", SKU_1=1, SKU_2=1)
+    hub.stock(location="madrid", SKU_1=1)
+    hub.tell("shop", told())
+    assert hub.staged().count("release") == 2
+    assert (hub.level("SKU-1").allocated, hub.level("SKU-1", "madrid").allocated) == (1, 1)
+
+
+def test_what_is_not_there_waits_under_a_case_and_is_looked_for_again():
+    hub = Hub(make_plan(policy=Policy(source_retry_s=60)))
+    hub.stock(SKU_1=1, SKU_2=1)
+    hub.tell("shop", told())
+    assert (hub.rows[1].stage, hub.reasons()) == ("waiting_stock", ["stock.short"])
+    assert hub.level("SKU-1").reserved == 1
+    assert "release" not in hub.staged()
+    hub.advance(61_000_000)
+    assert hub.rows[1].stage == "waiting_stock"
+    hub.stock(SKU_1=9, SKU_2=9)
+    hub.advance(61_000_000)
+    assert (hub.rows[1].stage, hub.reasons()) == ("releasing", [])
+    assert hub.level("SKU-1").allocated == 2
+
+
+def test_what_is_not_there_is_cancelled_where_policy_says_so():
+    hub = Hub(make_plan(policy=Policy(out_of_stock="cancel")))
+    hub.stock(SKU_1=1, SKU_2=1)
+    hub.tell("shop", told())
+    hub.settle_all()
+    cancel = msgspec.json.decode(hub.effects[1, "shop", "cancel_order", "cancel:1"].command)
+    assert cancel["lines"] == [{"line": "1", "quantity": 1, "sku": "SKU-1"}]
+    assert "cancel_sale" in hub.staged()
+    assert hub.level("SKU-1").allocated == 1
+
+
+def test_two_buyers_of_one_last_unit_one_wins_and_the_other_becomes_a_case():
+    for together in (True, False):
+        hub = Hub()
+        hub.stock(SKU_1=1)
+        one = OrderReported(order=make_order(make_line("1"), external_id="1"))
+        two = OrderReported(order=make_order(make_line("1"), external_id="2", connection="market"))
+        if together:
+            hub.batch(("shop", [one], 1, "order"), ("market", [two], 2, "order"))
+        else:
+            hub.tell("shop", one, subject=1)
+            hub.tell("market", two, subject=2)
+        assert (hub.rows[1].stage, hub.rows[2].stage) == ("releasing", "waiting_stock")
+        assert (hub.reasons(1), hub.reasons(2)) == ([], ["stock.short"])
+        assert hub.level("SKU-1").available == 0
+
+
+def test_a_message_that_fails_leaves_nothing_in_its_batch():
+    hub = stocked()
+    handler = hub.handler
+    good, bad = told(), OrderReported(order=order(1, buyer_total=1, external_id="2"))
+    first, second, third = (hub._message("shop", n, "order") for n in (1, 2, 3))
+    batch = [(first, (good,)), (second, (bad,)), (third, (OrderReported(order=order(external_id="3")),))]
+    world = hub._world(batch)
+    world.handle(*batch[0], hub.now)
+    with pytest.raises(MappingError):
+        world.handle(*batch[1], hub.now)
+    world.handle(*batch[2], hub.now)
+    changes = world.changes()
+    assert [row.subject for row in changes.processes] == [1, 3]
+    assert {level.sku: level.allocated for level in changes.levels} == {"SKU-1": 4, "SKU-2": 2}
+    assert handler.needs(batch).orders == (1, 2, 3)
+
+
+def test_a_failure_after_an_earlier_message_of_the_same_order_keeps_the_earlier():
+    hub = stocked()
+    first, second = (hub._message("shop", 1, "order") for _ in range(2))
+    batch = [(first, (told(),)), (second, (told(2, buyer_total=7),))]
+    world = hub._world(batch)
+    world.handle(*batch[0], hub.now)
+    with pytest.raises(MappingError):
+        world.handle(*batch[1], hub.now)
+    (row,) = world.changes().processes
+    assert msgspec.json.decode(row.value)["version"] == "1"
+
+
+def test_persons_are_kept_apart_and_come_back_with_the_command():
+    hub = stocked()
+    home = Address(name="Ann Example", lines=("Long Street 1",), city="Berlin", country="DE")
+    person = Party(kind="guest", name="Ann Example", email="ann@example.org")
+    hub.tell("shop", told(ship_to=home, buyer=person, billing_address=home, note="for Ann"))
+    value, party = hub.documents[1, 1]
+    everything = value + hub.rows[1].value + b"".join(stage.command for stage in hub.effects.values())
+    assert b"Ann" not in everything
+    assert b"Long Street" not in everything
+    assert "Ann" not in str(hub.events)
+    stage = hub.effects[1, "wms", "release", "CD0000000001-1"]
+    release = command_for("release", stage.command, value, party)
+    assert isinstance(release, Release)
+    assert release.request.ship_to == home
+    assert release.request.location == "B1"
+    assert release.order is not None
+    assert (release.order.id, release.order.buyer) == ("CD0000000001", person)
+
+
+def test_erased_persons_stand_masked():
+    hub = stocked()
+    hub.tell("shop", told(buyer=Party(name="Ann"), note="hi"))
+    joined = join_document(hub.documents[1, 1][0], b"")
+    assert joined.buyer == Party(masked=True)
+    assert joined.ship_to == Address(masked=True)
+    assert joined.note == ""
+
+
+def test_a_price_that_differs_warns_and_holds_only_what_may_still_be_refused():
+    hub = stocked()
+    price = Price(
+        sku=Sku("SKU-1"), currency="EUR", unit_price=UnitPrice(value=1200, scale=2), includes_tax=True
+    )
+    hub.tell("erp", PriceReported(price=price), subject=901)
+    hub.tell("shop", told())
+    assert "order.price_differs" in hub.types()
+    assert hub.staged()[-1] == "release"
+    hub.tell("market", told(connection="market", channel="b2b"), subject=2)
+    assert hub.reasons(2) == ["order.held"]
+
+
+def test_the_journal_balances_and_shows_discounts_tax_and_what_was_paid():
+    hub = stocked()
+    hub.tell("shop", told())
+    (posting,) = hub.postings
+    assert dict(posting.entries) == {"sales": -2148, "tax": -352, "payments": 2500}
+    assert posting.currency == "EUR"
+
+
+def test_nothing_depends_on_a_location_when_a_channel_has_none():
+    plan = make_plan(routes={"shop": Route(channel="shop", erp="erp")})
+    hub = Hub(plan)
+    hub.tell("shop", told(lines=(make_line("1", sku=Sku("")),)))
+    assert hub.staged() == ["create_sale"]
+
+
+def test_an_order_past_its_time_is_a_case():
+    from crossdock.flows.desk import Again
+
+    hub = stocked()
+    hub.tell("shop", told())
+    hub.advance(HOUR)
+    hub.tell("hub", Again(), kind="order.overdue")
+    assert hub.reasons() == ["order.overdue"]
