@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -319,23 +319,24 @@ class Admin:
 
 def page_of(bodies: Iterable[bytes], request: SimRequest) -> SimResponse:
     """One page of orders by the time of their last change, with a Link to the next one."""
-    query = request.query
+    query: Mapping[str, str] = request.query
     limit = min(250, int(query.get("limit", "50")))
     mark = query.get("page_info", "")
     if mark:
-        since, _, after = mark.rpartition("|")
+        since, after, query = *mark.split("|")[:2], {"updated_at_max": mark.split("|")[2]}
     else:
         since, after = query.get("updated_at_min", ""), "0"
+    until = _comparable(query.get("updated_at_max", "")) or "~"
     found = []
     for raw in bodies:
         head = _head(raw)
-        if (head.updated_at, head.id) > (_comparable(since), int(after)):
+        if (_comparable(since), int(after)) < (head.updated_at, head.id) and head.updated_at <= until:
             found.append((head.updated_at, head.id, raw))
     found.sort()
     page = found[:limit]
     headers = {"content-type": "application/json"}
     if len(found) > limit:
-        following = quote(f"{page[-1][0]}|{page[-1][1]}", safe="")
+        following = quote(f"{page[-1][0]}|{page[-1][1]}|{query.get('updated_at_max', '')}", safe="")
         headers["link"] = f'<https://simulated{request.path}?limit={limit}&page_info={following}>; rel="next"'
     body = b'{"orders":[' + b",".join(raw for _, _, raw in page) + b"]}"
     return SimResponse(headers=headers, body=body)

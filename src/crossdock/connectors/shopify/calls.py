@@ -120,7 +120,7 @@ class ShopifyCalls:
 
     def poll(self, command: Poll, intent: Intent) -> Calls:
         """Read the next page of a feed."""
-        return (yield from feeds.poll(self._version, command, self._since or intent.now))
+        return (yield from feeds.poll(self._version, command, intent, self._since))
 
     def _remove(self, order: str, command: CancelOrder, intent: Intent) -> Calls:
         """Take lines off an order: a refund without money, marked with our key so that it can be found again."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from crossdock.connectors.shopify import pages, wire
 from crossdock.connectors.shopify.calls import ShopifyCalls
 from crossdock.connectors.shopify.spec import SPEC
-from crossdock.connectors.shopify.translate import TRIGGERED, Delivery, translate
+from crossdock.connectors.shopify.translate import TOPIC, TRIGGERED, Delivery, translate
 from crossdock.connectors.shopify.words import optional_id, shop
 from crossdock.errors import MappingError
 from crossdock.model import ConnectionId, Report
@@ -16,7 +16,6 @@ from crossdock.sdk.decode import decode_checked
 from crossdock.sdk.spec import Child, Gate, Translation
 
 SIGNATURE = "x-shopify-hmac-sha256"
-TOPIC = "x-shopify-topic"
 DELIVERY = "x-shopify-webhook-id"
 
 _ABOUT = {

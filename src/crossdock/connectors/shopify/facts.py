@@ -114,16 +114,17 @@ def _shipment(
     updated = utc(body.updated_at or body.created_at, "updated_at")
     began = utc(body.created_at, "created_at")
     left = state in ("shipped", "delivered")
+    packages = _packages(body)
     return Shipment(
         lines=tuple(_shipped_line(n, line) for n, line in enumerate(body.line_items or ())),
         connection=connection,
         external_id=text_id(body.id),
-        version=version(updated, _PROGRESS[state]) if updated else "",
+        version=version(updated, 100 * _PROGRESS[state] + len(packages)) if updated else "",
         order_ref=order or reference(connection, "order", body.order_id),
         number=body.name or "",
         location=shop.location(optional_id(body.location_id, "location_id")),
         location_ref=reference(connection, "location", body.location_id),
-        packages=_packages(body),
+        packages=packages,
         state=state,
         fulfilled_by=shop.fulfilled_by(body.service),
         shipped_at=began if left else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -14,6 +15,7 @@ from crossdock.connectors.shopify.payments import payment, tenders
 from crossdock.connectors.shopify.quantities import Draft, settle_quantities
 from crossdock.connectors.shopify.words import (
     CANCELLED_BY,
+    LAST_OF_SECOND,
     OWN_SOURCES,
     PROGRESS,
     Shop,
@@ -38,13 +40,18 @@ from crossdock.model import (
 )
 from crossdock.sdk.decode import decode, decode_checked
 
+_MICROSECOND = timedelta(microseconds=1)
+
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
-def order_reported(raw: bytes, connection: str, shop: Shop) -> OrderReported:
+def order_reported(
+    raw: bytes, connection: ConnectionId, shop: Shop, *, told_at: datetime | None, polled: bool
+) -> OrderReported:
     """Read a whole order, with the shipments, refunds and cancellations that Shopify holds of it.
 
-    The result depends on the order alone, never on the topic: every topic carries the same object.
+    Every topic carries the same object, so the topic makes no difference. `told_at` is when the delivery was triggered;
+    what was polled was read when its second had passed.
     """
     body = decode(raw, wire.OrderBody)
     currency = body.presentment_currency or body.currency
@@ -55,7 +62,9 @@ def order_reported(raw: bytes, connection: str, shop: Shop) -> OrderReported:
             msgspec.json.encode(money.charged(_decode_exactly(raw), currency)), wire.OrderBody
         )
         total = money.reader(currency)(body.total_price, "total_price")
-    return _Reading(body, currency, (total, shop_total), ConnectionId(connection), shop).reported()
+    reading = _Reading(body, currency, (total, shop_total), connection, shop)
+    reading.version = version(reading.updated_at, reading.after(told_at, polled))
+    return reading.reported()
 
 
 def _require_set(body: wire.OrderBody) -> None:
@@ -92,7 +101,7 @@ class _Reading:
                 field="updated_at",
             )
         self.updated_at = moment
-        self.version = version(moment, self._progress())
+        self.version = ""
 
     def reported(self) -> OrderReported:
         """The order and its facts."""
@@ -184,14 +193,21 @@ class _Reading:
         tags = (tag.strip() for tag in self.body.tags.split(","))
         return tuple(tag for tag in tags if tag and tag != self.shop.acknowledge_tag)
 
-    def _progress(self) -> int:
+    def after(self, told_at: datetime | None, polled: bool) -> int:
+        """How late in the second of its update this version is, in microseconds.
+
+        By the time that triggered the delivery, where it says so (API versions since 2024); else by how far the order is:
+        cancelled after refunded after shipped after paid.
+        """
+        if polled:
+            return LAST_OF_SECOND
+        if told_at is not None:
+            return min((told_at - self.updated_at) // _MICROSECOND, LAST_OF_SECOND - 1)
         body = self.body
         facts = 10 * len(body.fulfillments or ()) + 1000 * len(body.refunds or ())
-        return (
-            facts
-            + PROGRESS.get(body.financial_status or "", 0)
-            + (500_000 if body.cancelled_at is not None else 0)
-        )
+        if body.cancelled_at is not None:
+            facts += LAST_OF_SECOND // 2
+        return facts + PROGRESS.get(body.financial_status or "", 0)
 
     def _cancellations(self, drafts: list[Draft]) -> tuple[Cancellation, ...]:
         body = self.body

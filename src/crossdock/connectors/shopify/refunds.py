@@ -60,6 +60,7 @@ class RefundReading:
         self, body: wire.RefundBody, connection: ConnectionId, currency: str, includes_tax: bool | None
     ) -> None:
         self.body = body
+        self.id = text_id(body.id)
         self.connection = connection
         self.currency = currency or _currency(body)
         self.tenders = self._tenders()
@@ -90,7 +91,7 @@ class RefundReading:
             currency=self.currency,
             total=total,
             connection=self.connection,
-            external_id=text_id(body.id),
+            external_id=self.id,
             version=at_version or (version(occurred, 0) if occurred else ""),
             order_ref=order,
             state=self._state(),

@@ -56,6 +56,7 @@ class Delivery(msgspec.Struct, frozen=True):
             raise MappingError(f"{TRIGGERED}: {text[:40]!r} is no time.", field=TRIGGERED) from error
 
 
+TOPIC = "x-shopify-topic"
 TRIGGERED = "x-shopify-triggered-at"
 
 
@@ -69,7 +70,10 @@ def translate(delivery: Delivery) -> Reports:
 
 
 def _order(it: Delivery) -> Reports:
-    return (order_reported(it.body, it.connection, it.shop),)
+    reported = order_reported(
+        it.body, it.connection, it.shop, told_at=it.triggered_at, polled=TOPIC not in it.headers
+    )
+    return (reported,)
 
 
 def _order_deleted(it: Delivery) -> Reports:

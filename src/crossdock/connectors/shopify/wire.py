@@ -166,9 +166,9 @@ class FulfillmentBody(Body):
 
 
 class Transaction(Body):
-    id: Id
     amount: Decimal
     kind: str
+    id: Id = None
     order_id: Id = None
     status: Text = None
     gateway: Text = None
@@ -218,7 +218,7 @@ class RefundDuty(Body):
 
 
 class RefundBody(Body):
-    id: Id
+    id: Id = None
     order_id: Id = None
     note: Text = None
     created_at: Instant | None = None

@@ -40,6 +40,7 @@ _COMMITMENT: dict[str, Commitment] = {
     "voided": "tentative",
     "expired": "void",
 }
+LAST_OF_SECOND = 999_999
 PROGRESS = {
     "pending": 0,
     "authorized": 1,
@@ -210,15 +211,14 @@ def utc(moment: datetime | None, field: str) -> datetime | None:
         ) from error
 
 
-def version(moment: datetime, progress: int) -> str:
-    """Write Shopify's update time, which has whole seconds, with how far along the thing is as its microseconds.
+def version(moment: datetime, after: int) -> str:
+    """Write Shopify's update time, which has whole seconds, as a version; `after` orders the versions of one second.
 
-    Shopify changes an order several times in one second (created, paid, fulfilled) under one `updated_at`. What has
-    progressed further is the later version, so that neither is lost and neither contradicts the other.
+    Shopify changes a thing several times within a second (created, paid, fulfilled) under one `updated_at`: without more
+    these would contradict each other, or the later one be lost.
     """
-    if moment.microsecond:
-        return f"{moment.isoformat()[:19]}.{moment.microsecond:06}Z"
-    return f"{moment.isoformat()[:19]}.{min(progress, 999_999):06}Z"
+    micros = moment.microsecond or min(max(after, 0), LAST_OF_SECOND)
+    return f"{moment.isoformat()[:19]}.{micros:06}Z"
 
 
 def _listed(text: str) -> list[str]:
