@@ -21,6 +21,7 @@ from crossdock.errors import CrossdockError
 log = logging.getLogger("crossdock")
 IDLE_S = 0.1
 AFTER_ERROR_S = 1.0
+GATHER_S = 0.01
 Clock = Callable[[], int]
 
 
@@ -76,6 +77,7 @@ class PipelineLoop:
         ready = self._pipeline.translate(claim, now)
         self._settle()
         if ready:
+            if len(ready) < self._pipeline.batch_max // 4: self._signals.stopping.wait(GATHER_S)
             batch = self._pipeline.decide(ready, now)
             self._writing = (ready, self._writer.submit(lambda: self._write(batch, now)))
 
@@ -113,6 +115,7 @@ class EffectLoop:
     def turn(self) -> None:
         """Settle what is finished, claim what may go, sleep until either."""
         self._signals.effects.wait(IDLE_S)
+        self._signals.stopping.wait(GATHER_S)
         self._signals.effects.clear()
         finished = [self._done.popleft() for _ in range(len(self._done))]
         now = self._clock()

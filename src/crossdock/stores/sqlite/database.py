@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,34 @@ def translated(doing: str) -> Iterator[None]:
     except (apsw.BusyError, apsw.LockedError) as error:
         raise RetryableError(f"The store was busy while {doing}.", retry_after=1) from error
     except apsw.ConstraintError as error:
+        if "stale process" in str(error):
+            raise ConflictError(
+                "An order was changed by another worker since it was read; the batch is done again."
+            ) from error
         raise ConflictError(f"The store refused to break its own rule while {doing}: {error}.") from error
     except apsw.Error as error:
         raise CrossdockError(f"The store failed while {doing}: {type(error).__name__}: {error}.") from error
+
+
+class Program:
+    """An ordered list of operations of `program.sql`, with the blobs that some of them carry."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self.blob = bytearray()
+
+    def add(self, *row: Any) -> None:
+        """One operation: its name, then its arguments."""
+        self.rows.append(row)
+
+    def add_with(self, blob: bytes, *row: Any) -> None:
+        """One operation that carries a blob."""
+        self.rows.append((*row, len(self.blob) + 1, len(blob)))
+        self.blob += blob
+
+    def count(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Counters move in the transaction of what they count."""
+        self.rows += [("count", source, name, value) for (source, name), value in sorted(counts.items())]
 
 
 class Database:
@@ -67,10 +92,17 @@ class Database:
             self.connection.pragma("mmap_size", MMAP_BYTES)
             self.connection.pragma("temp_store", "memory")
 
-    def bulk(self, name: str, rows: Sequence[Any], *more: Any) -> None:
-        """Run a bulk statement over rows; nothing to do is nothing done."""
-        if rows:
-            self.connection.execute(QUERIES[name], (encode(rows).decode(), *more)).fetchall()
+    def load_program(self) -> None:
+        """Make the view and the triggers that programs run through; for the connection that writes."""
+        with translated("preparing to write"):
+            for statement in named_queries("crossdock.stores.sqlite", "program.sql").values():
+                self.connection.execute(statement)
+
+    def run_program(self, program: Program) -> None:
+        """Write a program in one step, in its order; all of it or nothing."""
+        if program.rows:
+            text = encode(program.rows).decode()
+            self.connection.execute(QUERIES["run_program"], (text, bytes(program.blob))).fetchall()
 
     def ask(self, name: str, rows: Sequence[Any], *more: Any) -> Any:
         """Ask a bulk question; the answer is the one JSON text, decoded. [] for no rows."""

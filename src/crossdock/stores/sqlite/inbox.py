@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from crossdock.domain.state import Changes, Level, Needs, Snapshot, Stored
+from crossdock.domain.state import Changes, Level, Needs, ProcessRow, Snapshot, Stored
 from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
 from crossdock.stores.sqlite.cache import Recent
-from crossdock.stores.sqlite.database import Database
+from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake
 from crossdock.stores.vault import Vault
 
@@ -52,7 +52,9 @@ class Inbox:
             return Claim(messages=[])
         messages = self._messages(ids)
         self._claimed.update(dict.fromkeys(ids))
-        self._db.run("set_batch_marker", WORKER, next(iter(self._claimed)), len(ids), crashes)
+        program = Program()
+        program.add("batch", WORKER, next(iter(self._claimed)), len(ids), crashes)
+        self._db.run_program(program)
         return Claim(messages=messages, crashes=crashes)
 
     def _read_marker(self) -> tuple[int, int]:
@@ -138,26 +140,23 @@ class Inbox:
     # What a batch leads to
 
     def commit(self, batch: Batch) -> None:
-        """Inside a transaction: write everything."""
+        """Inside a transaction: write everything, in one program."""
         now = batch.now
-        changes: Changes | None = batch.changes
-        if changes is not None:
-            self._write_changes(changes, now)
-        self._finish(batch.finished, now)
-        self._delay(batch, now)
-        self._write_cases(batch, now)
-        self._stage(batch.finished, now)
+        program = Program()
+        if batch.changes is not None:
+            self._changes(batch.changes, now, program)
+        self._finish(batch.finished, now, program)
+        self._delay(batch, now, program)
+        self._cases(batch, now, program)
+        _stage(batch.finished, now, program)
+        self._supersede(batch, now, program)
+        program.add("batch_done", WORKER)
+        for subject, source in batch.freed:
+            program.add("free", subject, source)
         children = [child for done in batch.finished for child in done.children]
         if children:
-            self._intake.accept(children, now)
-        for done in batch.finished:
-            if done.cursor is not None:
-                self._db.run("set_cursor", *done.cursor, now)
-        self._supersede(batch, now)
-        self._db.run("clear_batch_marker", WORKER)
-        gone = batch.freed + [(subject, source) for subject, source, _ in batch.superseded]
-        self._db.bulk("drop_holds", gone)
-        self._db.bulk("free_streams", gone)
+            self._intake.plan(children, now, program)
+        self._db.run_program(program)
 
     def committed(self, batch: Batch) -> None:
         """After the transaction: forget what left."""
@@ -168,163 +167,116 @@ class Inbox:
             self._claimed.pop(message.id, None)
             self._recent.take(message.id)
 
-    def _finish(self, finished: Sequence[Finished], now: int) -> None:
-        self._db.bulk("finish_messages", [(f.message.id, f.outcome, f.note) for f in finished], now)
-        self._db.bulk("leave_inbox", [f.message.id for f in finished])
+    def _finish(self, finished: Sequence[Finished], now: int, program: Program) -> None:
         counts: dict[tuple[str, str], int] = {}
+        add = program.add
         for f in finished:
+            message = f.message
+            subject = message.subject
             name = "unhandled" if f.outcome == "unhandled" else "processed"
-            counts[f.message.source, name] = counts.get((f.message.source, name), 0) + 1
-        self._intake.count(counts)
-        self._db.bulk(
-            "add_references",
-            [(r.connection, r.kind, r.ref, f.message.subject) for f in finished for r in f.references],
-        )
-        self._db.bulk(
-            "add_seen",
-            [
-                (f.message.subject, s.source, s.kind, s.version, s.hash, f.message.id, now)
-                for f in finished
-                for s in f.seen
-            ],
-        )
-        self._db.bulk(
-            "add_events",
-            [
-                (f.message.subject, f.message.id, n, e.type, msgspec.Raw(msgspec.json.encode(e.data)))
-                for f in finished
-                for n, e in enumerate(f.events)
-            ],
-            now,
-        )
+            counts[message.source, name] = counts.get((message.source, name), 0) + 1
+            add("finish", message.id, f.outcome, f.note, now, "handled on a later attempt")
+            for r in f.references:
+                add("reference", r.connection, r.kind, r.ref, subject)
+            for s in f.seen:
+                add("seen", subject, s.source, s.kind, s.version, s.hash, message.id, now)
+            for n, e in enumerate(f.events):
+                add("event", subject, message.id, n, e.type, e.data, now)
+            if f.cursor is not None:
+                add("cursor", *f.cursor, now)
+        program.count(counts)
 
-    def _supersede(self, batch: Batch, now: int) -> None:
-        self.leave(
-            [
-                (message, "superseded", "a newer version has come", source)
-                for _, source, message in batch.superseded
-            ],
-            now,
-            "a newer version has come",
-        )
+    def _supersede(self, batch: Batch, now: int, program: Program) -> None:
+        for subject, source, message in batch.superseded:
+            self.leave((subject, source, message), "superseded", "a newer version has come", now, program)
 
-    def leave(self, rows: Sequence[tuple[int, str, str, str]], now: int, resolution: str) -> None:
-        """Messages (id, outcome, note, source) leave the inbox without being handled; their cases are closed."""
-        self._db.bulk("finish_messages", [row[:3] for row in rows], now)
-        self._db.bulk("leave_inbox", [row[0] for row in rows])
-        self._db.bulk("close_message_cases", [row[0] for row in rows], now, resolution)
-        counts: dict[tuple[str, str], int] = {}
-        for row in rows:
-            counts[row[3], "processed"] = counts.get((row[3], "processed"), 0) + 1
-        self._intake.count(counts)
+    @staticmethod
+    def leave(about: tuple[int, str, int], outcome: str, text: str, now: int, program: Program) -> None:
+        """A message (subject, source, id) leaves the inbox without being handled; those behind it are due."""
+        subject, source, message = about
+        program.add("finish", message, outcome, text, now, text)
+        program.add("count", source, "processed", 1)
+        program.add("free", subject, source)
 
-    def _delay(self, batch: Batch, now: int) -> None:
-        states: list[Any] = [(d.message.id, STATE_DELAYED, d.due_at, int(d.spent)) for d in batch.delayed]
-        states += [(p.message.id, STATE_PARKED, 0, 1) for p in batch.parked]
-        states += [(m.id, STATE_WAITING, 0, 0) for m in batch.waiting]
-        self._db.bulk("set_inbox_state", states)
-        holds: list[Any] = [
-            (d.message.subject, d.message.source, d.message.id, d.kind) for d in batch.delayed if d.holds
-        ]
-        holds += [
-            (p.message.subject, p.message.source, p.message.id, "parked")
-            for p in batch.parked
-            if p.message.lane == LANE_STREAM
-        ]
-        self._db.bulk("add_holds", holds)
-        attempts: list[Any] = [
-            ("message", d.message.id, d.message.attempt + 1, d.kind, d.text) for d in batch.delayed if d.spent
-        ]
-        attempts += [
-            ("message", p.message.id, p.message.attempt + 1, p.case.reason, p.case.text) for p in batch.parked
-        ]
-        self._db.bulk("add_attempts", attempts, now)
+    @staticmethod
+    def _delay(batch: Batch, now: int, program: Program) -> None:
+        add = program.add
+        for d in batch.delayed:
+            message = d.message
+            add("inbox_state", message.id, STATE_DELAYED, d.due_at, int(d.spent))
+            if d.holds:
+                add("hold", message.subject, message.source, message.id, d.kind)
+            if d.spent:
+                add("attempt", "message", message.id, message.attempt + 1, d.kind, d.text, now)
+        for p in batch.parked:
+            message = p.message
+            add("inbox_state", message.id, STATE_PARKED, 0, 1)
+            if message.lane == LANE_STREAM:
+                add("hold", message.subject, message.source, message.id, "parked")
+            add("attempt", "message", message.id, message.attempt + 1, p.case.reason, p.case.text, now)
+        for message in batch.waiting:
+            add("inbox_state", message.id, STATE_WAITING, 0, 0)
 
-    def _write_cases(self, batch: Batch, now: int) -> None:
-        rows: list[Any] = []
-        closed: list[Any] = []
+    @staticmethod
+    def _cases(batch: Batch, now: int, program: Program) -> None:
         for f in batch.finished:
-            rows += [_case_row(f.message, case, case.about, f.effect) for case in f.cases]
-            closed += [(f.message.subject, c.reason, c.about, c.resolution) for c in f.closed]
+            for case in f.cases:
+                program.add(*_case_row(f.message, case, case.about, f.effect), now)
+            for c in f.closed:
+                program.add("case_closed", f.message.subject, c.reason, c.about, c.resolution, now)
         for p in batch.parked:
             about = p.case.about or f"message {p.message.id}"
-            rows.append(_case_row(p.message, p.case, about, 0))
-        self._db.bulk("open_cases", rows, now)
-        self._db.bulk("close_cases", closed, now)
-        self._db.bulk(
-            "close_message_cases", [f.message.id for f in batch.finished], now, "handled on a later attempt"
-        )
-        self._db.bulk("hold_effects", list(dict.fromkeys(row[0] for row in rows)))
-        self._db.bulk("unhold_effects", list(dict.fromkeys(f.message.subject for f in batch.finished)), now)
+            program.add(*_case_row(p.message, p.case, about, 0), now)
 
-    def _stage(self, finished: Sequence[Finished], now: int) -> None:
-        rows: list[Any] = []
-        heads: dict[tuple[int, str], None] = {}
-        marks: dict[tuple[str, str, str], None] = {}
-        for f in finished:
-            if len(f.effects) >= EFFECTS_PER_MESSAGE_MAX:
-                raise ConflictError(
-                    f"Message {f.message.id} leads to {len(f.effects)} effects, which is too many."
-                )
-            for position, stage in enumerate(f.effects):
-                head = (f.message.subject, stage.connection)
-                rows.append(
-                    (
-                        f.message.id * EFFECTS_PER_MESSAGE_MAX + position,
-                        stage.connection,
-                        stage.operation,
-                        f.message.subject,
-                        stage.intent,
-                        stage.due_at,
-                        int(stage.held_by_case),
-                        msgspec.Raw(stage.command),
-                        stage.document,
-                        f.message.id,
-                        int(head in heads),
-                    )
-                )
-                heads[head] = None
-            marks.update(dict.fromkeys((m.connection, m.operation, m.key) for m in f.marks))
-        if rows:
-            self._db.bulk("add_effects", rows, now)
-            added = self._db.changed()
-            self._db.bulk("add_outbox", rows, now)
-            if added < len(rows):
-                self._db.bulk("release_heads", list(heads), now)
-        self._db.bulk("put_marks", list(marks), now)
+    def _changes(self, changes: Changes, now: int, program: Program) -> None:
+        for p in changes.processes:
+            program.add(*_process_row(p), now)
+        self._documents(changes, program)
+        program.rows += [("level", *msgspec.structs.astuple(level)) for level in changes.levels]
+        program.rows += [("product", sku, msgspec.Raw(value)) for sku, value in changes.products]
+        program.rows += [("movement", *msgspec.structs.astuple(movement)) for movement in changes.movements]
+        program.rows += [("posting", *msgspec.structs.astuple(posting)) for posting in changes.postings]
 
-    def _write_changes(self, changes: Changes, now: int) -> None:
-        new = [_process_row(p) for p in changes.processes if not p.expected]
-        old = [_process_row(p) for p in changes.processes if p.expected]
-        self._db.bulk("add_processes", new, now)
-        self._db.bulk("update_processes", old, now)
-        if old and self._db.changed() != len(old):
-            raise ConflictError(
-                "An order was changed by another worker since it was read; the batch is done again."
-            )
-        self._write_documents(changes)
-        self._db.bulk("put_levels", changes.levels)
-        self._db.bulk("put_products", [(sku, msgspec.Raw(value)) for sku, value in changes.products])
-        self._db.bulk("add_movements", changes.movements)
-        self._db.bulk("add_postings", changes.postings)
-
-    def _write_documents(self, changes: Changes) -> None:
+    def _documents(self, changes: Changes, program: Program) -> None:
         if not changes.documents:
             return
         salts = self._db.ask("find_salts", list(dict.fromkeys(d.subject for d in changes.documents)))
         by_subject = {number: bytes.fromhex(salt) for number, salt in salts}
-        rows = []
-        parties = bytearray()
         for d in changes.documents:
             sealed = self._vault.seal(by_subject[d.subject], d.party)
             number = d.subject * DOCUMENT_VERSIONS_MAX + d.version
-            rows.append((number, msgspec.Raw(d.value), len(parties) + 1, len(sealed)))
-            parties += sealed
-        self._db.bulk("add_documents", rows, bytes(parties))
+            program.add_with(sealed, "document", number, msgspec.Raw(d.value))
 
 
-def _process_row(p: Any) -> tuple[Any, ...]:
+def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:
+    marks: dict[tuple[str, str, str], None] = {}
+    for f in finished:
+        if len(f.effects) >= EFFECTS_PER_MESSAGE_MAX:
+            raise ConflictError(
+                f"Message {f.message.id} leads to {len(f.effects)} effects, which is too many."
+            )
+        for position, stage in enumerate(f.effects):
+            program.add(
+                "effect",
+                f.message.id * EFFECTS_PER_MESSAGE_MAX + position,
+                stage.connection,
+                stage.operation,
+                f.message.subject,
+                stage.intent,
+                stage.due_at,
+                int(stage.held_by_case),
+                msgspec.Raw(stage.command),
+                stage.document,
+                f.message.id,
+                now,
+            )
+        marks.update(dict.fromkeys((m.connection, m.operation, m.key) for m in f.marks))
+    program.rows += [("mark", *key, now) for key in marks]
+
+
+def _process_row(p: ProcessRow) -> tuple[Any, ...]:
     return (
+        "process",
         p.subject,
         p.expected,
         msgspec.Raw(p.value),
@@ -343,4 +295,14 @@ def _process_row(p: Any) -> tuple[Any, ...]:
 
 
 def _case_row(message: Message, case: OpenCase, about: str, effect: int) -> tuple[Any, ...]:
-    return (message.subject, case.reason, about, case.field, case.text, message.source, message.id, effect)
+    return (
+        "case_opened",
+        message.subject,
+        case.reason,
+        about,
+        case.field,
+        case.text,
+        message.source,
+        message.id,
+        effect,
+    )

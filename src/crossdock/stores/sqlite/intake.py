@@ -11,7 +11,7 @@ import msgspec
 from crossdock.engine.messages import HUB, Arrival, Receipt, subject_number
 from crossdock.errors import RejectedError
 from crossdock.stores.sqlite.cache import Recent
-from crossdock.stores.sqlite.database import Database
+from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.vault import Vault
 
 STATE_READY, STATE_DELAYED, STATE_WAITING, STATE_PARKED = 0, 1, 2, 3
@@ -28,41 +28,46 @@ class Intake:
 
     def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         """Inside a transaction: resolve subjects, drop deliveries seen before, keep the rest. In order."""
-        subjects = self._subjects(arrivals, now)
+        program = Program()
+        receipts = self.plan(arrivals, now, program)
+        self._db.run_program(program)
+        return receipts
+
+    def plan(self, arrivals: Sequence[Arrival], now: int, program: Program) -> list[Receipt]:
+        """As `accept`, but written when `program` is run."""
+        subjects = self._subjects(arrivals, now, program)
         earlier = self._earlier(arrivals, subjects)
         receipts: list[Receipt] = []
-        rows = _Rows()
+        counts: dict[tuple[str, str], int] = {}
         for arrival, (subject, salt, _) in zip(arrivals, subjects, strict=True):
+            source = arrival.source
             digest = payload_hash(arrival.body) if arrival.delivery_id else ""
-            key = (subject, arrival.source, arrival.delivery_id)
+            key = (subject, source, arrival.delivery_id)
             known = earlier.get(key) if digest else None
             if known is not None and (known[0] == digest or arrival.strict):
                 receipts.append(Receipt(known[1], subject, known[0] == digest, known[0] != digest))
-                rows.count(arrival.source, "repeated")
+                counts[source, "repeated"] = counts.get((source, "repeated"), 0) + 1
                 continue
             self._message += 1
+            number = self._message
             if digest and known is None:
-                earlier[key] = (digest, self._message)
-                rows.seen.append((subject, arrival.source, "delivery", *key[2:], digest, self._message, now))
-            rows.add(self._message, subject, arrival, self._vault.seal(salt, arrival.body), now)
-            self._recent.add(self._message, arrival.headers, arrival.body)
-            receipts.append(Receipt(self._message, subject))
-        self._db.bulk("add_inbox", rows.inbox)
-        self._db.bulk("add_bodies", rows.bodies, bytes(rows.sealed))
-        self._db.bulk("add_seen", rows.seen)
-        self.count(rows.counts)
+                earlier[key] = (digest, number)
+                program.add("seen", subject, source, "delivery", arrival.delivery_id, digest, number, now)
+            program.add(*_inbox_row(number, subject, arrival, now))
+            headers = msgspec.Raw(msgspec.json.encode(arrival.headers))
+            program.add_with(self._vault.seal(salt, arrival.body), "body", number, headers)
+            self._recent.add(number, arrival.headers, arrival.body)
+            receipts.append(Receipt(number, subject))
+            counts[source, "accepted"] = counts.get((source, "accepted"), 0) + 1
+        program.count(counts)
         return receipts
 
-    def count(self, counts: dict[tuple[str, str], int]) -> None:
-        """Move counters in the transaction of what they count."""
-        self._db.bulk("count", [(source, name, value) for (source, name), value in sorted(counts.items())])
-
-    def _subjects(self, arrivals: Sequence[Arrival], now: int) -> list[tuple[int, bytes, bool]]:
+    def _subjects(
+        self, arrivals: Sequence[Arrival], now: int, program: Program
+    ) -> list[tuple[int, bytes, bool]]:
         """(subject, salt, is new) of each arrival."""
         known = self._known(arrivals)
         salts = self._salts([a.subject or _named(a) for a in arrivals if a.subject or a.ref_kind == HUB_KIND])
-        new: list[Any] = []
-        references: list[Any] = []
         result: list[tuple[int, bytes, bool]] = []
         for arrival in arrivals:
             direct = arrival.subject or (_named(arrival) if arrival.ref_kind == HUB_KIND else 0)
@@ -77,13 +82,11 @@ class Intake:
                 self._subject += 1
                 salt = self._vault.salt()
                 found = (self._subject, salt, True)
-                new.append((self._subject, salt.hex(), arrival.trace, now))
+                program.add("subject", self._subject, salt.hex(), arrival.trace, now)
                 if arrival.ref:
                     known[reference] = (self._subject, salt, False)
-                    references.append((*reference, self._subject))
+                    program.add("reference", *reference, self._subject)
             result.append(found)
-        self._db.bulk("add_subjects", new)
-        self._db.bulk("add_references", references)
         return result
 
     def _known(self, arrivals: Sequence[Arrival]) -> dict[tuple[str, str, str], tuple[int, bytes, bool]]:
@@ -111,39 +114,21 @@ class Intake:
         }
 
 
-class _Rows:
-    """The rows of one bulk write, gathered. Bodies travel as one blob, cut up again by position."""
-
-    def __init__(self) -> None:
-        self.inbox: list[Any] = []
-        self.bodies: list[Any] = []
-        self.seen: list[Any] = []
-        self.sealed = bytearray()
-        self.counts: dict[tuple[str, str], int] = {}
-
-    def count(self, source: str, name: str) -> None:
-        self.counts[source, name] = self.counts.get((source, name), 0) + 1
-
-    def add(self, number: int, subject: int, arrival: Arrival, sealed: bytes, now: int) -> None:
-        self.inbox.append(
-            (
-                number,
-                arrival.source,
-                arrival.kind,
-                subject,
-                arrival.lane,
-                STATE_DELAYED if arrival.due_at > now else STATE_READY,
-                arrival.due_at,
-                arrival.received_at or now,
-                arrival.parent,
-                arrival.position,
-                arrival.origin,
-            )
-        )
-        headers = msgspec.Raw(msgspec.json.encode(dict(arrival.headers)))
-        self.bodies.append((number, headers, len(self.sealed) + 1, len(sealed)))
-        self.sealed += sealed
-        self.count(arrival.source, "accepted")
+def _inbox_row(number: int, subject: int, arrival: Arrival, now: int) -> tuple[Any, ...]:
+    return (
+        "inbox",
+        number,
+        arrival.source,
+        arrival.kind,
+        subject,
+        arrival.lane,
+        STATE_DELAYED if arrival.due_at > now else STATE_READY,
+        arrival.due_at,
+        arrival.received_at or now,
+        arrival.parent,
+        arrival.position,
+        arrival.origin,
+    )
 
 
 def payload_hash(body: bytes) -> str:

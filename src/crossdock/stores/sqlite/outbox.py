@@ -9,7 +9,7 @@ import msgspec
 
 from crossdock.engine.messages import Arrival
 from crossdock.engine.port import ClaimedEffect, ClaimedMark, EffectResult, MarkResult, Want
-from crossdock.stores.sqlite.database import Database
+from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.sqlite.intake import Intake
 from crossdock.stores.vault import Vault
 
@@ -54,7 +54,9 @@ class Outbox:
             taken += [(number, want.lease_until) for number in msgspec.json.decode(text, type=list[int])]
         if not taken:
             return []
-        self._db.bulk("claim_effects", taken)
+        program = Program()
+        program.rows = [("effect_claimed", number, lease) for number, lease in taken]
+        self._db.run_program(program)
         rows = _rows.decode(self._db.text("read_claimed", taken, "[]"))
         return [self._effect(row) for row in sorted(rows, key=lambda row: row.id)]
 
@@ -82,57 +84,43 @@ class Outbox:
 
     def settle(self, results: Sequence[EffectResult], now: int) -> None:
         """Inside a transaction: record outcomes, let the next of each key go, take the replies in."""
-        done: list[Any] = []
-        states: list[Any] = []
-        attempts: list[Any] = []
+        program = Program()
+        replies: list[Arrival] = []
         for result in results:
             effect = result.effect
             if result.state == "done":
-                done.append(_done_row(effect, "done", result.reference))
+                program.add("effect_left", *_left(effect, "done", result.reference), now)
             else:
-                states.append(
-                    (
-                        effect.id,
-                        STATES[result.state],
-                        result.due_at,
-                        0 if result.spent else 1,
-                        int(result.unclear),
-                        result.resume,
-                    )
+                given_back = 0 if result.spent else 1
+                state = STATES[result.state]
+                program.add(
+                    "outbox_state",
+                    effect.id,
+                    state,
+                    result.due_at,
+                    given_back,
+                    int(result.unclear),
+                    result.resume,
                 )
             if result.text:
-                attempts.append(("effect", effect.id, effect.attempt, result.kind, result.text))
-        self.finish(done, now)
-        self._db.bulk("set_outbox_state", states)
-        self._db.bulk("add_attempts", attempts, now)
-        replies: list[Arrival] = []
-        for result in results:
+                program.add("attempt", "effect", effect.id, effect.attempt, result.kind, result.text, now)
             if result.reply is not None:
                 replies.append(result.reply)
             replies += result.told
         if replies:
-            self._intake.accept(replies, now)
-
-    def finish(self, rows: Sequence[tuple[Any, ...]], now: int) -> None:
-        """Effects leave the outbox; what waited behind them is due, and their cases are closed."""
-        if not rows:
-            return
-        self._db.bulk("leave_outbox", rows)
-        self._db.bulk("finish_effects", rows, now)
-        self._db.bulk("release_heads", list(dict.fromkeys((row[1], row[2]) for row in rows)), now)
-        retried = [(row[0], row[1]) for row in rows if row[7] > 1 or row[5] != "done"]
-        self._db.bulk("close_effect_cases", retried, now, "it went through")
+            self._intake.plan(replies, now, program)
+        self._db.run_program(program)
 
     # Latest
 
     def claim_marks(self, wants: Sequence[Want]) -> list[ClaimedMark]:
         """Inside a transaction: take due keys."""
         marks: list[ClaimedMark] = []
-        rows: list[Any] = []
+        program = Program()
         for want in wants:
             text = self._db.run("ready_marks", want.connection, want.limit)[0][0]
             for connection, operation, key, attempt, marked_at, sent in msgspec.json.decode(text):
-                rows.append((connection, operation, key, want.lease_until))
+                program.add("mark_claimed", connection, operation, key, want.lease_until)
                 marks.append(
                     ClaimedMark(
                         connection=connection,
@@ -143,23 +131,32 @@ class Outbox:
                         sent=sent,
                     )
                 )
-        self._db.bulk("claim_marks", rows)
+        self._db.run_program(program)
         return marks
 
     def settle_marks(self, results: Sequence[MarkResult], now: int) -> None:
         """Inside a transaction: what was sent is known; what was marked again is due again."""
-        rows = []
+        program = Program()
         for result in results:
             mark = result.mark
             state = MARK_SENT if result.sent is not None or result.due_at == 0 else MARK_DELAYED
-            rows.append((mark.connection, mark.operation, mark.key, state, result.due_at, result.sent))
-        self._db.bulk("settle_marks", rows, now)
+            program.add(
+                "mark_settled",
+                mark.connection,
+                mark.operation,
+                mark.key,
+                state,
+                result.due_at,
+                result.sent,
+                now,
+            )
         replies = [result.reply for result in results if result.reply is not None]
         if replies:
-            self._intake.accept(replies, now)
+            self._intake.plan(replies, now, program)
+        self._db.run_program(program)
 
 
-def _done_row(effect: ClaimedEffect, outcome: str, reference: str) -> tuple[Any, ...]:
+def _left(effect: ClaimedEffect, outcome: str, reference: str) -> tuple[Any, ...]:
     return (
         effect.id,
         effect.subject,

@@ -179,3 +179,39 @@ where exists (
     where coalesce(l.value->>'shipped', 0) > max(coalesce(l.value->>'ordered', 0), 0)
       or coalesce(l.value->>'returned', 0) > coalesce(l.value->>'shipped', 0))
   and not exists (select 1 from case_file c where c.subject = p.subject);
+
+-- name: get_subject
+select trace, created_at from subject where no = ?1;
+
+-- name: api_delivery
+select subject, message, hash from seen where source = 'api' and kind = 'delivery' and version = ?1;
+
+-- name: message_outcome
+select outcome, note from message where subject = ?1 and id = ?2;
+
+-- name: get_call
+select connection, operation, intent, command, state, attempt from outbox where id = ?1;
+
+-- Counters and inbox in one sentence: one snapshot, so that the sum holds at any moment.
+-- name: source_balance
+select source, sum(accepted), sum(processed), sum(unhandled), sum(repeated), sum(parked), sum(in_flight) from (
+  select source, iif(name = 'accepted', value, 0) as accepted, iif(name = 'processed', value, 0) as processed,
+    iif(name = 'unhandled', value, 0) as unhandled, iif(name = 'repeated', value, 0) as repeated, 0 as parked,
+    0 as in_flight from counter
+  union all select source, 0, 0, 0, 0, state = 3, state <> 3 from inbox)
+group by source order by source;
+
+-- name: last_subject
+select coalesce(max(no), 0) from subject;
+
+-- name: recent_effect_times
+select connection, operation, done_at - staged_at from effect
+where subject > ?1 and outcome = 'done' order by connection, operation;
+
+-- name: recent_message_times
+select source, handled_at - received_at from message where subject > ?1 and source <> 'hub' and origin = ''
+order by source;
+
+-- name: messages_since
+select id, subject from message
+where source = ?1 and received_at >= ?2 and id > ?3 and outcome <> 'split' order by id limit ?4;

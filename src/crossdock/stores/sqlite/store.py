@@ -27,6 +27,7 @@ from crossdock.errors import NotFoundError
 from crossdock.stores.sqlite.cache import Recent
 from crossdock.stores.sqlite.database import (
     Database,
+    Program,
     check_durable,
     create_schema,
     encode,
@@ -50,6 +51,7 @@ class SqliteStore:
         self._db = Database(path)
         create_schema(self._db)
         check_durable(self._db)
+        self._db.load_program()
         self._reader = Database(path, readonly=True)
         self._checkpointer = Database(path)
         recent = Recent()
@@ -176,37 +178,39 @@ class SqliteStore:
             raise NotFoundError(f"There is no case {unpark.case}.")
         subject, _, about, source, message, effect, _ = found[0]
         text = f"{unpark.action} by {unpark.actor}: {unpark.reason}"
+        program = Program()
+        program.add("case_signed", unpark.case, unpark.actor, text, now)
         if effect:
-            self._unpark_effect(unpark, effect, text, now)
+            self._unpark_effect(unpark, effect, text, now, program)
         elif about == f"message {message}":
-            self._unpark_message(unpark, (subject, source, message), text, now)
-        self._db.run("close_case", unpark.case, now, text, unpark.actor)
-        self._db.bulk("unhold_effects", [subject], now)
+            self._unpark_message(unpark, (subject, source, message), now, program)
+        self._db.run_program(program)
 
-    def _unpark_message(self, unpark: Unpark, about: tuple[int, str, int], text: str, now: int) -> None:
-        subject, source, message = about
+    def _unpark_message(
+        self, unpark: Unpark, about: tuple[int, str, int], now: int, program: Program
+    ) -> None:
+        subject, _, message = about
         if unpark.action == "edit":
-            self._db.run("keep_body_before_edit", message, now, unpark.actor)
             salt = self._db.run("subject_salt", subject)[0][1]
-            self._db.run("replace_body", message, self._vault.seal(salt, unpark.body))
+            sealed = self._vault.seal(salt, unpark.body)
+            program.add_with(sealed, "body_edited", message, unpark.actor, now)
         if unpark.action in ("retry", "edit"):
-            self._db.run("retry_message", message)
-            return
-        self._inbox.leave([(message, "resolved", text, source)], now, text)
-        self._db.bulk("drop_holds", [(subject, source)])
-        self._db.bulk("free_streams", [(subject, source)])
+            program.add("message_retried", message)
+        else:
+            text = f"{unpark.action} by {unpark.actor}: {unpark.reason}"
+            self._inbox.leave(about, "resolved", text, now, program)
 
-    def _unpark_effect(self, unpark: Unpark, effect: int, text: str, now: int) -> None:
+    def _unpark_effect(self, unpark: Unpark, effect: int, text: str, now: int, program: Program) -> None:
         found = self._db.run("read_effect", effect)
         if not found:
             return
         connection, operation, subject, intent, attempt, _, _ = found[0]
         if unpark.action == "retry":
-            self._db.run("retry_effect", effect, 0)
+            program.add("effect_retried", effect)
             return
         outcome = "done" if unpark.action == "done" else "dropped"
-        row = (effect, subject, connection, operation, intent, outcome, unpark.reference, attempt)
-        self._outbox.finish([row], now)
+        row = (effect, subject, connection, operation, intent, outcome, unpark.reference, attempt, now)
+        program.add("effect_left", *row)
         if outcome == "done":
             settled = Settled(
                 effect=effect,
@@ -219,9 +223,8 @@ class SqliteStore:
                 attempts=attempt,
             )
             body = msgspec.json.encode(settled)
-            self._intake.accept(
-                [Arrival(source=HUB, kind=SETTLED, body=body, subject=subject, lane=LANE_FREE)], now
-            )
+            reply = Arrival(source=HUB, kind=SETTLED, body=body, subject=subject, lane=LANE_FREE)
+            self._intake.plan([reply], now, program)
 
 
 def _tick(connection: str, feed: str, cursor: str) -> Arrival:
