@@ -64,10 +64,13 @@ class Program:
         """One operation: its name, then its arguments."""
         self.rows.append(row)
 
-    def add_with(self, blob: bytes, *row: Any) -> None:
-        """One operation that carries a blob."""
-        self.rows.append((*row, len(self.blob) + 1, len(blob)))
-        self.blob += blob
+    def add_with(self, blobs: Sequence[bytes], *row: Any) -> None:
+        """One operation that carries one or two blobs; where they stand is its last argument."""
+        places: list[int] = []
+        for blob in blobs:
+            places += (len(self.blob) + 1, len(blob))
+            self.blob += blob
+        self.rows.append((*row, places))
 
     def count(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Counters move in the transaction of what they count."""

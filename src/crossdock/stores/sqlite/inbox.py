@@ -230,7 +230,7 @@ class Inbox:
 
     def _changes(self, changes: Changes, now: int, program: Program) -> None:
         for p in changes.processes:
-            program.add(*_process_row(p), now)
+            program.add_with((p.value,), *_process_row(p), now)
         self._documents(changes, program)
         program.rows += [("level", *msgspec.structs.astuple(level)) for level in changes.levels]
         program.rows += [("product", sku, msgspec.Raw(value)) for sku, value in changes.products]
@@ -245,7 +245,7 @@ class Inbox:
         for d in changes.documents:
             sealed = self._vault.seal(by_subject[d.subject], d.party)
             number = d.subject * DOCUMENT_VERSIONS_MAX + d.version
-            program.add_with(sealed, "document", number, msgspec.Raw(d.value))
+            program.add_with((sealed, d.value), "document", number)
 
 
 def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:
@@ -279,7 +279,6 @@ def _process_row(p: ProcessRow) -> tuple[Any, ...]:
         "process",
         p.subject,
         p.expected,
-        msgspec.Raw(p.value),
         p.connection,
         p.external_id,
         p.number,

@@ -54,8 +54,8 @@ class Intake:
                 earlier[key] = (digest, number)
                 program.add("seen", subject, source, "delivery", arrival.delivery_id, digest, number, now)
             program.add(*_inbox_row(number, subject, arrival, now))
-            headers = msgspec.Raw(msgspec.json.encode(arrival.headers))
-            program.add_with(self._vault.seal(salt, arrival.body), "body", number, headers)
+            headers = msgspec.json.encode(arrival.headers)
+            program.add_with((self._vault.seal(salt, arrival.body), headers), "body", number)
             self._recent.add(number, arrival.headers, arrival.body)
             receipts.append(Receipt(number, subject))
             counts[source, "accepted"] = counts.get((source, "accepted"), 0) + 1

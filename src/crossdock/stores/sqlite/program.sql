@@ -2,10 +2,11 @@
 --
 -- SQLite then works without the interpreter's lock from the first row to the last: statement by statement, each step
 -- would wait for the lock anew (docs/adr/0002). The writer inserts into the view; one trigger an operation does it.
--- v is [operation, argument 1, ...]; b is the blob of the row, where it has one.
+-- v is [operation, argument 1, ...]; b and b2 are blobs of the row, where it has them: what is large and needs no
+-- reading travels so, past the JSON.
 
 -- name: program
-create temp view program as select null as op, null as v, null as b;
+create temp view program as select null as op, null as v, null as b, null as b2;
 
 -- name: subject (number, salt in hex, trace, now)
 create temp trigger program_subject instead of insert on program when new.op = 'subject' begin
@@ -25,9 +26,9 @@ create temp trigger program_inbox instead of insert on program when new.op = 'in
     new.v->>10, new.v->>11);
 end;
 
--- name: body (message, headers; blob: raw, sealed)
+-- name: body (message; blobs: raw bytes, sealed; headers)
 create temp trigger program_body instead of insert on program when new.op = 'body' begin
-  insert into body (message, headers, raw) values (new.v->>1, new.v->>2, new.b);
+  insert into body (message, headers, raw) values (new.v->>1, cast(new.b2 as text), new.b);
 end;
 
 -- name: seen (subject, source, kind, version, hash, message, now)
@@ -82,24 +83,24 @@ create temp trigger program_attempt instead of insert on program when new.op = '
   values (new.v->>1, new.v->>2, new.v->>3, new.v->>4, new.v->>5, new.v->>6) on conflict do nothing;
 end;
 
--- name: process (subject, version expected, value, connection, external id, number, commitment, custody, money, stage,
---   finished, currency, total, placed, now)
+-- name: process (subject, version expected, connection, external id, number, commitment, custody, money, stage,
+--   finished, currency, total, placed, now; blob: value)
 create temp trigger program_process instead of insert on program when new.op = 'process' begin
   select raise(abort, 'stale process') where coalesce((select version from process where subject = new.v->>1), 0)
     <> (new.v->>2);
   insert into process (subject, version, value, connection, external_id, number, commitment, custody, money, stage,
     finished, currency, total, placed_at, updated_at)
-  values (new.v->>1, 1 + (new.v->>2), new.v->>3, new.v->>4, new.v->>5, new.v->>6, new.v->>7, new.v->>8, new.v->>9,
-    new.v->>10, new.v->>11, new.v->>12, new.v->>13, new.v->>14, new.v->>15)
+  values (new.v->>1, 1 + (new.v->>2), cast(new.b as text), new.v->>3, new.v->>4, new.v->>5, new.v->>6, new.v->>7,
+    new.v->>8, new.v->>9, new.v->>10, new.v->>11, new.v->>12, new.v->>13, new.v->>14)
   on conflict (subject) do update set version = excluded.version, value = excluded.value, number = excluded.number,
     commitment = excluded.commitment, custody = excluded.custody, money = excluded.money, stage = excluded.stage,
     finished = excluded.finished, currency = excluded.currency, total = excluded.total,
     placed_at = excluded.placed_at, updated_at = excluded.updated_at;
 end;
 
--- name: document (id, value; blob: party, sealed)
+-- name: document (id; blobs: party, sealed; value)
 create temp trigger program_document instead of insert on program when new.op = 'document' begin
-  insert into document (id, value, party) values (new.v->>1, new.v->>2, new.b)
+  insert into document (id, value, party) values (new.v->>1, cast(new.b2 as text), new.b)
   on conflict (id) do update set value = excluded.value, party = excluded.party;
 end;
 
@@ -267,7 +268,7 @@ create temp trigger program_message_retried instead of insert on program when ne
   update inbox set state = 0, attempt = 0, due_at = 0 where id = new.v->>1 and state = 3;
 end;
 
--- name: body_edited (message, actor, now; blob: raw, sealed)
+-- name: body_edited (message, actor, now; blob: raw bytes, sealed)
 create temp trigger program_body_edited instead of insert on program when new.op = 'body_edited' begin
   insert into body_before_edit (message, at, actor, raw)
   select message, new.v->>3, new.v->>2, raw from body where message = new.v->>1;

@@ -2,10 +2,11 @@
 -- one step, however many rows (docs/adr/0002).
 
 -- name: run_program
-insert into program (op, v, b)
-select value->>0, value, case
-  when value->>0 in ('body', 'document') then substr(?2, value->>3, value->>4)
-  when value->>0 = 'body_edited' then substr(?2, value->>4, value->>5) end
+insert into program (op, v, b, b2)
+select value->>0, value,
+  case when value->>0 in ('body', 'document', 'process', 'body_edited')
+    then substr(?2, value->>'$[#-1][0]', value->>'$[#-1][1]') end,
+  case when value->>0 in ('body', 'document') then substr(?2, value->>'$[#-1][2]', value->>'$[#-1][3]') end
 from json_each(?1);
 
 -- name: find_references

@@ -193,7 +193,7 @@ class SqliteStore:
         if unpark.action == "edit":
             salt = self._db.run("subject_salt", subject)[0][1]
             sealed = self._vault.seal(salt, unpark.body)
-            program.add_with(sealed, "body_edited", message, unpark.actor, now)
+            program.add_with((sealed,), "body_edited", message, unpark.actor, now)
         if unpark.action in ("retry", "edit"):
             program.add("message_retried", message)
         else:
