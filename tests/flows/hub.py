@@ -75,6 +75,7 @@ class Hub:
         self.events: list[tuple[int, str, Any]] = []
         self.marks: list[tuple[str, str]] = []
         self.messages = 0
+        self.set_timers = 0
 
     # What happens
 
@@ -237,7 +238,8 @@ class Hub:
                 self.effects[key] = stage
                 self.waiting.append((subject, stage))
         for timer in decision.timers:
-            self.timers.append((timer.due_at, len(self.timers), subject, timer))
+            self.set_timers += 1
+            self.timers.append((timer.due_at, self.set_timers, subject, timer))
         for case in decision.cases:
             self.cases[subject, case.reason, case.about] = case.text
         for closed in decision.closed:

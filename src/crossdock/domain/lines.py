@@ -23,24 +23,32 @@ def absorb_lines(
     known = {line.id: line for line in process.lines} if process.lines else {}
     held = len(known)
     parents: set[str] = {line.parent_line for line in order.lines if line.parent_line}
+    whole = order.commitment != "void" and order.cancelled_at is None
     changed = False
     for told in order.lines:
         who = _who(told, parents, stocked)
-        line = known.pop(told.id, None)
+        removed = told.ordered - told.current if whole and told.current >= 0 else _removed(told, order)
+        line = known.pop(told.id, None) if held else None
         anew = line is None
         if line is None:
-            line = Line(id=told.id, sku=told.sku, ordered=told.ordered, who=who)
+            line = Line(
+                id=told.id, sku=told.sku, ordered=told.ordered, who=who, net=told.net, gross=told.gross
+            )
             process.lines.append(line)
-            _set_money(line, told)
             changed = changed or held > 0
         else:
             differs, anew = _update(line, told, who)
             changed = changed or differs
             if anew:
                 _drop_pieces(process, line.id)
+        if told.discounts or line.discount:
+            changed = _discount(line, told) or changed
+        if told.taxes:
+            line.withheld = _withheld(told)
+        if removed or line.removed:
+            line.removed = max(removed, 0)
         if anew and who in ("us", "done"):
-            process.pieces.extend(_pieces(told, order, cards, places))
-        line.removed = _removed(told, order)
+            _add_pieces(process, told, order, cards, places)
     for line in known.values():
         changed = changed or line.removed < line.ordered
         line.removed = line.ordered
@@ -49,11 +57,11 @@ def absorb_lines(
 
 def _update(line: Line, told: OrderLine, who: Who) -> tuple[bool, bool]:
     """Change a line that is held; returns whether an ERP is told otherwise now, and whether other goods move for it."""
-    before = (line.sku, line.ordered, line.net, line.gross, line.discount)
+    before = (line.sku, line.ordered, line.net, line.gross)
     anew = line.sku != told.sku or (who == "us" and line.who != "us")
     line.sku, line.ordered, line.who = told.sku, told.ordered, who
-    _set_money(line, told)
-    return before != (line.sku, line.ordered, line.net, line.gross, line.discount), anew
+    line.net, line.gross = told.net, told.gross
+    return before != (line.sku, line.ordered, line.net, line.gross), anew
 
 
 def _drop_pieces(process: OrderProcess, line_id: str) -> None:
@@ -63,16 +71,22 @@ def _drop_pieces(process: OrderProcess, line_id: str) -> None:
             piece.dropped = True
 
 
-def _set_money(line: Line, told: OrderLine) -> None:
-    line.net, line.gross = told.net, told.gross
-    if told.discounts:
-        off = sum(allocation.amount for allocation in told.discounts)
-        if told.price_includes_tax and told.gross:
-            off = off * told.net // told.gross
-        line.discount = off
-    else:
-        line.discount = 0
-    line.withheld = sum(tax.amount for tax in told.taxes if tax.remitted_by == "marketplace")
+def _discount(line: Line, told: OrderLine) -> bool:
+    """Take over what was discounted, without tax; returns whether it differs."""
+    off = sum(allocation.amount for allocation in told.discounts)
+    if told.price_includes_tax and told.gross:
+        off = off * told.net // told.gross
+    before, line.discount = line.discount, off
+    return before != off
+
+
+def _withheld(told: OrderLine) -> int:
+    """The tax of a line that its channel keeps."""
+    withheld = 0
+    for tax in told.taxes:
+        if tax.remitted_by == "marketplace":
+            withheld += tax.amount
+    return withheld
 
 
 def _removed(told: OrderLine, order: Order) -> int:
@@ -92,18 +106,22 @@ def _who(told: OrderLine, parents: set[str], stocked: bool) -> Who:
         return "done"
     if told.ordered <= 0 or told.kind in ("service", "deposit") or told.delivery in ("digital", "none"):
         return "none"
-    if told.id in parents:
+    if parents and told.id in parents:
         return "none"
-    if told.fulfilled_by in ("marketplace", "supplier") or not stocked:
+    if not stocked or told.fulfilled_by in ("marketplace", "supplier"):
         return "else"
     return "us"
 
 
-def _pieces(told: OrderLine, order: Order, cards: Cards, places: Callable[[str], bool]) -> list[Piece]:
-    wanted = told.location or (order.location if told.fulfilled_by == "handed_over" else "")
-    at = wanted if wanted and places(wanted) else ""
+def _add_pieces(
+    process: OrderProcess, told: OrderLine, order: Order, cards: Cards, places: Callable[[str], bool]
+) -> None:
+    at = told.location or (order.location if told.fulfilled_by == "handed_over" else "")
+    if at and not places(at):
+        at = ""
     card = cards(told.sku) if told.sku else None
     components = card.components if card is not None else ()
-    if not components:
-        return [Piece(line=told.id, sku=told.sku, at=at, moves=bool(told.sku))]
-    return [Piece(line=told.id, sku=c.sku, per=c.quantity, at=at) for c in components]
+    if components:
+        process.pieces += [Piece(line=told.id, sku=c.sku, per=c.quantity, at=at) for c in components]
+    else:
+        process.pieces.append(Piece(line=told.id, sku=told.sku, at=at, moves=bool(told.sku)))

@@ -20,13 +20,16 @@ def wants(process: OrderProcess, ledger: Ledger, why: str) -> list[Want]:
     more: list[Want] = []
     for piece in process.pieces:
         left = _need(piece, lines[piece.line])
-        if process.requests and left:
-            left -= sum(item.out for _, item in _items(process, piece))
-        claimed = sum(piece.claims.values()) if piece.claims else 0
-        if claimed > left:
-            release_claims(piece, claimed - max(left, 0), ledger, why)
-        elif claimed < left:
-            more.append((piece, left - claimed))
+        if left and process.requests:
+            for _, item in _items(process, piece):
+                left -= item.out
+        if piece.claims:
+            claimed = sum(piece.claims.values())
+            if claimed > left:
+                release_claims(piece, claimed - max(left, 0), ledger, why)
+            left -= claimed
+        if left > 0:
+            more.append((piece, left))
     return more
 
 
@@ -65,49 +68,44 @@ def surplus(process: OrderProcess) -> list[Surplus]:
     return found
 
 
-def reserve(
-    process: OrderProcess, more: Sequence[Want], ledger: Ledger, locations: Sequence[str]
-) -> tuple[list[Want], bool]:
+def reserve(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> tuple[list[Want], bool]:
     """Reserve, at one location if one has it all, else split. Returns what is short, and whether stock was not at hand."""
     ready = [want for want in more if not want[0].moves or ledger.loaded(want[0].sku)]
-    unloaded = len(ready) < len(more)
     place = _one_place(ready, ledger, locations)
     short: list[Want] = []
     for piece, quantity in ready:
-        if place:
-            _claim(piece, place, quantity, ledger)
-            continue
         left = quantity
-        for location in locations:
-            if not left:
-                break
-            part = min(left, max(0, ledger.free(piece.sku, location))) if piece.moves else left
-            if part and _usable(piece, location, ledger):
-                _claim(piece, location, part, ledger)
+        for location in (place,) if place else locations:
+            part = left
+            if piece.moves and not place:
+                part = min(left, max(0, ledger.free(piece.sku, location)))
+            if part and (place or _usable(piece, location, ledger)):
+                piece.claims[location] = piece.claims.get(location, 0) + part
+                if piece.moves:
+                    ledger.reserve(piece.sku, location, part)
                 left -= part
+                if not left:
+                    break
         if left:
             short.append((piece, left))
-    return short, unloaded
-
-
-def _claim(piece: Piece, location: str, quantity: int, ledger: Ledger) -> None:
-    piece.claims[location] = piece.claims.get(location, 0) + quantity
-    if piece.moves:
-        ledger.reserve(piece.sku, location, quantity)
+    return short, len(ready) < len(more)
 
 
 def _one_place(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> str:
     """The first location that has all of it; "" for none."""
     needed: dict[str, int] = {}
+    picky: list[Piece] = []
     for piece, quantity in more:
         if piece.moves:
             needed[piece.sku] = needed.get(piece.sku, 0) + quantity
+        if piece.at or piece.tried:
+            picky.append(piece)
     for location in locations:
         for sku, quantity in needed.items():
             if ledger.free(sku, location) < quantity:
                 break
         else:
-            if all(_usable(piece, location, ledger) for piece, _ in more):
+            if not picky or all(_usable(piece, location, ledger) for piece in picky):
                 return location
     return ""
 
@@ -123,7 +121,8 @@ def _usable(piece: Piece, location: str, ledger: Ledger) -> bool:
 def _need(piece: Piece, line: Line) -> int:
     if piece.dropped or line.who != "us":
         return 0
-    need = line.target * piece.per - piece.shipped
+    lost = line.removed or line.asked or line.cancelled
+    need = (line.target if lost else line.ordered) * piece.per - piece.shipped
     return need if need > 0 else 0
 
 

@@ -54,15 +54,20 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def status(process: OrderProcess) -> Status:
     """Derive all of it."""
-    goods = custody(process)
-    stage = _stage(process, goods)
-    return Status(
-        custody=goods, money=money(process), stage=stage, finished=stage in ("done", "cancelled", "test")
-    )
+    out = _out(process)
+    goods = custody(process, out=out)
+    stage = _stage(process, goods, out=out)
+    finished = stage in ("done", "cancelled", "test")
+    return Status(custody=goods, money=money(process), stage=stage, finished=finished)
 
 
-def custody(process: OrderProcess) -> Custody:
-    """Where the goods are, over all lines that are goods; cancelled lines count only where all are."""
+def custody(process: OrderProcess, *, out: bool) -> Custody:
+    """Where the goods are, over all lines that are goods; cancelled lines count only where all are.
+
+    out: whether a warehouse still has something to do.
+    """
+    if not process.known:
+        return "open"
     shipped = open_ = returned = delivered = goods = gone = 0
     taken_back = False
     for line in process.lines:
@@ -70,10 +75,10 @@ def custody(process: OrderProcess) -> Custody:
             gone += line.target == 0 and line.ordered > 0
             continue
         goods += 1
-        taken_back = taken_back or line.taken_back
         shipped += line.shipped
         returned += line.returned
-        delivered += min(line.delivered, line.shipped)
+        delivered += line.delivered
+        taken_back = taken_back or line.taken_back
         left = line.target - line.shipped
         if left > 0:
             open_ += left
@@ -82,13 +87,13 @@ def custody(process: OrderProcess) -> Custody:
     if shipped > 0:
         if returned > 0 and not open_:
             return "returned" if returned >= shipped else "part_returned"
-        if open_ or _out(process):
+        if open_ or out:
             return "part_shipped"
         return "delivered" if delivered >= shipped else "shipped"
-    if _out(process):
+    if out:
         return "released"
     if not open_:
-        return "returned" if taken_back else "cancelled" if process.known else "open"
+        return "returned" if taken_back else "cancelled"
     return "allocated" if _covered(process) else "open"
 
 
@@ -107,16 +112,15 @@ def money(process: OrderProcess) -> Money:
     return "authorised" if process.authorised > 0 else "unpaid"
 
 
-def _stage(process: OrderProcess, goods: Custody) -> Stage:
+def _stage(process: OrderProcess, goods: Custody, *, out: bool) -> Stage:
     if not process.known:
         return "unknown"
     if process.test:
         return "test"
-    if _stopping(process):
+    if out and any(request.stops for request in process.requests):
         return "cancelling"
-    left = goods in ("open", "allocated", "released", "part_shipped")
-    if left:
-        return _open_stage(process)
+    if goods in ("open", "allocated", "released", "part_shipped"):
+        return _open_stage(process, out=out)
     if process.commitment == "tentative" and goods != "cancelled":
         return "tentative"
     if process.pending or process.owed or _unposted(process):
@@ -124,12 +128,13 @@ def _stage(process: OrderProcess, goods: Custody) -> Stage:
     return "cancelled" if goods == "cancelled" else "done"
 
 
-def _open_stage(process: OrderProcess) -> Stage:
+def _open_stage(process: OrderProcess, *, out: bool) -> Stage:
     if process.commitment == "tentative":
         return "tentative"
-    if _out(process):
-        if any("/release/" in key for key in process.pending):
-            return "releasing"
+    if out:
+        for key in process.pending:
+            if "/release/" in key:
+                return "releasing"
         return "shipping" if any(line.shipped for line in process.lines) else "at_warehouse"
     if process.mode == "observe":
         return "observed"
@@ -143,11 +148,11 @@ def _open_stage(process: OrderProcess) -> Stage:
 
 
 def _out(process: OrderProcess) -> bool:
-    return any(item.out > 0 for request in process.requests for item in request.items)
-
-
-def _stopping(process: OrderProcess) -> bool:
-    return any(request.stops for request in process.requests) and _out(process)
+    for request in process.requests:
+        for item in request.items:
+            if item.out > 0:
+                return True
+    return False
 
 
 def _covered(process: OrderProcess) -> bool:

@@ -73,6 +73,9 @@ def record_answer(desk: Desk, report: CancellationAnswered) -> str:
             about=report.request,
         )
         return "processed"
+    if not request.stops and not report.accepted:
+        desk.event("cancellation.answer_ignored", {"request": request.id, "outcome": report.outcome})
+        return "stale"
     answer(
         desk,
         request,

@@ -24,13 +24,18 @@ def follow(desk: Desk, why: str) -> None:
     if process.owed:
         process.owed = desk.ledger.pay(process.owed)
     unloaded = balance(desk)
-    gone = gone_for_good(process)
+    lost = mine = handed = False
+    for line in process.lines:
+        lost = lost or line.removed > 0 or line.asked > 0 or line.cancelled > 0
+        mine = mine or line.who == "us"
+        handed = handed or line.who == "done"
+    gone = gone_for_good(process) if lost else None
     if process.commitment == "committed":
-        if any(line.who == "done" for line in process.lines):
+        if handed:
             hand_over(desk)
         if process.sale is None:
             create_sale(desk)
-        if not process.acknowledged:
+        if mine and not process.acknowledged:
             acknowledge(desk, gone)
         release(desk)
         if process.shipments:
@@ -50,10 +55,8 @@ def follow(desk: Desk, why: str) -> None:
         desk.timer(BALANCE, desk.now, Again(skus=process.skus()))
 
 
-def gone_for_good(process: OrderProcess) -> list[int] | None:
-    """Per line, what will certainly not be fulfilled: lost, and no longer out at a warehouse. None: nothing of any."""
-    if not any(line.removed or line.asked or line.cancelled for line in process.lines):
-        return None
+def gone_for_good(process: OrderProcess) -> list[int]:
+    """Per line, what will certainly not be fulfilled: lost, and no longer out at a warehouse."""
     out: dict[tuple[str, str], int] = {}
     for request in process.requests:
         for item in request.items:

@@ -94,6 +94,12 @@ class Desk:
         route = self.route
         return route.locations if route is not None else ()
 
+    def warehouse(self, location: str) -> str:
+        """The connection that takes releases for a location; "" where nobody is told."""
+        place = self.plan.places.get(location)
+        name = place.warehouse if place is not None else ""
+        return name if "release" in self.plan.offers.get(name, ()) else ""
+
     def event(self, type_: str, data: Mapping[str, Any]) -> None:
         """Tell what happened; data is small and never personal."""
         self.decision.events.append(Event(type=type_, data=data))

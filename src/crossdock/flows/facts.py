@@ -44,7 +44,7 @@ FACTS = (
 def take_fact(desk: Desk, report: Fact) -> str:
     """Record a fact of its own message; before the order is known it is kept until it is. Returns the outcome."""
     kind, version, digest = fact_seen(report)
-    if not desk.first_time(kind, version, digest):
+    if version and not desk.first_time(kind, version, digest):
         return "duplicate"
     process = desk.process
     if not process.known:
@@ -93,7 +93,11 @@ def record_nested(desk: Desk, report: OrderReported, *, first: bool) -> None:
 
 
 def fact_seen(report: Fact) -> tuple[str, str, str]:
-    """The kind and version under which a fact is seen once, and the hash of what it says."""
+    """The kind and version under which a fact is seen once, and the hash of what it says.
+
+    An answer that bears no time has no version (""): the same words may answer two questions. It is only ever heard as the
+    answer to a question that is open.
+    """
     digest = canonical_hash(report)
     kind = report.__struct_config__.tag
     name = str(kind).rpartition(".")[0] or str(kind)
@@ -109,4 +113,5 @@ def fact_seen(report: Fact) -> tuple[str, str, str]:
     external_id = getattr(held, "external_id", "")
     if external_id:
         return name, f"{external_id}@{getattr(held, 'version', '')}", digest
-    return str(kind), digest, digest
+    timeless = isinstance(report, CancellationAnswered) and report.occurred_at is None
+    return str(kind), "" if timeless else digest, digest

@@ -37,7 +37,7 @@ def source(desk: Desk) -> tuple[list[Want], bool]:
     if not more or (process.expired and process.commitment != "committed"):
         return [], False
     moved = len(desk.ledger.moves)
-    short, unloaded = reserve(process, more, desk.ledger, desk.locations)
+    short, unloaded = reserve(more, desk.ledger, desk.locations)
     if len(desk.ledger.moves) > moved:
         _tell_reserved(desk, moved)
     return short, unloaded
@@ -49,7 +49,10 @@ def release(desk: Desk) -> None:
     process.gate = ""
     if process.waiting or process.holds or process.mode == "observe":
         return
-    if not any(piece.claims for piece in process.pieces):
+    for piece in process.pieces:
+        if piece.claims:
+            break
+    else:
         return
     if process.release_at > desk.now:
         process.gate = "time"
@@ -58,15 +61,7 @@ def release(desk: Desk) -> None:
     if desk.plan.policy.erp_gates_release and sale is not None and sale.state != "done":
         process.gate = "erp"
         return
-    places = desk.plan.places
-    offers = desk.plan.offers
-
-    def warehouse(location: str) -> str:
-        place = places.get(location)
-        name = place.warehouse if place is not None else ""
-        return name if "release" in offers.get(name, ()) else ""
-
-    for request in make_requests(process, desk.ledger, warehouse):
+    for request in make_requests(process, desk.ledger, desk.warehouse):
         desk.event(
             "request.released",
             {"request": request.id, "location": request.location, "attempt": request.attempt},

@@ -156,7 +156,8 @@ class _Wanted:
         elif isinstance(report, FACTS):
             self.orders[message.subject] = None
             kind, version, _ = fact_seen(report)
-            self.seen[message.subject, message.source, kind, version] = None
+            if version:
+                self.seen[message.subject, message.source, kind, version] = None
             for name in ("shipment", "refund", "goods_return"):
                 self._lines(getattr(getattr(report, name, None), "lines", ()))
             self._lines(getattr(report, "lines", ()))

@@ -58,6 +58,8 @@ def _breaches(process: OrderProcess) -> list[Standing]:
                 f"Of order {name} {what} were shipped, though cancelled. Intercept the parcel, or expect it back; "
                 "give no money back twice."
             )
+            if line.told_erp > line.ordered - line.shipped:
+                text += " The ERP was told of the cancellation first: correct its sale."
             found.append(("order.cancelled_and_shipped", line.id, text))
         if line.returned > line.shipped and line.ordered > 0:
             text = f"Of order {name} {line.returned} of line {line.id} came back, but {line.shipped} had left. Check both."

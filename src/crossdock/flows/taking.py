@@ -15,7 +15,7 @@ from crossdock.engine.messages import Reference
 from crossdock.errors import MappingError, RejectedError
 from crossdock.flows.consequences import follow
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
-from crossdock.flows.documents import split_document, with_id, with_receipt, without_receipt
+from crossdock.flows.documents import received, split_document, with_receipt
 from crossdock.flows.facts import record, record_nested
 from crossdock.flows.goods import RELEASE, source
 from crossdock.model.order import Order
@@ -30,10 +30,13 @@ ADOPTED = "adopted"
 def take_order(desk: Desk, report: OrderReported) -> str:
     """Decide on one version of an order. Returns the outcome: processed, duplicate or stale."""
     process = desk.process
-    order, received_at = without_receipt(with_id(report.order, process.order))
+    order, received_at = received(report.order, process.order)
     value, party = split_document(order)
-    nested = (report.shipments, report.refunds, report.returns, report.cancellations, report.payments)
-    said = _encode(nested) if any(nested) else b""
+    said = b""
+    if report.shipments or report.refunds or report.returns or report.cancellations or report.payments:
+        said = _encode(
+            (report.shipments, report.refunds, report.returns, report.cancellations, report.payments)
+        )
     if not desk.first_time(seen_kind(desk.revision), order.version, digest(value + party + said)):
         return "duplicate"
     if process.known and is_newer(process.version, order.version):

@@ -36,10 +36,10 @@ def create_sale(desk: Desk) -> None:
 
 
 def acknowledge(desk: Desk, gone: list[int] | None) -> None:
-    """Tell the channel that we have the order and mean to fulfil it; not where others fulfil it, or nothing is left."""
+    """Tell the channel that we have the order and mean to fulfil it; not where nothing is left of it."""
     process = desk.process
     route = desk.route
-    if route is None or not route.acknowledge or not any(line.who == "us" for line in process.lines):
+    if route is None or not route.acknowledge:
         return
     if gone is not None and all(lost >= line.ordered for line, lost in zip(process.lines, gone, strict=True)):
         return

@@ -43,7 +43,7 @@ from crossdock.flows.taking import take_order
 from crossdock.model.reports import OrderReported, PriceReported, ProductReported, StockReported
 
 _AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
-_ORDERS = (OrderReported, Settled, OperatorAction, Again, *FACTS)
+_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, *FACTS))
 _RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
 
 
@@ -69,7 +69,9 @@ class RetailWorld:
         subject = message.subject
         held = self._processes.get(subject)
         before = encode_process(held) if held is not None else None
-        about_order = any(isinstance(report, _ORDERS) for report in reports)
+        about_order = False
+        for report in reports:
+            about_order = about_order or type(report) in _ORDERS
         process = held or (self._load(subject) if about_order else None)
         desk = Desk(
             message,
@@ -170,14 +172,13 @@ class RetailWorld:
         self._catalogue.keep()
         if moves or desk.publish:
             self._publish(desk, moves)
-        for n, (sku, location, bucket, quantity, reason) in enumerate(moves):
-            self._movements.append(
-                Movement(subject, message.id, n, sku, location, BUCKETS[bucket], quantity, reason, desk.now)
-            )
+        now, number = desk.now, message.id
+        self._movements += [
+            Movement(subject, number, n, sku, location, BUCKETS[bucket], quantity, reason, now)
+            for n, (sku, location, bucket, quantity, reason) in enumerate(moves)
+        ]
         for n, (reason, entries) in enumerate(desk.postings):
-            self._postings.append(
-                Posting(subject, message.id, n, desk.process.currency, reason, entries, desk.now)
-            )
+            self._postings.append(Posting(subject, number, n, desk.process.currency, reason, entries, now))
 
     def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
         """Mark every SKU whose availability changed; a level below zero is a case."""
