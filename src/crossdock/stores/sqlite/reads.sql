@@ -52,7 +52,7 @@ where (about = 'message' and id in (select value from json_each(?1)))
 order by at limit ?3;
 
 -- name: timeline_cases
-select id, reason, about, field, text, source, message, effect, opened_at, closed_at, owner, resolution
+select id, subject, reason, about, field, text, source, message, effect, opened_at, closed_at, owner, resolution
 from case_file where subject = ?1 order by id limit ?2;
 
 -- name: timeline_movements

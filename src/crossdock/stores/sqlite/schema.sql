@@ -42,6 +42,8 @@ create table seen (
   message integer not null, at integer not null,
   primary key (subject, source, kind, version)
 ) strict, without rowid;
+-- An API's key is its caller's own, whichever order it is used for. Only such rows stand in this index.
+create index seen_api_key on seen (version) where source = 'api' and kind = 'delivery';
 
 create table hold (
   subject integer not null, source text not null, message integer not null, reason text not null,

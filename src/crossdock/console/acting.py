@@ -1,0 +1,270 @@
+"""What people do: every action is a message like any other, with its actor and reason, and is answered by its receipt."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from crossdock.bootstrap.loops import clock_us
+from crossdock.console import words
+from crossdock.console.face import Face
+from crossdock.console.story import moment
+from crossdock.engine.messages import (
+    HUB,
+    LANE_FREE,
+    OPERATOR,
+    Arrival,
+    OperatorAction,
+    Receipt,
+    subject_id,
+)
+from crossdock.errors import ConflictError, MappingError, NotFoundError
+from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
+
+ACTOR_CHARS_MAX = 80
+REASON_CHARS_MAX = 500
+REPLAY_MAX = 1_000
+CASE_ACTIONS = ("retry", "edit", "resolve", "done")
+_ENGINE_NAMES = {"resolve": "resolve_case"}
+
+
+class CaseView(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the exception queue. `actions` are those that make sense for it."""
+
+    id: str
+    order: str
+    reason: str
+    title: str
+    text: str
+    field: str
+    about: str
+    source: str
+    message: str
+    effect: str
+    opened_at: str
+    closed_at: str
+    owner: str
+    resolution: str
+    waiting: int
+    """How many messages of the same stream wait behind it."""
+    actions: list[str]
+
+
+class Raw(msgspec.Struct, frozen=True, kw_only=True):
+    """What a case is about, as it stands: a message's bytes as they came, or the call that a partner did not take."""
+
+    kind: str
+    source: str
+    headers: Mapping[str, str]
+    body: str | None
+    """As text; null where it is none."""
+    body_base64: str
+
+
+def case_view(row: dict[str, Any]) -> CaseView:
+    """A row as people read it."""
+    return CaseView(
+        id=str(row["id"]),
+        order=subject_id(row["subject"]),
+        reason=row["reason"],
+        title=words.reason(row["reason"]),
+        text=row["text"],
+        field=row["field"],
+        about=row["about"],
+        source=row["source"],
+        message=str(row["message"] or ""),
+        effect=str(row["effect"] or ""),
+        opened_at=moment(row["opened_at"]).isoformat(),
+        closed_at=moment(row["closed_at"]).isoformat() if row["closed_at"] else "",
+        owner=row["owner"],
+        resolution=row["resolution"],
+        waiting=row["waiting"],
+        actions=[] if row["closed_at"] else actions_of(row),
+    )
+
+
+def actions_of(row: dict[str, Any]) -> list[str]:
+    """A parked message may be edited, a parked effect declared done; a case of facts is only ever resolved."""
+    if row["effect"]:
+        return ["retry", "done", "resolve"]
+    if row["about"] == f"message {row['message']}":
+        return ["retry", "edit", "resolve"]
+    return ["resolve"]
+
+
+def raw_of(reads: Reads, row: dict[str, Any]) -> Raw | None:
+    """What a case is about; None where it is not kept any more."""
+    if row["effect"]:
+        found = reads.rows("get_call", row["effect"])
+        if not found:
+            return None
+        connection, operation, _, command, _, _ = found[0]
+        return _raw(f"{operation} (our call)", connection, {}, str(command).encode())
+    message = reads.raw(row["message"], row["subject"])
+    if message is None:
+        return None
+    return _raw(message["kind"], message["source"], message["headers"], message["body"])
+
+
+def _raw(kind: str, source: str, headers: Mapping[str, str], body: bytes) -> Raw:
+    try:
+        text: str | None = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    return Raw(
+        kind=kind, source=source, headers=headers, body=text, body_base64=base64.b64encode(body).decode()
+    )
+
+
+def require_named(actor: str, reason: str) -> None:
+    """Refuse what nobody answers for."""
+    for field, value, limit in (("actor", actor, ACTOR_CHARS_MAX), ("reason", reason, REASON_CHARS_MAX)):
+        if not value.strip() or len(value) > limit or not value.isprintable():
+            raise MappingError(
+                f"{field}: say {'who you are' if field == 'actor' else 'why'}, in one line of up to {limit} characters.",
+                field=field,
+            )
+
+
+def act_on_case(
+    face: Face,
+    number: int,
+    action: str,
+    *,
+    actor: str,
+    reason: str,
+    body: bytes = b"",
+    reference: str = "",
+    once: str = "",
+) -> Receipt:
+    """Retry, edit, resolve or declare done. `once`: the same key again is the same action."""
+    require_named(actor, reason)
+    with face.reads() as reads:
+        row = reads.case(number)
+    if row is None:
+        raise NotFoundError(f"There is no case {number}. It may be named by its number only.")
+    if row["closed_at"] and not once:
+        raise ConflictError(f"Case {number} is closed: {row['resolution']}. Look at its order's timeline.")
+    if not row["closed_at"] and action not in actions_of(row):
+        allowed = ", ".join(actions_of(row))
+        raise MappingError(
+            f"Case {number} cannot be settled by {action}. It takes: {allowed}.", field="action"
+        )
+    if action == "edit" and not body:
+        raise MappingError("body: an edited message needs its new body.", field="body")
+    data: dict[str, Any] = {"case": number}
+    if body:
+        data["body"] = base64.b64encode(body).decode()
+    if reference:
+        data["reference"] = reference
+    return act(
+        face,
+        row["subject"],
+        _ENGINE_NAMES.get(action, action),
+        actor=actor,
+        reason=reason,
+        data=data,
+        once=once,
+    )
+
+
+def act(
+    face: Face,
+    subject: int,
+    action: str,
+    *,
+    actor: str,
+    reason: str,
+    data: Mapping[str, Any] | None = None,
+    once: str = "",
+) -> Receipt:
+    """Hand an operator's action to the hub, about one order."""
+    require_named(actor, reason)
+    body = msgspec.json.encode(OperatorAction(action=action, actor=actor, reason=reason, data=data or {}))
+    arrival = Arrival(
+        source=HUB,
+        kind=OPERATOR,
+        body=body,
+        subject=subject,
+        lane=LANE_FREE,
+        delivery_id=f"operator {once}" if once else "",
+        strict=bool(once),
+        trace=face.hub.new_trace(),
+    )
+    receipt = face.accept([arrival])[0]
+    if receipt.conflict:
+        raise ConflictError("This key came with another action before. Use a new key for a new action.")
+    return receipt
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay took in again. `next`: pass it as `after` to go on; "" where nothing is left."""
+
+    accepted: int
+    next: str = ""
+
+
+def replay_order(face: Face, subject: int, actor: str, reason: str) -> Replayed:
+    """Run everything that ever came about an order again, from its raw bytes, in order."""
+    require_named(actor, reason)
+    with face.reads() as reads:
+        rows = reads.rows("timeline_messages", subject, TIMELINE_ROWS_MAX)
+        messages = [(row[0], subject) for row in rows if row[1] != HUB and row[5] != "split" and not row[9]]
+    if not messages:
+        raise NotFoundError(f"Nothing of {subject_id(subject)} is kept that could be replayed.")
+    return Replayed(accepted=_again(face, messages, actor, reason))
+
+
+def replay_since(
+    face: Face, connection: str, since: datetime, *, after: int, limit: int, actor: str, reason: str
+) -> Replayed:
+    """Run what a connection has sent since a time again, at most `limit` messages of it, in order."""
+    require_named(actor, reason)
+    if connection not in face.sources():
+        raise MappingError(f"connection: there is no connection {connection[:60]!r}.", field="connection")
+    if since.tzinfo is None:
+        raise MappingError("since: say the time with its offset, as in 2026-03-01T00:00:00Z.", field="since")
+    began = int(since.timestamp() * 1_000_000)
+    with face.reads() as reads:
+        rows = reads.rows("messages_since", connection, began, after, limit)
+    accepted = _again(face, [(row[0], row[1]) for row in rows], actor, reason)
+    return Replayed(accepted=accepted, next=str(rows[-1][0]) if len(rows) == limit else "")
+
+
+def _again(face: Face, messages: list[tuple[int, int]], actor: str, reason: str) -> int:
+    origin = f"replay by {actor}: {reason}"
+    arrivals = []
+    with face.reads() as reads:
+        for number, subject in messages:
+            raw = reads.raw(number, subject)
+            if raw is None or not raw["body"]:
+                continue  # beyond its retention, or erased
+            arrivals.append(
+                Arrival(
+                    source=raw["source"],
+                    kind=raw["kind"],
+                    body=raw["body"],
+                    headers=raw["headers"],
+                    subject=subject,
+                    origin=origin,
+                    parent=number,
+                )
+            )
+    for start in range(0, len(arrivals), 200):
+        face.accept(arrivals[start : start + 200])
+    return len(arrivals)
+
+
+def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
+    """Forget the persons of an order, for good; who did it and why stays on its timeline."""
+    require_named(actor, reason)
+    with face.reads() as reads:
+        if not reads.rows("get_order", subject):
+            raise NotFoundError(f"There is no order {subject_id(subject)} whose persons could be forgotten.")
+    hub = face.hub
+    hub.writer.call(lambda: hub.store.erase(subject, clock_us()))
+    return act(face, subject, "erase", actor=actor, reason=reason)

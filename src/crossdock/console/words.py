@@ -1,0 +1,175 @@
+"""What codes mean, in the words of someone who is tired and has to decide."""
+
+from __future__ import annotations
+
+STAGES = {
+    "unknown": "not understood yet",
+    "test": "test order, kept and not posted",
+    "tentative": "not committed by the channel yet",
+    "held": "held until a person releases it",
+    "waiting_stock": "waits for stock",
+    "waiting_erp": "waits for the ERP",
+    "waiting_release": "waits for its release",
+    "releasing": "on its way to the warehouse",
+    "at_warehouse": "at the warehouse",
+    "cancelling": "being cancelled",
+    "shipping": "being shipped",
+    "closing": "the last partners are being told",
+    "observed": "only observed",
+    "done": "done",
+    "cancelled": "cancelled",
+}
+
+OPERATIONS = {
+    "create_sale": "create the sale",
+    "amend_sale": "amend the sale",
+    "cancel_sale": "take quantities off the sale",
+    "create_delivery": "post the delivery",
+    "create_invoice": "invoice",
+    "release": "pick, pack and ship",
+    "cancel_release": "stop a release",
+    "acknowledge": "acknowledge the order",
+    "confirm_shipment": "confirm the shipment",
+    "cancel_order": "tell the channel what will not come",
+    "set_quantities": "publish the quantity",
+    "poll": "read what is new",
+}
+
+EVENTS = {
+    "order.accepted": "order taken",
+    "order.updated": "order changed",
+    "order.stale_ignored": "an older version came late and was ignored",
+    "order.test_ignored": "a test order: nothing is sent",
+    "order.reported_early": "a report came before its order and was kept for it",
+    "order.price_differs": "a price differs from ours",
+    "order.hold_released": "hold released",
+    "order.handed_over": "handed over at the counter",
+    "order.address_changed": "delivery address changed",
+    "order.overdue": "overdue",
+    "stock.reserved": "stock reserved",
+    "stock.short": "stock does not suffice",
+    "stock.short_cancelled": "stock does not suffice: the channel is asked to cancel",
+    "request.released": "fulfilment requested",
+    "request.short": "the location fell short",
+    "request.stopped": "fulfilment stopped",
+    "request.refused": "the location refused",
+    "shipment.recorded": "shipment recorded",
+    "shipment.announced": "shipment announced",
+    "shipment.delivered": "shipment delivered",
+    "shipment.updated": "shipment changed",
+    "shipment.corrected": "shipment corrected",
+    "shipment.echo_ignored": "our own shipment came back, and was ignored",
+    "cancellation.requested": "cancellation requested",
+    "cancellation.asked": "the warehouse is asked to stop",
+    "cancellation.answered": "the warehouse answered the cancellation",
+    "cancellation.unanswered": "the warehouse has not answered the cancellation",
+    "cancellation.told": "the cancellation was passed on",
+    "refund.recorded": "refund recorded",
+    "return.recorded": "return recorded",
+    "payment.reported": "payment reported",
+    "reservation.expired": "reservation expired",
+    "sale.total_differs": "the ERP's total differs",
+    "case.resolved": "case resolved",
+    "operator.unhandled": "noted",
+    "page.split": "page cut into its messages",
+}
+
+QUIET_EVENTS = frozenset(
+    {
+        "effect.done",
+        "effect.refused",
+        "effect.in_doubt",
+        "effect.exhausted",
+        "message.unhandled",
+        "order.finished_in_time",
+        "cancellation.answer_in_time",
+        "reservation.expiry_ignored",
+    }
+)
+"""Events that say nothing which another step does not say better."""
+
+OUTCOMES = {
+    "processed": "handled",
+    "duplicate": "known already",
+    "stale": "older than what is held",
+    "unhandled": "kept; no flow takes this kind",
+    "superseded": "overtaken by a newer version",
+    "resolved": "dropped by a person",
+    "split": "cut into its messages",
+}
+
+EFFECT_STATES = {
+    0: "about to be sent",
+    1: "will be tried again",
+    2: "waits behind an earlier call",
+    3: "being sent",
+    4: "stopped, waits for a person",
+    5: "in doubt: sent, outcome unknown",
+    6: "held back by an open case",
+}
+EFFECT_CODES = ("ready", "retrying", "behind", "sending", "parked", "in_doubt", "held")
+"""The same states as codes, by their number in the store."""
+
+REASONS = {
+    "mapping": "cannot be understood",
+    "conflict": "contradicts what is held",
+    "rejected": "refused by our own rules",
+    "internal": "a defect of the hub",
+    "crash": "kills the worker",
+    "configuration": "the configuration lacks something",
+    "credentials": "credentials refused",
+    "refused": "a value was refused",
+    "effect.refused": "a partner refused",
+    "effect.in_doubt": "sent, outcome unknown",
+    "effect.exhausted": "a partner did not take it in all attempts",
+    "stock.short": "stock does not suffice",
+    "stock.negative": "stock below zero",
+    "order.held": "held",
+    "order.overdue": "overdue",
+    "sale.total_differs": "the ERP's total differs",
+    "cancellation.too_late": "cancelled too late",
+    "cancellation.refused": "cancellation refused",
+    "cancellation.unanswered": "cancellation unanswered",
+    "order.cancelled_and_shipped": "shipped though cancelled",
+    "refund.beyond_captured": "more refunded than paid",
+    "retryable": "does not succeed",
+}
+
+
+def plain(code: str) -> str:
+    """A code as words: the last resort, for codes that have none of their own."""
+    return code.replace("_", " ").replace(".", ": ")
+
+
+def stage(code: str) -> str:
+    """What an order is at."""
+    return STAGES.get(code, plain(code))
+
+
+def operation(name: str) -> str:
+    """What a partner is asked for."""
+    return OPERATIONS.get(name, plain(name))
+
+
+def event(type_: str) -> str:
+    """What happened."""
+    return EVENTS.get(type_, plain(type_))
+
+
+def outcome(code: str) -> str:
+    """What became of a message."""
+    return OUTCOMES.get(code, plain(code))
+
+
+def reason(code: str) -> str:
+    """Why there is a case."""
+    return REASONS.get(code, plain(code))
+
+
+def duration(microseconds: int) -> str:
+    """A time span in one short unit: "340 ms", "12 s", "4 min", "3 h", "2 days"."""
+    seconds = microseconds / 1_000_000
+    for limit, divisor, unit in ((1, 0.001, "ms"), (120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"

@@ -1,0 +1,161 @@
+"""`/v1` besides orders and cases: stock, the overview, the proof, replays; and the signs of life that need no token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get, post
+
+from crossdock.console import acting
+from crossdock.console.face import Face, Proof
+from crossdock.console.orders import resolve
+from crossdock.console.overview import Overview
+from crossdock.console.story import moment
+from crossdock.engine.messages import HUB
+from crossdock.errors import CrossdockError, MappingError, NotFoundError
+from crossdock.gateway.orders import Act
+from crossdock.gateway.problems import problem
+from crossdock.gateway.strict import Strict
+
+READY_S = 2.0
+
+
+class LevelView(msgspec.Struct, frozen=True, kw_only=True):
+    """Stock of one SKU at one location, by bucket, in the SKU's unit. It may be negative on hand."""
+
+    location: str
+    available: int
+    on_hand: int
+    reserved: int
+    allocated: int
+    safety_stock: int
+    quarantined: int
+    committed_elsewhere: int
+    incoming: int
+    as_of: datetime | None
+
+
+class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
+    """The quantity that a channel was told last; `pending`: another one is on its way."""
+
+    connection: str
+    quantity: int | None
+    sent_at: datetime | None
+    pending: bool
+
+
+class StockView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is known of a SKU's stock."""
+
+    sku: str
+    available: int
+    levels: list[LevelView]
+    published: list[PublishedView]
+
+
+class Replay(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run again: one `order`, or what a `connection` has sent `since` a time, in parts of `limit`."""
+
+    order: str = ""
+    connection: str = ""
+    since: datetime | None = None
+    after: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=acting.REPLAY_MAX)] = acting.REPLAY_MAX
+
+
+@get("/stock/{sku:str}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock")
+def stock(face: Face, sku: str) -> StockView:
+    """Levels per location, and what each channel was told."""
+    with face.reads() as reads:
+        levels = [level for _, level in sorted(reads.levels([sku]).items())]
+        marks = reads.rows("get_marks", sku)
+    if not levels and not marks:
+        raise NotFoundError(
+            f"Nothing is known of the stock of {sku[:60]!r}. It is known once a partner reports it."
+        )
+    return StockView(
+        sku=sku,
+        available=sum(level.available for level in levels),
+        levels=[
+            LevelView(
+                location=level.location,
+                available=level.available,
+                on_hand=level.on_hand,
+                reserved=level.reserved,
+                allocated=level.allocated,
+                safety_stock=level.safety_stock,
+                quarantined=level.quarantined,
+                committed_elsewhere=level.committed_elsewhere,
+                incoming=level.incoming,
+                as_of=moment(level.as_of) if level.as_of else None,
+            )
+            for level in levels
+        ],
+        published=[
+            PublishedView(
+                connection=connection,
+                quantity=int(sent) if sent.lstrip("-").isdigit() else None,
+                sent_at=moment(sent_at) if sent_at else None,
+                pending=state != 4,
+            )
+            for connection, _, _, state, _, sent, sent_at in marks
+        ],
+    )
+
+
+@get("/overview", sync_to_thread=True, tags=["Operation"], summary="The hub at a glance")
+def read_overview(face: Face) -> Overview:
+    """Live numbers: sources, orders by stage, partners and how they are, open cases, latencies."""
+    return face.overview()
+
+
+@get("/proof", sync_to_thread=True, tags=["Operation"], summary="Check the invariants")
+def read_proof(face: Face) -> Proof:
+    """Check every invariant now, with its counts. Takes seconds on a large store."""
+    return face.proof(fresh=True)
+
+
+@post(
+    "/replays", dto=Strict[Replay], return_dto=None, status_code=202, sync_to_thread=True, tags=["Operation"]
+)
+def replay(face: Face, data: Replay) -> acting.Replayed:
+    """Run messages again from their raw bytes. Nothing that was done is done twice; the replay names its actor."""
+    if bool(data.order) == bool(data.connection):
+        raise MappingError("Name one order, or one connection and since when.", field="order")
+    if data.order:
+        with face.reads() as reads:
+            subject = resolve(face, reads, data.order)
+        return acting.replay_order(face, subject, data.actor, data.reason)
+    if data.since is None:
+        raise MappingError("since: say from when on.", field="since")
+    after = int(data.after) if data.after.isascii() and data.after.isdigit() and len(data.after) < 19 else 0
+    return acting.replay_since(
+        face,
+        data.connection,
+        data.since,
+        after=after,
+        limit=data.limit,
+        actor=data.actor,
+        reason=data.reason,
+    )
+
+
+@get("/healthz", tags=["Operation"], summary="Is the process alive?", sync_to_thread=False, security=[])
+def healthz() -> dict[str, str]:
+    """Always 200 while the process answers."""
+    return {"status": "alive"}
+
+
+@get("/readyz", sync_to_thread=True, tags=["Operation"], summary="Does it take work?", security=[])
+def readyz(face: Face) -> Response[Any]:
+    """200 while the writer writes and every thread of the hub runs; else 503 with what is wrong."""
+    dead = [thread.name for thread in face.hub._threads if not thread.is_alive()]
+    if dead or face.hub.signals.stopping.is_set():
+        return problem(503, f"Not running: {', '.join(dead) or 'the hub is stopping'}.")
+    ticket = face.hub.writer.submit(lambda: HUB)
+    if not ticket.done.wait(READY_S) or isinstance(ticket.result, Exception):
+        reason = ticket.result.message if isinstance(ticket.result, CrossdockError) else "it does not answer"
+        return problem(503, f"The writer does not write: {reason}")
+    return Response({"status": "ready"})

@@ -1,0 +1,256 @@
+"""`/v1/orders`: post one in the canonical model, find it again, read its story, act on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import Parameter
+
+from crossdock.bootstrap.gathering import Gathering
+from crossdock.console import acting
+from crossdock.console.face import API, Face
+from crossdock.console.orders import LIST_MAX, OrderPage, OrderView, order_page, order_view, resolve
+from crossdock.console.story import Timeline
+from crossdock.engine.messages import LANE_STREAM, Arrival, Receipt, subject_id
+from crossdock.errors import RejectedError
+from crossdock.flows.handler import CANONICAL
+from crossdock.gateway.intake import trace_of
+from crossdock.gateway.problems import KeyConflictError
+from crossdock.gateway.strict import Strict
+from crossdock.model.order import Order
+from crossdock.model.quantity import LineQuantity
+from crossdock.stores.sqlite.intake import payload_hash
+
+KEY_CHARS_MAX = 200
+Text = Annotated[str, Parameter(max_length=200)]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The order is kept, durably. It is decided upon at once, though after this answer."""
+
+    id: str
+    message: str
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """The action is kept, durably, and carried out at once, though after this answer."""
+
+    message: str
+    order: str
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who does it, and why."""
+
+    actor: str
+    reason: str
+
+
+class Cancel(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which quantities are not wanted any more; [] is all that has not left."""
+
+    lines: tuple[LineQuantity, ...] = ()
+
+
+class ReleaseHold(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which hold; "" is all of them."""
+
+    code: str = ""
+
+
+class OrdersController(Controller):
+    """Orders."""
+
+    path = "/orders"
+    tags = ["Orders"]  # noqa: RUF012 - the framework declares it so
+
+    @post("/", dto=Strict[Order], return_dto=None, status_code=202, summary="Post an order")
+    async def take(
+        self,
+        *,
+        data: Order,
+        body: bytes,
+        headers: dict[str, str],
+        face: Face,
+        gathering: Gathering,
+        keys: Keys,
+        idempotency_key: Annotated[
+            str,
+            Parameter(
+                header="Idempotency-Key",
+                description="Your name for this request: sent again, it is not done again.",
+            ),
+        ],
+    ) -> Response[Accepted]:
+        """Keep one version of an order, in the canonical model; `connection` is "api".
+
+        The same key with the same body gets the first answer again; with another body it is refused (422). A newer
+        version of the same order is posted under a new key, with the same `external_id` and a higher `version`.
+        """
+        check_order(data)
+        check_key(idempotency_key)
+        arrival = Arrival(
+            source=API,
+            kind=CANONICAL,
+            body=body,
+            headers={"idempotency-key": idempotency_key},
+            ref_kind="order",
+            ref=data.external_id,
+            delivery_id=idempotency_key,
+            lane=LANE_STREAM,
+            trace=trace_of(headers.get("traceparent", "")) or face.hub.new_trace(),
+            strict=True,
+        )
+        with keys.held(idempotency_key) as before:
+            if before is not None:
+                await before
+            receipt = await asyncio.to_thread(earlier, face, idempotency_key, body)
+            repeated = receipt is not None
+            if receipt is None:
+                receipt = await gathering.accept(arrival)
+        if receipt.conflict:
+            raise key_conflict(idempotency_key)
+        id_ = subject_id(receipt.subject)
+        answer = {"location": f"/v1/orders/{id_}"}
+        if repeated or receipt.duplicate:
+            answer["idempotency-replayed"] = "true"
+        return Response(Accepted(id=id_, message=str(receipt.message)), status_code=202, headers=answer)
+
+    @get("/", sync_to_thread=True, summary="List orders")
+    def list_orders(
+        self,
+        *,
+        face: Face,
+        connection: Text = "",
+        stage: Text = "",
+        custody: Text = "",
+        money: Text = "",
+        number: Text = "",
+        cursor: Text = "",
+        limit: Annotated[int, Parameter(ge=1, le=LIST_MAX)] = 50,
+    ) -> OrderPage:
+        """Newest first. `number` is our id, or the channel's id or number; `cursor` is `next` of the page before."""
+        with face.reads() as reads:
+            return order_page(
+                face,
+                reads,
+                cursor=cursor,
+                limit=limit,
+                number=number,
+                connection=connection,
+                stage=stage,
+                custody=custody,
+                money=money,
+            )
+
+    @get("/{order:str}", sync_to_thread=True, summary="Read an order")
+    def read(self, face: Face, order: str) -> OrderView:
+        """By our id, or by the channel's id or number where only one order goes by it (else 409 with `candidates`)."""
+        with face.reads() as reads:
+            return order_view(reads, resolve(face, reads, order))
+
+    @get("/{order:str}/timeline", sync_to_thread=True, summary="Read an order's story")
+    def timeline(self, face: Face, order: str) -> Timeline:
+        """Every step in order of time, and what the order waits for: why, and what to do about it."""
+        with face.reads() as reads:
+            subject = resolve(face, reads, order)
+        return face.timeline(subject)
+
+    @post("/{order:str}/cancel", dto=Strict[Cancel], return_dto=None, status_code=202, sync_to_thread=True)
+    def cancel(self, face: Face, order: str, data: Cancel) -> Done:
+        """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it."""
+        lines = msgspec.to_builtins(data.lines)
+        return _act(face, order, "cancel_order", data, {"lines": lines} if lines else {})
+
+    @post(
+        "/{order:str}/release-hold",
+        dto=Strict[ReleaseHold],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+    )
+    def release_hold(self, face: Face, order: str, data: ReleaseHold) -> Done:
+        """Let a held order go on."""
+        return _act(face, order, "release_hold", data, {"code": data.code} if data.code else {})
+
+    @post("/{order:str}/erase", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
+    def erase(self, face: Face, order: str, data: Act) -> Done:
+        """Forget the persons of an order, for good, in every copy. Money, stock and hashes stay."""
+        with face.reads() as reads:
+            subject = resolve(face, reads, order)
+        receipt = acting.erase(face, subject, data.actor, data.reason)
+        return Done(message=str(receipt.message), order=subject_id(subject))
+
+
+class Keys:
+    """Idempotency keys under way in this process: the second request with a key waits for the first one's answer."""
+
+    def __init__(self) -> None:
+        self._busy: dict[str, asyncio.Future[None]] = {}
+
+    @contextmanager
+    def held(self, key: str) -> Iterator[asyncio.Future[None] | None]:
+        """Hold the key; gives what to wait for first, if anything."""
+        before = self._busy.get(key)
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._busy[key] = mine
+        try:
+            yield before
+        finally:
+            mine.set_result(None)
+            if self._busy.get(key) is mine:
+                del self._busy[key]
+
+
+def earlier(face: Face, key: str, body: bytes) -> Receipt | None:
+    """What became of the key before, whichever order it was used for; KeyConflictError where the body was another."""
+    with face.reads() as reads:
+        found = reads.rows("api_delivery", key)
+    if not found:
+        return None
+    subject, message, digest = found[0]
+    if digest != payload_hash(body):
+        raise key_conflict(key)
+    return Receipt(message, subject, True)
+
+
+def key_conflict(key: str) -> KeyConflictError:
+    """The refusal of a key that came with another body."""
+    return KeyConflictError(
+        f"The key {key[:60]!r} came with another body before. Use a new key for a new request.",
+        field="Idempotency-Key",
+    )
+
+
+def check_order(order: Order) -> None:
+    """What only the API asks of an order."""
+    if order.connection != API:
+        raise RejectedError(
+            f"connection: orders that are posted here stand under {API!r}, not {order.connection[:60]!r}; a connection's "
+            "orders come by its own deliveries. Say where it was sold in `origin`.",
+            field="connection",
+        )
+    if order.id:
+        raise RejectedError("id: the hub gives it. Leave it out; yours is `external_id`.", field="id")
+
+
+def check_key(key: str) -> None:
+    """A key is short printable ASCII."""
+    if not key or len(key) > KEY_CHARS_MAX or not key.isascii() or not key.isprintable():
+        raise RejectedError(
+            f"Idempotency-Key: send up to {KEY_CHARS_MAX} printable ASCII characters.",
+            field="Idempotency-Key",
+        )
+
+
+def _act(face: Face, order: str, action: str, data: Act, more: dict[str, Any]) -> Done:
+    with face.reads() as reads:
+        subject = resolve(face, reads, order)
+        order_view(reads, subject)
+    receipt = acting.act(face, subject, action, actor=data.actor, reason=data.reason, data=more)
+    return Done(message=str(receipt.message), order=subject_id(subject))

@@ -1,0 +1,96 @@
+"""The HTTP server of a hub: the gate, the API and the console on one address, in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import uvloop
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from crossdock.errors import ConfigurationError
+from crossdock.gateway.app import build_app
+from crossdock.gateway.intake import IntakeApp
+
+if TYPE_CHECKING:
+    from crossdock.bootstrap.hub import Hub
+
+BACKLOG = 1024
+STOP_S = 10
+
+
+class HubServer:
+    """Serves a hub. The address is known and free once this is made; `run` is the body of a thread."""
+
+    def __init__(self, hub: Hub, *, host: str = "", port: int | None = None) -> None:
+        self._hub = hub
+        self.host = host or hub.config.hub.host
+        self.port = free_port(self.host, hub.config.hub.port if port is None else port)
+        self._gathering = hub.gathering()
+        rest = build_app(hub, self._gathering)
+        self.app = IntakeApp(
+            hub.connectors,
+            self._gathering,
+            rest,  # type: ignore[arg-type]  # the same ASGI by narrower names
+            body_bytes_max=hub.config.limits.body_bytes_max,
+            new_trace=hub.new_trace,
+            overtakes=hub.overtakes,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is reached from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def run(self) -> None:
+        """Serve until the hub stops; every request that has begun is answered."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = Server(
+            self.app,
+            address=self.host,
+            port=self.port,
+            interface=Interfaces.ASGI,
+            websockets=False,
+            backlog=BACKLOG,
+            log_level=LogLevels.error,
+            log_access=False,
+        )
+        loop = asyncio.get_running_loop()
+        serving = asyncio.ensure_future(server.serve())
+        stopping = loop.run_in_executor(None, self._hub.signals.stopping.wait)
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
+            server.stop()  # type: ignore[no-untyped-call]
+        else:
+            self._hub.signals.stopping.set()
+        await asyncio.wait_for(serving, STOP_S)
+
+
+def serve(hub: Hub) -> str:
+    """Serve a hub in this thread until it stops; returns the address that it had."""
+    server = HubServer(hub)
+    server.run()
+    return server.url
+
+
+def free_port(host: str, port: int) -> int:
+    """The port where it is free, any free one for 0; ConfigurationError where it is taken or is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{host} port {port} cannot be listened on: {error.strerror}. Stop what listens there, or change "
+                "[hub] host and port.",
+                field="hub.port",
+            ) from error
+        return int(probe.getsockname()[1])
