@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import uvloop
+
 from crossdock.bootstrap.gathering import Gathering
 from crossdock.bootstrap.loops import (
     EffectLoop,
@@ -42,7 +44,7 @@ from crossdock.sdk.spec import Connector
 from crossdock.stores.sqlite import SqliteStore, open_store
 from crossdock.stores.sqlite.reads import Reads
 from crossdock.stores.vault import Vault
-from crossdock.transport.http import HttpTransport
+from crossdock.transport.http import AsyncHttpTransport, HttpTransport
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
@@ -90,7 +92,8 @@ class Hub:
             reach=reach,
         )
         self._threads: list[threading.Thread] = []
-        self._effects = EffectLoop(self.dispatcher, self.writer, clock_us, self.signals)
+        transports = {name: self._async_transport(name) for name in self.lanes}
+        self._effects = EffectLoop(self.dispatcher, transports, self.writer, clock_us, self.signals)
 
     # Life
 
@@ -103,9 +106,7 @@ class Hub:
         self._thread("writer", self.writer.run)
         pipeline = PipelineLoop(self.pipeline, self.writer, clock_us, self.signals)
         self._loop("pipeline", pipeline.turn)
-        self._loop("effects", self._effects.turn)
-        for number in range(self._workers()):
-            self._loop(f"effect-{number}", self._effects.perform)
+        self._thread("effects", lambda: uvloop.run(self._effects.run()))
         self._loop("publisher", PublisherLoop(self.publisher, clock_us, self.signals).turn)
         self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
         self._loop("checkpoint", self._checkpoint)
@@ -115,7 +116,6 @@ class Hub:
         self.signals.stopping.set()
         for signal in (self.signals.messages, self.signals.effects, self.signals.marks):
             signal.set()
-        self._effects.release(self._workers())
         for thread in self._threads[1:]:
             thread.join(timeout=35)
         self.writer.stop()
@@ -185,8 +185,10 @@ class Hub:
             live=connection.mode != "observe",
         )
 
-    def _workers(self) -> int:
-        return max(1, sum(lane.concurrency_max for lane in self.lanes.values()))
+    def _async_transport(self, name: str) -> AsyncHttpTransport:
+        url = str(self.config.connections[name].settings.get("url", ""))
+        headers = self.connectors[name].request_headers()
+        return AsyncHttpTransport(url, headers, response_bytes_max=self.config.limits.response_bytes_max)
 
     def _prepare(self, effect: ClaimedEffect) -> Any:
         order = join_document(effect.value, effect.party) if effect.document else None

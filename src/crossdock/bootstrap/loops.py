@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from crossdock.bootstrap.writer import Ticket, Writer
-from crossdock.engine.dispatcher import Attempted, Dispatcher
+from crossdock.engine.dispatcher import Attempted, Dispatcher, traceparent_of
 from crossdock.engine.marks import Publisher
 from crossdock.engine.pipeline import Pipeline, Translated
 from crossdock.engine.port import Batch, Claim, ClaimedEffect, Store
 from crossdock.errors import CrossdockError
+from crossdock.transport.http import AsyncHttpTransport
 
 log = logging.getLogger("crossdock")
 IDLE_S = 0.1
 AFTER_ERROR_S = 1.0
-GATHER_S = 0.01
+GATHER_S = 0.004
+STOP_S = 30.0
 Clock = Callable[[], int]
+
+
+class Bell:
+    """Wakes an event loop from any thread; rung many times before it is heard, it is heard once."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._event = asyncio.Event()
+        self._rung = False
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say which loop listens."""
+        self._loop = loop
+
+    def set(self) -> None:
+        """Ring."""
+        loop = self._loop
+        if loop is not None and not self._rung:
+            self._rung = True
+            loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until it rings, at most so long; what comes within a moment of it is heard with it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), timeout_s)
+        await asyncio.sleep(GATHER_S)
+        self._rung = False
+        self._event.clear()
 
 
 class Signals(msgspec.Struct):
     """What wakes which loop."""
 
     messages: threading.Event = msgspec.field(default_factory=threading.Event)
-    effects: threading.Event = msgspec.field(default_factory=threading.Event)
+    effects: Bell = msgspec.field(default_factory=lambda: Bell())
     marks: threading.Event = msgspec.field(default_factory=threading.Event)
     stopping: threading.Event = msgspec.field(default_factory=threading.Event)
 
@@ -77,7 +108,6 @@ class PipelineLoop:
         ready = self._pipeline.translate(claim, now)
         self._settle()
         if ready:
-            if len(ready) < self._pipeline.batch_max // 4: self._signals.stopping.wait(GATHER_S)
             batch = self._pipeline.decide(ready, now)
             self._writing = (ready, self._writer.submit(lambda: self._write(batch, now)))
 
@@ -105,38 +135,65 @@ class PipelineLoop:
 
 
 class EffectLoop:
-    """One thread settles and claims; as many as there are places perform."""
+    """One event loop performs every effect; settling and claiming are one write."""
 
-    def __init__(self, dispatcher: Dispatcher, writer: Writer, clock: Clock, signals: Signals) -> None:
-        self._dispatcher, self._writer, self._clock, self._signals = dispatcher, writer, clock, signals
-        self._todo: queue.SimpleQueue[ClaimedEffect | None] = queue.SimpleQueue()
-        self._done: deque[Attempted] = deque()
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        transports: Mapping[str, AsyncHttpTransport],
+        writer: Writer,
+        clock: Clock,
+        signals: Signals,
+    ) -> None:
+        self._dispatcher, self._transports = dispatcher, transports
+        self._writer, self._clock, self._signals = writer, clock, signals
+        self._done: list[Attempted] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def turn(self) -> None:
-        """Settle what is finished, claim what may go, sleep until either."""
-        self._signals.effects.wait(IDLE_S)
-        self._signals.stopping.wait(GATHER_S)
-        self._signals.effects.clear()
-        finished = [self._done.popleft() for _ in range(len(self._done))]
+    async def run(self) -> None:
+        """Settle what is finished, claim what may go, until the hub stops; then let what is under way end."""
+        loop = asyncio.get_running_loop()
+        self._signals.effects.attach(loop)
+        while not self._signals.stopping.is_set():
+            try:
+                await self._turn(loop)
+            except CrossdockError as error:
+                log.warning("effects: %s", error)
+                await asyncio.sleep(AFTER_ERROR_S)
+            except Exception:
+                log.exception("effects failed; it goes on in a second")
+                await asyncio.sleep(AFTER_ERROR_S)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_S)
+
+    async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        await self._signals.effects.wait(IDLE_S)
+        finished, self._done = self._done, []
         now = self._clock()
-        taken = self._writer.call(lambda: self._dispatcher.turn(finished, now))
-        for effect in taken:
-            self._todo.put(effect)
+        ticket = self._writer.submit(lambda: self._dispatcher.turn(finished, now))
+        for effect in await ticket.wait_on(loop):
+            task = loop.create_task(self._perform(effect))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         if finished:
             self._signals.messages.set()
 
-    def perform(self) -> None:
-        """A worker: one effect after the other."""
-        effect = self._todo.get()
-        if effect is None:
-            return
-        self._done.append(self._dispatcher.perform(effect))
+    async def _perform(self, effect: ClaimedEffect) -> None:
+        transport = self._transports[effect.connection]
+        traceparent = traceparent_of(effect)
+        steps = self._dispatcher.attempt(effect)
+        try:
+            sending = next(steps)
+            while True:
+                try:
+                    reply = await transport.send(sending.request, sending.timeout_s, traceparent)
+                except CrossdockError as error:
+                    sending = steps.throw(error)
+                else:
+                    sending = steps.send(reply)
+        except StopIteration as end:
+            self._done.append(end.value)
         self._signals.effects.set()
-
-    def release(self, workers: int) -> None:
-        """Let workers that wait for work end."""
-        for _ in range(workers):
-            self._todo.put(None)
 
 
 class PublisherLoop:

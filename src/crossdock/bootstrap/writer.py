@@ -7,6 +7,7 @@ waits behind a batch.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -29,16 +30,32 @@ Deliver = Callable[[list[Receipt] | Exception], None]
 class Ticket:
     """A write that is waiting to be done, and its result."""
 
-    __slots__ = ("done", "job", "result")
+    __slots__ = ("_done", "_then", "job", "result")
 
     def __init__(self, job: Callable[[], Any]) -> None:
         self.job = job
-        self.done = threading.Event()
         self.result: Any = None
+        self._done = threading.Event()
+        self._then: Callable[[], object] | None = None
+
+    def finish(self, result: Any) -> None:
+        """Give the result to whoever waits."""
+        self.result = result
+        self._done.set()
+        if self._then is not None:
+            self._then()
+
+    async def wait_on(self, loop: asyncio.AbstractEventLoop) -> Any:
+        """As `wait`, for an event loop."""
+        event = asyncio.Event()
+        self._then = lambda: loop.call_soon_threadsafe(event.set)
+        if not self._done.is_set():
+            await asyncio.wait_for(event.wait(), WAIT_S)
+        return self.wait()
 
     def wait(self) -> Any:
         """The result, or the error raised."""
-        if not self.done.wait(WAIT_S):
+        if not self._done.wait(WAIT_S):
             raise OverloadedError("The store did not answer within a minute; it is busy, or its disk hangs.")
         if isinstance(self.result, Exception):
             raise self.result
@@ -138,10 +155,10 @@ class Writer:
     @staticmethod
     def _do_alone(ticket: Ticket) -> None:
         try:
-            ticket.result = ticket.job()
+            result = ticket.job()
         except Exception as error:
-            ticket.result = error
-        ticket.done.set()
+            result = error
+        ticket.finish(result)
 
     def _write_jobs(self) -> None:
         tickets: list[Ticket] = []
@@ -152,8 +169,7 @@ class Writer:
         except Exception as error:
             results = [error] * len(tickets)
         for ticket, result in zip(tickets, results, strict=True):
-            ticket.result = result
-            ticket.done.set()
+            ticket.finish(result)
 
 
 class _OnWriter:

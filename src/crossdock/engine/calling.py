@@ -1,9 +1,11 @@
-"""Drive one call: a connector's generator against a transport, under one deadline."""
+"""One call: a connector's generator under one deadline, as steps that any thread or event loop can perform."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Generator
+from typing import Protocol, TypeVar
+
+import msgspec
 
 from crossdock.errors import ContractError, CrossdockError, NotSentError
 from crossdock.sdk.calls import Calls, Outcome, Request, Response, raise_for_reply
@@ -27,15 +29,20 @@ class CallFailed(Exception):
         self.acted = acted
 
 
-def drive(
-    calls: Calls,
-    transport: Transport,
-    *,
-    deadline: int,
-    clock: Callable[[], int],
-    traceparent: str = "",
-) -> Outcome:
-    """Perform a call to its outcome, or raise CallFailed.
+class Sending(msgspec.Struct, frozen=True):
+    """A request that is to be performed now, within `timeout_s`."""
+
+    request: Request
+    timeout_s: float
+
+
+T = TypeVar("T")
+Steps = Generator[Sending, Response, T]
+"""A call as its steps: yields what to send, is sent the reply, or thrown the error; returns a T."""
+
+
+def steps(calls: Calls, *, deadline: int, clock: Callable[[], int]) -> Steps[Outcome]:
+    """A call to its outcome, whoever performs it; raises CallFailed.
 
     What is left until `deadline` (microseconds) is looked at just before each request: with nothing left nothing is
     sent, so that a worker that slept through its lease cannot reach the partner any more.
@@ -49,7 +56,7 @@ def drive(
                 raise NotSentError(f"No time was left to send {request.method} {request.path}.")
             sending = acted or request.changes_something
             try:
-                reply = transport.send(request, left, traceparent)
+                reply = yield Sending(request, left)
             except NotSentError:
                 raise
             except CrossdockError:
@@ -61,14 +68,27 @@ def drive(
         raise ContractError(f"The call made {REQUESTS_PER_CALL_MAX} requests without an end.")
     except StopIteration as end:
         if end.value is None:
-            raise CallFailed(
-                ContractError("The connector ended a call without an outcome."), acted=acted
-            ) from end
+            error = ContractError("The connector ended a call without an outcome.")
+            raise CallFailed(error, acted=acted) from end
         outcome: Outcome = end.value
         return outcome
-    except CallFailed:
-        raise
     except Exception as error:
         raise CallFailed(error, acted=acted) from error
     finally:
         calls.close()
+
+
+def run(steps_: Steps[T], transport: Transport, traceparent: str = "") -> T:
+    """Perform steps one after the other on this thread."""
+    try:
+        sending = next(steps_)
+        while True:
+            try:
+                reply = transport.send(sending.request, sending.timeout_s, traceparent)
+            except CrossdockError as error:
+                sending = steps_.throw(error)
+            else:
+                sending = steps_.send(reply)
+    except StopIteration as end:
+        result: T = end.value
+        return result

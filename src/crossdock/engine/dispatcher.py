@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from crossdock.engine import crash
-from crossdock.engine.calling import CallFailed, drive
+from crossdock.engine.calling import CallFailed, Steps, run, steps
 from crossdock.engine.lanes import Lane, Lanes
 from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
 from crossdock.engine.operations import CONNECTION_PAUSED
@@ -94,7 +94,12 @@ class Dispatcher:
     # One attempt
 
     def perform(self, effect: ClaimedEffect) -> Attempted:
-        """Call the partner once. Never raises; may run on any thread."""
+        """Call the partner once, on this thread. Never raises."""
+        transport = self._lanes[effect.connection].transport
+        return run(self.attempt(effect), transport, traceparent_of(effect))
+
+    def attempt(self, effect: ClaimedEffect) -> Steps[Attempted]:
+        """One attempt as its steps, for whoever performs them. Never raises of itself."""
         lane = self._lanes[effect.connection]
         operation = lane.connector.spec.operation(effect.operation)
         if operation is None:
@@ -107,7 +112,7 @@ class Dispatcher:
             return Attempted(self._parked(effect, Park("in_doubt", "in_doubt"), str(error), ""))
         probe = lane.breaker.tripped
         try:
-            outcome = self._call(lane, operation, effect)
+            outcome = yield from self._call(lane, operation, effect)
         except CallFailed as failure:
             return self._failure(lane, operation, effect, failure, probe)
         except Exception as error:
@@ -115,22 +120,21 @@ class Dispatcher:
         self._reach(crash.EFFECT_ANSWERED)
         return Attempted(self._outcome(effect, outcome))
 
-    def _call(self, lane: Lane, operation: Operation, effect: ClaimedEffect) -> Outcome:
+    def _call(self, lane: Lane, operation: Operation, effect: ClaimedEffect) -> Steps[Outcome]:
         command = self._prepare(effect)
         now = self._clock()
-        traceparent = f"00-{effect.trace}-{effect.id & 0xFFFFFFFFFFFFFFFF:016x}-01"
         intent = Intent(
             key=effect.key,
             may_have_happened=effect.unclear,
             attempt=effect.attempt,
             resume=effect.resume,
-            traceparent=traceparent,
+            traceparent=traceparent_of(effect),
             now=datetime.fromtimestamp(now / US, UTC).isoformat(),
         )
         calls = getattr(lane.connector, operation.name)(command, intent)
         deadline = min(now + int(operation.deadline_s * US), effect.lease_until)
         self._reach(crash.EFFECT_BEFORE_SEND)
-        return drive(calls, lane.transport, deadline=deadline, clock=self._clock, traceparent=traceparent)
+        return (yield from steps(calls, deadline=deadline, clock=self._clock))
 
     def _outcome(self, effect: ClaimedEffect, outcome: Outcome) -> EffectResult:
         if isinstance(outcome, Done):
@@ -242,6 +246,11 @@ class Dispatcher:
             lane.breaker = lane.breaker.failed(now, self._jitter())
         else:
             lane.breaker = lane.breaker.succeeded()
+
+
+def traceparent_of(effect: ClaimedEffect) -> str:
+    """The W3C traceparent of an attempt: the order's trace, the effect as its span."""
+    return f"00-{effect.trace}-{effect.id & 0xFFFFFFFFFFFFFFFF:016x}-01"
 
 
 def _settled(effect: ClaimedEffect, outcome: Any, **more: Any) -> Settled:

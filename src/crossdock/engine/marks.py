@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from crossdock.engine import crash
-from crossdock.engine.calling import CallFailed, drive
+from crossdock.engine.calling import CallFailed, run, steps
 from crossdock.engine.lanes import Lane, Lanes
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
 from crossdock.engine.operations import MARK_REFUSED
@@ -92,7 +92,7 @@ class Publisher:
         try:
             calls = getattr(lane.connector, operation.name)(commands, intent)
             deadline = now + int(operation.deadline_s * US)
-            outcome = drive(calls, lane.transport, deadline=deadline, clock=self._clock)
+            outcome = run(steps(calls, deadline=deadline, clock=self._clock), lane.transport)
         except CallFailed as failure:
             return self._failure(lane, operation, marks, failure, now)
         finally:

@@ -194,7 +194,9 @@ class Pipeline:
                 )
         children = translated.children or []
         if translated.children is not None and not message.kind.startswith(PAGE_PREFIX):
-            return Finished(message=message, outcome="split", note=f"{len(children)} children", children=children)
+            return Finished(
+                message=message, outcome="split", note=f"{len(children)} children", children=children
+            )
         decision = world.handle(message, translated.reports, batch.now)
         effect = msgspec.json.decode(message.body, type=Settled).effect if message.kind == SETTLED else 0
         return Finished(

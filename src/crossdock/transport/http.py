@@ -7,13 +7,13 @@ is its ConnectError, a partner that stays silent its ConnectTimeoutError); the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from pyreqwest.client import SyncClientBuilder
+from pyreqwest.client import ClientBuilder, SyncClientBuilder
 from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, PyreqwestError
-from pyreqwest.response import SyncResponse
 
 from crossdock import __version__
 from crossdock.errors import ConfigurationError, ContractError, CrossdockError, NotSentError, UnclearError
@@ -44,24 +44,9 @@ class HttpTransport:
         trust_env: bool = False,
         root_certificate_pem: bytes = b"",
     ) -> None:
-        self._base = base_url.rstrip("/")
-        if not self._base.startswith(("https://", "http://")):
-            raise ConfigurationError(
-                f"{base_url!r} is no http(s) address. Give one, with its scheme.", field="url"
-            )
+        self._base = _base(base_url)
         self._bytes_max = response_bytes_max
-        builder = (
-            SyncClientBuilder()
-            .default_headers({"user-agent": f"crossdock/{__version__}", **(default_headers or {})})
-            .follow_redirects(False)
-            .gzip(False)
-            .brotli(False)
-            .zstd(False)
-            .deflate(False)
-            .pool_idle_timeout(timedelta(seconds=IDLE_S))
-            .pool_max_idle_per_host(idle_connections_max)
-            .tcp_nodelay(True)
-        )
+        builder = _configured(SyncClientBuilder(), default_headers, idle_connections_max)
         if not trust_env:
             builder = builder.no_proxy()
         if root_certificate_pem:
@@ -77,47 +62,116 @@ class HttpTransport:
         """
         if timeout_s <= 0:
             raise NotSentError(f"{request.method} {request.path} was not sent: no time was left for it.")
-        try:
-            builder = self._request(request.method, self._base + request.path)
-            if request.query:
-                builder = builder.query(request.query)
-            if request.headers:
-                builder = builder.headers(request.headers)
-            if traceparent:
-                builder = builder.header("traceparent", traceparent)
-            if request.body:
-                builder = builder.body_bytes(request.body)
-            with builder.timeout(timedelta(seconds=timeout_s)).build_streamed() as reply:
-                return self._whole(request, reply)
-        except PyreqwestError as error:
-            raise _translated(request, error) from error
-        except ValueError as error:
-            raise ConfigurationError(
-                f"{request.method} {request.path} cannot be written as a request: {error}. Correct the url, or the "
-                "setting that became part of a header.",
-                field="url",
-            ) from error
+        with _told(request):
+            builder = _written(self._request, self._base, request, timeout_s, traceparent)
+            with builder.build_streamed() as reply:
+                status = _expected(request, reply.status)
+                # One read that ends at the end of the body or at one byte too many: each read is a trip to another
+                # thread.
+                read = reply.body_reader.read(self._bytes_max + 1)
+                return Response(
+                    status=status, headers=reply.headers, body=_body(request, read, self._bytes_max)
+                )
 
     def close(self) -> None:
         """Close the pool; a request in flight ends as unclear."""
         self._client.close()
 
-    def _whole(self, request: Request, reply: SyncResponse) -> Response:
-        status = reply.status
-        if 300 <= status < 400 and status not in request.accept:
-            raise ContractError(
-                f"{request.method} {request.path} was answered with the redirect {status}. "
-                "Set the connection's url to where the partner now is."
-            )
-        # One read that ends at the end of the body or at one byte too many: each read is a trip to another thread.
-        read = reply.body_reader.read(self._bytes_max + 1)
-        body = b"" if read is None else read.to_bytes()
-        if len(body) > self._bytes_max:
-            raise ContractError(
-                f"{request.method} {request.path} was answered with more than {self._bytes_max} bytes. "
-                "Ask for smaller pages."
-            )
-        return Response(status=status, headers=reply.headers, body=body)
+
+class AsyncHttpTransport:
+    """As HttpTransport, for an event loop: many requests under way on one thread."""
+
+    def __init__(
+        self,
+        base_url: str,
+        default_headers: Mapping[str, str] | None = None,
+        *,
+        response_bytes_max: int = RESPONSE_BYTES_MAX,
+        idle_connections_max: int = IDLE_CONNECTIONS_MAX,
+    ) -> None:
+        self._base = _base(base_url)
+        self._bytes_max = response_bytes_max
+        self._client = _configured(ClientBuilder(), default_headers, idle_connections_max).no_proxy().build()
+        self._request = self._client.request
+
+    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+        """As HttpTransport.send."""
+        if timeout_s <= 0:
+            raise NotSentError(f"{request.method} {request.path} was not sent: no time was left for it.")
+        with _told(request):
+            builder = _written(self._request, self._base, request, timeout_s, traceparent)
+            async with builder.build_streamed() as reply:
+                status = _expected(request, reply.status)
+                read = await reply.body_reader.read(self._bytes_max + 1)
+                return Response(
+                    status=status, headers=reply.headers, body=_body(request, read, self._bytes_max)
+                )
+
+
+def _base(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        raise ConfigurationError(f"{url!r} is no http(s) address. Give one, with its scheme.", field="url")
+    return url.rstrip("/")
+
+
+def _configured(builder: Any, headers: Mapping[str, str] | None, idle_connections_max: int) -> Any:
+    return (
+        builder.default_headers({"user-agent": f"crossdock/{__version__}", **(headers or {})})
+        .follow_redirects(False)
+        .gzip(False)
+        .brotli(False)
+        .zstd(False)
+        .deflate(False)
+        .pool_idle_timeout(timedelta(seconds=IDLE_S))
+        .pool_max_idle_per_host(idle_connections_max)
+        .tcp_nodelay(True)
+    )
+
+
+def _written(new: Any, base: str, request: Request, timeout_s: float, traceparent: str) -> Any:
+    builder = new(request.method, base + request.path)
+    if request.query:
+        builder = builder.query(request.query)
+    if request.headers:
+        builder = builder.headers(request.headers)
+    if traceparent:
+        builder = builder.header("traceparent", traceparent)
+    if request.body:
+        builder = builder.body_bytes(request.body)
+    return builder.timeout(timedelta(seconds=timeout_s))
+
+
+def _expected(request: Request, status: int) -> int:
+    if 300 <= status < 400 and status not in request.accept:
+        raise ContractError(
+            f"{request.method} {request.path} was answered with the redirect {status}. "
+            "Set the connection's url to where the partner now is."
+        )
+    return status
+
+
+def _body(request: Request, read: Any, bytes_max: int) -> bytes:
+    body = b"" if read is None else bytes(read.to_bytes())
+    if len(body) > bytes_max:
+        raise ContractError(
+            f"{request.method} {request.path} was answered with more than {bytes_max} bytes. Ask for smaller pages."
+        )
+    return body
+
+
+@contextmanager
+def _told(request: Request) -> Iterator[None]:
+    """Every failure in our words, once."""
+    try:
+        yield
+    except PyreqwestError as error:
+        raise _translated(request, error) from error
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{request.method} {request.path} cannot be written as a request: {error}. Correct the url, or the "
+            "setting that became part of a header.",
+            field="url",
+        ) from error
 
 
 def _translated(request: Request, error: PyreqwestError) -> CrossdockError:
