@@ -8,10 +8,12 @@ from crossdock.model import (
     CancellationAnswered,
     CancellationRequested,
     ConnectionId,
+    ExternalRef,
     FulfilmentRequestId,
     LineId,
     LineQuantity,
     Order,
+    OrderId,
     OrderReported,
     Package,
     Refund,
@@ -24,6 +26,8 @@ from crossdock.model import (
     Tender,
 )
 from tests.model.builders import NOON, make_line, make_order
+
+REF = ExternalRef(connection=ConnectionId("shop"), kind="order", id="450789469")
 
 
 def quantities(**lines: int) -> tuple[LineQuantity, ...]:
@@ -67,6 +71,8 @@ def shipped(
             connection=ConnectionId(connection),
             external_id=name,
             version=version,
+            order=OrderId(request[:12]),
+            order_ref=REF,
             request=FulfilmentRequestId(request),
             lines=quantities(**lines),
             packages=(Package(tracking_number=f"T-{name}"),),
@@ -81,7 +87,7 @@ def short(request: str = "CD0000000001-1", **lines: int) -> ShortPickReported:
 
 
 def cancel(**lines: int) -> CancellationRequested:
-    return CancellationRequested(lines=quantities(**lines), by="buyer")
+    return CancellationRequested(order_ref=REF, lines=quantities(**lines), by="buyer")
 
 
 def answered(outcome: str, request: str = "CD0000000001-1", **fields: Any) -> CancellationAnswered:
@@ -99,6 +105,7 @@ def refunded(
             connection=ConnectionId("shop"),
             external_id=name,
             version="1",
+            order_ref=REF,
             lines=(line,),
             **fields,
         )

@@ -308,3 +308,20 @@ def test_more_back_than_left_is_a_case():
     line = ReturnLine(line="1", sku="SKU-1", quantity=2, received=2)
     hub.tell("wms", ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1")))
     assert hub.reasons() == ["return.beyond_shipped"]
+
+
+def test_reports_whose_order_never_comes_become_a_case():
+    hub = Hub()
+    hub.tell("shop", cancel(l1=1))
+    hub.tell("shop", refunded())
+    assert (hub.rows[1].stage, hub.reasons()) == ("unknown", [])
+    hub.advance(25 * HOUR)
+    assert hub.reasons() == ["order.missing"]
+
+
+def test_a_return_of_a_sale_that_nobody_names_is_kept_unhandled():
+    hub = Hub()
+    line = ReturnLine(sku="SKU-1", quantity=1)
+    report = ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1"))
+    assert hub.tell("shop", report).outcome == "unhandled"
+    assert hub.orders == {}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from crossdock.domain.process import EARLY_MAX
 from crossdock.errors import RejectedError
 from crossdock.flows.cancelling import record_answer, record_cancellation
-from crossdock.flows.desk import Desk, canonical_hash
+from crossdock.flows.desk import SECOND, Again, Desk, canonical_hash
 from crossdock.flows.money import record_payment, record_refund
 from crossdock.flows.returning import record_return
 from crossdock.flows.shipping import record_elsewhere, record_shipment, record_short_pick
+from crossdock.model.finance import Payment
+from crossdock.model.fulfilment import Shipment
 from crossdock.model.reports import (
     CancellationAnswered,
     CancellationRequested,
@@ -20,6 +22,11 @@ from crossdock.model.reports import (
     ShipmentReported,
     ShortPickReported,
 )
+from crossdock.model.returns import Refund, Return
+
+AWAITED = "order.awaited"
+EARLY_S = 86_400
+"""How long reports may wait for their order before a person is told."""
 
 Fact = (
     ShipmentReported
@@ -48,10 +55,15 @@ def take_fact(desk: Desk, report: Fact) -> str:
         return "duplicate"
     process = desk.process
     if not process.known:
+        if not _names_order(report):
+            desk.event("report.without_order", {"kind": kind})
+            return "unhandled"
         if len(process.early) >= EARLY_MAX:
             raise RejectedError(
                 f"{EARLY_MAX} reports about {process.order} have come, and no order. Ask the channel for the order, then retry."
             )
+        if not process.early:
+            desk.timer(AWAITED, desk.now + EARLY_S * SECOND, Again())
         process.early.append(report)
         process.connection = process.connection or desk.message.source
         desk.event("order.reported_early", {"kind": kind})
@@ -92,26 +104,34 @@ def record_nested(desk: Desk, report: OrderReported, *, first: bool) -> None:
         record_payment(desk, payment)
 
 
+def _names_order(report: Fact) -> bool:
+    """Whether the report is about an order at all: a return may be of a sale that nobody names."""
+    named = _held(report) or report
+    return bool(getattr(named, "order", "") or getattr(named, "order_ref", None))
+
+
+def _held(report: Fact) -> Shipment | Refund | Return | Payment | None:
+    if isinstance(report, ShipmentReported):
+        return report.shipment
+    if isinstance(report, RefundReported):
+        return report.refund
+    if isinstance(report, ReturnReported):
+        return report.goods_return
+    return report.payment if isinstance(report, PaymentReported) else None
+
+
 def fact_seen(report: Fact) -> tuple[str, str, str]:
     """The kind and version under which a fact is seen once, and the hash of what it says.
 
-    An answer that bears no time has no version (""): the same words may answer two questions. It is only ever heard as the
+    A payment without a version is a new one with every content: providers tell its state anew. An answer that bears no time has no version (""): the same words may answer two questions. It is only ever heard as the
     answer to a question that is open.
     """
     digest = canonical_hash(report)
     kind = report.__struct_config__.tag
     name = str(kind).rpartition(".")[0] or str(kind)
-    held: object = None
-    if isinstance(report, ShipmentReported):
-        held = report.shipment
-    elif isinstance(report, RefundReported):
-        held = report.refund
-    elif isinstance(report, ReturnReported):
-        held = report.goods_return
-    elif isinstance(report, PaymentReported):
-        held = report.payment
-    external_id = getattr(held, "external_id", "")
-    if external_id:
-        return name, f"{external_id}@{getattr(held, 'version', '')}", digest
+    held = _held(report)
+    if held is not None and held.external_id:
+        version = held.version or (digest if isinstance(held, Payment) else "")
+        return name, f"{held.external_id}@{version}", digest
     timeless = isinstance(report, CancellationAnswered) and report.occurred_at is None
     return str(kind), "" if timeless else digest, digest

@@ -14,12 +14,13 @@ from crossdock.errors import RejectedError
 from crossdock.flows.cancelling import want_less
 from crossdock.flows.consequences import BALANCE
 from crossdock.flows.desk import Again, Desk
+from crossdock.flows.facts import AWAITED
 from crossdock.flows.goods import ANSWER, RELEASE, SOURCE
 from crossdock.model.quantity import LineQuantity
 
 EXPIRE = "reservation.expire"
 OVERDUE = "order.overdue"
-TIMERS = (BALANCE, SOURCE, RELEASE, ANSWER, EXPIRE, OVERDUE)
+TIMERS = (BALANCE, SOURCE, RELEASE, ANSWER, EXPIRE, OVERDUE, AWAITED)
 
 
 def take_action(desk: Desk, action: OperatorAction) -> str:
@@ -59,6 +60,8 @@ def take_timer(desk: Desk, kind: str, again: Again) -> str:
         return _unanswered(desk, again)
     elif kind == OVERDUE:
         return _overdue(desk)
+    elif kind == AWAITED:
+        return _awaited(desk)
     desk.event(f"{kind}_due", {})
     return "processed"
 
@@ -86,6 +89,20 @@ def _unanswered(desk: Desk, again: Again) -> str:
         f"{request.warehouse or request.location} was asked to stop a part of request {request.id} and has not answered. "
         "Call it; until it answers nothing is told to the channel.",
         about=again.intent,
+    )
+    return "processed"
+
+
+def _awaited(desk: Desk) -> str:
+    process = desk.process
+    if process.known:
+        desk.event("order.came_in_time", {})
+        return "stale"
+    desk.event("order.missing", {"reports": len(process.early)})
+    desk.case(
+        "order.missing",
+        f"{len(process.early)} reports about {process.order} have come from {process.connection}, and no order. Ask the "
+        "channel to send it again; the reports are applied when it comes.",
     )
     return "processed"
 
