@@ -37,6 +37,10 @@ _AMOUNTS_KEPT_MAX = 65_536
 Read = Callable[[str, str], int]
 """Reads decimal text as minor units; the second argument names the field for an error."""
 
+_PRICED = ("line_items", "shipping_lines", "tax_lines")
+_OF_THE_SHOP = ("current_total_price", "total_discounts", "total_tax")
+"""Totals that are not known in the charged currency where they have no set."""
+
 _DISCOUNT_KINDS: dict[str, DiscountKind] = {
     "discount_code": "coupon",
     "automatic": "promotion",
@@ -199,27 +203,38 @@ def set_amount(given: wire.MoneySet | None, currency: str, field: str) -> int | 
 
 
 def charged(value: Any, currency: str, path: str = "") -> Any:
-    """Return a decoded body with the amounts of `currency` where Shopify gives them beside the shop's own."""
+    """Return a decoded body with the amounts of `currency` where Shopify gives them beside the shop's own.
+
+    A price that has no set beside it is in the shop's currency: it is refused, never taken for the other.
+    """
     if isinstance(value, list):
         return [charged(item, currency, f"{path}[{n}]") for n, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
-    if "shop_money" in value and "presentment_money" in value:
-        money = value["presentment_money"]
-        given = money.get("currency_code") if isinstance(money, dict) else None
-        if given != currency:
-            field = f"{path}.presentment_money.currency_code".lstrip(".")
-            raise MappingError(
-                f"{field}: {str(given)[:10]!r} is not the charged currency {currency}. Ask for the order again.",
-                field=field,
-            )
-        return {**value, "shop_money": money}
+    if "shop_money" in value:
+        return {**value, "shop_money": _presentment(value, currency, path)}
     rest = {key: charged(item, currency, f"{path}.{key}" if path else key) for key, item in value.items()}
     for key in value:
-        plain = key[:-4]
-        if key.endswith("_set") and plain in value and isinstance(rest[key], dict):
-            rest[plain] = rest[key]["presentment_money"].get("amount")
+        if f"{key}_set" in value and isinstance(rest[f"{key}_set"], dict):
+            rest[key] = _presentment(value[f"{key}_set"], currency, f"{path}.{key}_set".lstrip("."))["amount"]
+        elif key in _OF_THE_SHOP and not path:
+            rest[key] = None
+        elif key in ("price", "amount") and path.startswith(_PRICED) and f"{key}_set" not in value:
+            field = f"{path}.{key}_set"
+            raise MappingError(f"{field}: it is missing. Ask for the order again.", field=field)
     return rest
+
+
+def _presentment(money_set: dict[str, Any], currency: str, path: str) -> dict[str, Any]:
+    money = money_set.get("presentment_money")
+    given = money.get("currency_code") if isinstance(money, dict) else None
+    if not isinstance(money, dict) or given != currency or not isinstance(money.get("amount"), str):
+        field = f"{path}.presentment_money".lstrip(".")
+        raise MappingError(
+            f"{field}: {str(given)[:10]!r} is not the charged currency {currency}. Ask for the order again.",
+            field=field,
+        )
+    return money
 
 
 def exchange_rate(

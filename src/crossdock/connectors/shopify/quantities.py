@@ -68,7 +68,7 @@ def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> li
         Draft(n, item, LineId(optional_id(item.id, "line_items.id") or str(n + 1)), item.quantity)
         for n, item in enumerate(body.line_items)
     ]
-    by_id = {draft.id: draft for draft in drafts}
+    by_id = {draft.id: draft for draft in reversed(drafts)}
     if len(by_id) != len(drafts):
         twice = next(draft for draft in drafts if by_id[draft.id] is not draft)
         field = f"line_items[{twice.position}].id"
