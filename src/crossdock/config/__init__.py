@@ -1,6 +1,6 @@
 """The configuration: one `crossdock.toml`, read whole, every mistake told with line, field and remedy."""
 
-from crossdock.config.load import load_config
+from crossdock.config.load import load_config, load_hub
 from crossdock.config.model import (
     Config,
     ConfigurationErrors,
@@ -20,4 +20,5 @@ __all__ = [
     "Problem",
     "Registry",
     "load_config",
+    "load_hub",
 ]

@@ -29,7 +29,7 @@ class Connections:
         self.roles: dict[str, tuple[str, ...] | None] = {}
 
 
-def read_connections(reading: Reading, registry: Registry) -> Connections:
+def read_connections(reading: Reading, registry: Registry, *, all_secrets: bool) -> Connections:
     """Read every connection; what has a mistake is left out, and its mistake kept."""
     found = Connections()
     for name, table in reading.named_tables(CONNECTION):
@@ -41,7 +41,7 @@ def read_connections(reading: Reading, registry: Registry) -> Connections:
         if entry is None:
             continue
         found.roles[name] = entry.spec.roles
-        connection = _connection(reading, entry, name, table)
+        connection = _connection(reading, entry, name, table, all_secrets)
         if connection is not None:
             found.good[name] = connection
     return found
@@ -62,13 +62,15 @@ def _entry(reading: Reading, registry: Registry, path: KeyPath, table: Mapping[s
 
 
 def _connection(
-    reading: Reading, entry: Entry, name: str, table: Mapping[str, Any]
+    reading: Reading, entry: Entry, name: str, table: Mapping[str, Any], all_secrets: bool
 ) -> ConnectionConfig | None:
     path = ("connections", name)
     before = len(reading.problems)
     values = reading.section(CONNECTION, path, also=tuple(setting.name for setting in entry.spec.settings))
     settings = {}
     for setting in entry.spec.settings:
+        if setting.secret and not all_secrets and reading.lacks(table.get(setting.name)):
+            continue
         value = _setting(reading, path, table, setting)
         if value or (value is not None and setting.name in table):
             settings[setting.name] = value

@@ -28,16 +28,18 @@ _TWICE = re.compile(
 )
 
 
-def load_config(path: Path, environ: Mapping[str, str], registry: Registry | None = None) -> Config:
+def load_config(
+    path: Path, environ: Mapping[str, str], registry: Registry | None = None, *, all_secrets: bool = True
+) -> Config:
     """Read and check the file; raise ConfigurationErrors with every mistake in it, its line and its remedy.
 
-    Secrets come from `environ`. Nothing is opened, made or sent. Raises ConfigurationError where there is no such file.
+    Secrets come from `environ`; without `all_secrets` those that are not set there are left out, which is enough to look
+    and to translate. Nothing is opened, made or sent. Raises ConfigurationError where there is no such file.
     """
-    text = _text_of(path)
-    reading = Reading(_parsed(path, text), lines_of(text), environ)
+    reading = _reading(path, environ)
     reading.unknown_keys((), reading.tree, list(TOP_LEVEL))
     hub = _hub(reading, path)
-    connections = read_connections(reading, registry or Registry())
+    connections = read_connections(reading, registry or Registry(), all_secrets=all_secrets)
     plan = read_plan(reading, connections)
     retries, limits = reading.section(RETRIES), reading.section(LIMITS)
     if retries.get("cap_s", FOREVER) < retries.get("base_s", 0):
@@ -58,6 +60,20 @@ def load_config(path: Path, environ: Mapping[str, str], registry: Registry | Non
         limits=LimitsConfig(**limits),
         warnings=problems,
     )
+
+
+def load_hub(path: Path, environ: Mapping[str, str]) -> HubConfig:
+    """Read `[hub]` alone: enough to look into the store and to call the hub, whatever the rest is like."""
+    reading = _reading(path, environ)
+    hub = _hub(reading, path)
+    if hub is None or reading.problems:
+        raise ConfigurationErrors(path, reading.in_order())
+    return hub
+
+
+def _reading(path: Path, environ: Mapping[str, str]) -> Reading:
+    text = _text_of(path)
+    return Reading(_parsed(path, text), lines_of(text), environ)
 
 
 def _text_of(path: Path) -> str:

@@ -105,6 +105,11 @@ class Reading:
                 hint = did_you_mean(key, known) or f"Known here: {', '.join(sorted(known))}."
                 self.note((*path, key), "there is no such key.", hint)
 
+    def lacks(self, value: Any) -> bool:
+        """True where a value is one environment variable, and that is not set."""
+        name = only_a_variable(value)
+        return bool(name) and not self._environ.get(name)
+
     def expanded(self, path: KeyPath, value: Any) -> Any:
         """The value with every ${ENV} in it replaced; None, and a problem kept, where one cannot be."""
         if isinstance(value, list):

@@ -1,0 +1,6 @@
+"""`python -m crossdock.cli`."""
+
+from crossdock.cli import main
+
+if __name__ == "__main__":
+    main()

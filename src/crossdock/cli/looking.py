@@ -1,0 +1,263 @@
+"""`status`, `orders`, `trace`, `cases` and `proof`: read beside a running hub, or where none runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crossdock.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, hub_of, opened, subject_of
+from crossdock.cli.output import emit_json, moment_of, say, table, when
+from crossdock.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from crossdock.stores.sqlite.reads import Reads
+
+NEWEST = 2**62
+EFFECT_STATES = ("ready", "retrying", "behind", "sending", "parked", "in_doubt", "held")
+VALUE_STATES = {0: "ready", 1: "retrying", 3: "sending", 4: "sent"}
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")]
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Say what came in, what is under way, what waits for whom."""
+    hub = hub_of(config)
+    with opened(hub) as reads:
+        found = _status(reads)
+    found["hub"] = {"name": hub.name, "url": hub.public_url, "answers": _answers(hub.local_url)}
+    if json:
+        emit_json(found)
+        return
+    running = "answers" if found["hub"]["answers"] else "does not answer"
+    say(f"{hub.name} at {hub.local_url} {running}.", "green" if found["hub"]["answers"] else "yellow")
+    orders = found["orders"]
+    say(
+        f"{orders['total']} orders, {orders['finished']} finished, {sum(found['cases'].values())} open cases."
+    )
+    _table_of("Messages", found["sources"])
+    _table_of("Calls to partners", found["effects"])
+    _table_of("Values to publish", found["values"])
+    table("Orders under way", ["stage", "orders"], orders["stages"].items(), ["orders"])
+    table("Open cases", ["reason", "cases"], found["cases"].items(), ["cases"])
+
+
+def _status(reads: Reads) -> dict[str, Any]:
+    total, finished = reads.rows("order_count")[0]
+    sources = ("source", "accepted", "processed", "unhandled", "repeated", "parked", "in_flight")
+    return {
+        "sources": [dict(zip(sources, row, strict=True)) for row in reads.rows("source_balance")],
+        "orders": {"total": total, "finished": finished, "stages": dict(reads.rows("orders_by_stage"))},
+        "effects": [
+            {
+                "connection": connection,
+                "operation": operation,
+                "state": EFFECT_STATES[state],
+                "count": count,
+                "oldest": moment_of(oldest),
+            }
+            for connection, operation, state, count, oldest in reads.rows("outbox_by_state")
+        ],
+        "values": [
+            {"connection": connection, "state": VALUE_STATES.get(state, str(state)), "count": count}
+            for connection, state, count in reads.rows("marks_by_state")
+        ],
+        "cases": dict(reads.rows("open_case_count")),
+    }
+
+
+def _table_of(title: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        columns = list(rows[0])
+        numbers = [column for column in columns if isinstance(rows[0][column], int)]
+        cells = [[when(v) if c == "oldest" else v for c, v in row.items()] for row in rows]
+        table(
+            title,
+            [column.replace("_", " ") for column in columns],
+            cells,
+            [n.replace("_", " ") for n in numbers],
+        )
+
+
+def _answers(url: str) -> bool:
+    from crossdock.errors import CrossdockError
+    from crossdock.sdk.calls import get
+    from crossdock.transport.http import HttpTransport
+
+    transport = HttpTransport(url)
+    try:
+        return transport.send(get("/healthz"), 1.0).status == 200
+    except CrossdockError:
+        return False
+    finally:
+        transport.close()
+
+
+def orders(
+    stage: Annotated[
+        str, typer.Option(help="Only those at this stage: waiting_stock, held, at_warehouse ...")
+    ] = "",
+    connection: Annotated[str, typer.Option(help="Only those of this channel.")] = "",
+    limit: LimitOption = 50,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """List orders, newest first."""
+    from crossdock.console import words
+    from crossdock.console.orders import summary
+    from crossdock.model.money import decimal_text
+
+    _require_stage(stage)
+    with opened(hub_of(config)) as reads:
+        rows = reads.orders(before=NEWEST, limit=limit, connection=connection, stage=stage)
+    if json:
+        emit_json([summary(row) for row in rows])
+        return
+    listed = []
+    for order in map(summary, rows):
+        total = f"{decimal_text(order.total, order.currency)} {order.currency}" if order.currency else ""
+        told = [words.plain(code) for code in (order.custody, order.money)]
+        listed.append(
+            [order.id, order.connection, order.number, order.text, *told, total, when(order.placed_at)]
+        )
+    columns = ["order", "channel", "number", "stage", "goods", "money", "total", "placed"]
+    table("", columns, listed, ["total"])
+    if not listed:
+        say("No such order.")
+
+
+def _require_stage(stage: str) -> None:
+    from typing import get_args
+
+    from crossdock.config.values import did_you_mean
+    from crossdock.domain.status import Stage
+
+    stages = get_args(Stage)
+    if stage and stage not in stages:
+        hint = did_you_mean(stage, stages) or f"There are {', '.join(stages)}."
+        raise NotFoundError(f"There is no stage {stage!r}. {hint}")
+
+
+def trace(
+    order: Annotated[str, typer.Argument(help="Its id here, or the channel's id or number of it.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what repeats what another step says.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Tell the story of an order: what happened, by whom, with what outcome; what waits behind what, and why."""
+    from crossdock.cli.telling import print_timeline
+    from crossdock.console.story import timeline
+
+    with opened(hub_of(config)) as reads:
+        story = timeline(reads, subject_of(reads, order), lambda _: "")
+    if json:
+        emit_json(story)
+    else:
+        print_timeline(story, everything=everything)
+
+
+def cases(
+    context: typer.Context,
+    state: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
+    limit: LimitOption = 50,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """List the cases, oldest first. Each says what was tried, on what, and what to do."""
+    from crossdock.console.acting import case_view
+
+    if context.invoked_subcommand is not None:
+        return
+    if state not in ("open", "closed", "all"):
+        raise NotFoundError(f"There is no state {state!r}. Write open, closed or all.")
+    with opened(hub_of(config)) as reads:
+        found = [case_view(row) for row in reads.cases(after=0, state=state, limit=limit)]
+    if json:
+        emit_json(found)
+        return
+    rows = [
+        [
+            case.id,
+            case.order,
+            case.title,
+            case.field,
+            when(moment_from(case.opened_at)),
+            case.waiting,
+            case.text,
+        ]
+        for case in found
+    ]
+    table(
+        "",
+        ["case", "order", "what", "field", "since", "behind it", "what to do"],
+        rows,
+        ["case", "behind it"],
+    )
+    if not found:
+        say("No case." if state == "all" else f"No {state} case.")
+
+
+def moment_from(text: str) -> Any:
+    """A time as the console writes it."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(text) if text else None
+
+
+def show_case(
+    number: Annotated[int, typer.Argument(metavar="N", help="The case's number.")],
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the message or call that it is about, nothing else.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    json: JsonOption = False,
+) -> None:
+    """Show one case; with --raw the bytes that it is about, to be corrected and handed back with `cases edit`."""
+    import base64
+
+    from crossdock.cli.telling import print_case
+    from crossdock.console.acting import case_view, raw_of
+
+    with opened(hub_of(config)) as reads:
+        row = reads.case(number)
+        if row is None:
+            raise NotFoundError(f"There is no case {number}. `crossdock cases` lists them.")
+        about = raw_of(reads, row) if raw else None
+    if raw and (about is None or not about.body_base64):
+        raise NotFoundError(f"What case {number} is about is not kept any more.")
+    if json:
+        emit_json({"case": case_view(row)} | ({"raw": about} if raw else {}))
+    elif about is not None:
+        sys.stdout.buffer.write(base64.b64decode(about.body_base64))
+    else:
+        print_case(case_view(row))
+
+
+def proof(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
+    """Check every invariant of the store and print its counts; ends with 1 where one does not hold."""
+    from rich.text import Text
+
+    from crossdock.bootstrap.proof import prove
+
+    with opened(hub_of(config)) as reads:
+        checks = prove(reads, time.time_ns() // 1000)
+    ok = all(check.ok for check in checks)
+    if json:
+        emit_json({"ok": ok, "checks": checks})
+    else:
+        rows = [
+            [
+                check.letter,
+                check.name,
+                Text("holds", "green") if check.ok else Text("BROKEN", "bold red"),
+                check.text,
+            ]
+            for check in checks
+        ]
+        table("", ["", "invariant", "", "counted"], rows)
+        say("Everything balances." if ok else "It does not balance.", "green" if ok else "bold red")
+    if not ok:
+        raise typer.Exit(1)

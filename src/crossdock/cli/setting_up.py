@@ -1,0 +1,174 @@
+"""`init`, `check`, `up` and `demo`: from an empty folder to a running hub."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crossdock.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, configured, hub_of, opened
+from crossdock.cli.output import emit_json, note, say
+from crossdock.errors import ConfigurationError, CrossdockError
+
+if TYPE_CHECKING:
+    from crossdock.config import Config, Problem
+
+FIRST_TOKEN = "operator"  # noqa: S105  # whom it is for
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where the hub shall live; made where it is not.")
+    ] = Path(),
+    token: Annotated[
+        str, typer.Option("--token", metavar="NAME", help="Make a token for NAME as well.")
+    ] = "",
+) -> None:
+    """Make a configuration, a data folder, the master key and a token of the API. What is there already stays."""
+    from crossdock.config.keys import add_token, make_key
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / DEFAULT_CONFIG.name
+    if path.exists():
+        note(f"{path} is there already, and stays as it is.")
+    else:
+        path.write_text(files("crossdock.cli").joinpath("template.toml").read_text("utf-8"), "utf-8")
+        note(f"{path} written: add your connections to it.")
+    hub = hub_of(path)
+    hub.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hub.key.exists():
+        note(f"{hub.key} is there already, and stays as it is.")
+    elif hub.store.exists():
+        raise ConfigurationError(
+            f"{hub.store} is there, but not its master key. Restore {hub.key} from your backup."
+        )
+    else:
+        make_key(hub.key)
+        note(
+            f"{hub.key} made: the master key. Back it up apart from the store; without it nothing can be read."
+        )
+    name = token or ("" if hub.tokens.exists() else FIRST_TOKEN)
+    if name:
+        made = add_token(hub.tokens, name)
+        note(f"A token of the API for {name!r}. It is shown this once; only its hash is kept.")
+        say(f"CROSSDOCK_TOKEN={made}")
+    note("Next: `crossdock check`, then `crossdock up`.")
+
+
+def check(
+    config: ConfigOption = DEFAULT_CONFIG,
+    file_only: Annotated[
+        bool, typer.Option("--file-only", help="Check the file, not the data folder.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Tell every mistake of the configuration, with its line and what to do, and whether store and key fit."""
+    from crossdock.config import ConfigurationErrors
+
+    problems: list[Problem]
+    try:
+        found = configured(config, all_secrets=True)
+    except ConfigurationErrors as errors:
+        problems = list(errors.problems)
+    else:
+        problems = [*found.warnings, *([] if file_only else _of_the_data(found))]
+    failed = any(problem.severity == "error" for problem in problems)
+    if json:
+        emit_json({"ok": not failed, "problems": problems})
+    else:
+        _print_problems(config, problems, failed)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _print_problems(path: Path, problems: list[Problem], failed: bool) -> None:
+    for problem in problems:
+        style = "red" if problem.severity == "error" else "yellow"
+        place = f"{path.name}:{problem.line}" if problem.line else path.name
+        say(f"{problem.severity}: {place}: {problem.field}: {problem.message}", style)
+        if problem.remedy:
+            say(f"    {problem.remedy}")
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    counted = f"{errors} mistake{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    say(
+        f"{path}: {counted}." if problems else f"{path}: nothing to complain of.",
+        "red" if failed else "green",
+    )
+
+
+def _of_the_data(config: Config) -> list[Problem]:
+    """What is wrong with the data folder: keys, tokens, store."""
+    from crossdock.config import Problem
+    from crossdock.config.keys import read_key, read_tokens, seen_by_others
+
+    found = []
+    for field, path, test in (
+        ("key", config.hub.key, read_key),
+        ("tokens", config.hub.tokens, read_tokens),
+        ("store", config.hub.store, lambda _: _try_store(config)),
+    ):
+        try:
+            test(path)
+        except CrossdockError as error:
+            found.append(Problem(line=0, field=f"data/{field}", message=error.message, remedy=""))
+            continue
+        if path.exists() and field != "store" and seen_by_others(path):
+            message = f"other users of this machine may read {path}."
+            found.append(
+                Problem(
+                    line=0,
+                    field=f"data/{field}",
+                    message=message,
+                    remedy=f"chmod 600 {path}",
+                    severity="warning",
+                )
+            )
+    return found
+
+
+def _try_store(config: Config) -> None:
+    """Open the store, where there is one, look at its schema, and open something sealed with the key."""
+    from crossdock.stores.sqlite.database import SCHEMA_VERSION, Database
+
+    if not config.hub.store.exists():
+        return
+    database = Database(config.hub.store, readonly=True)
+    version = database.connection.pragma("user_version")
+    database.close()
+    if version != SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"The store has schema version {version}, this release works on {SCHEMA_VERSION}. Start the release that made "
+            "it, or migrate."
+        )
+    if config.hub.key.exists():
+        with opened(config.hub) as reads:
+            next(reads.documents(page=1), None)
+
+
+def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the hub until it is told to stop (Ctrl-C, SIGTERM)."""
+    found = configured(config, all_secrets=True)
+    for warning in found.warnings:
+        note(f"warning: {found.path.name}: {warning}", "yellow")
+    from crossdock.gateway.running import run
+
+    run(found)
+
+
+def demo(
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long orders come.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of orders and faults; the same seed, the same day.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the page.")] = None,
+) -> None:
+    """Run a whole retailer on this machine: shop, warehouse and ERP simulated, faults on, with the proof at the end."""
+    from crossdock.demo import main
+
+    given = {"rate": rate, "seconds": seconds, "seed": seed, "port": port}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    raise typer.Exit(main(**options) or 0)
