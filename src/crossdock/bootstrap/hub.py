@@ -9,7 +9,7 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,6 +50,7 @@ SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
 SETTLE_GRACE_US = 5_000_000
 CHECKPOINT_S = 0.5
+PARTS = ("pipeline", "effects")
 POOLED_READS_MAX = 8
 
 
@@ -97,17 +98,19 @@ class Hub:
 
     # Life
 
-    def start(self) -> None:
-        """Recover, then let the threads run."""
+    def start(self, parts: Collection[str] = PARTS) -> None:
+        """Recover, then let the threads run; `parts` leaves some out, so that a benchmark can measure one alone."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         now = clock_us()
         self.store.recover(now, SETTLE_GRACE_US)
         self.store.schedules(self._schedules(), now)
         self._thread("writer", self.writer.run)
-        pipeline = PipelineLoop(self.pipeline, self.writer, clock_us, self.signals)
-        self._loop("pipeline", pipeline.turn)
-        self._thread("effects", lambda: uvloop.run(self._effects.run()))
-        self._loop("publisher", PublisherLoop(self.publisher, clock_us, self.signals).turn)
+        if "pipeline" in parts:
+            pipeline = PipelineLoop(self.pipeline, self.writer, clock_us, self.signals)
+            self._loop("pipeline", pipeline.turn)
+        if "effects" in parts:
+            self._thread("effects", lambda: uvloop.run(self._effects.run()))
+            self._loop("publisher", PublisherLoop(self.publisher, clock_us, self.signals).turn)
         self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
         self._loop("checkpoint", self._checkpoint)
 

@@ -13,7 +13,7 @@ from crossdock.config.keys import read_key
 from crossdock.gateway.server import HubServer
 
 
-def run(config: Config) -> None:
+def run(config: Config) -> int:
     """Run the hub of a configuration; returns after SIGTERM or SIGINT, when what was begun is finished."""
     hub = Hub(config, master_key=read_key(config.hub.key), reach=reach_from(os.environ))
     server = HubServer(hub)
@@ -26,3 +26,4 @@ def run(config: Config) -> None:
     while not hub.signals.stopping.wait(1.0):
         pass
     hub.stop()
+    return 0

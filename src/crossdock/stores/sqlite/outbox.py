@@ -86,9 +86,12 @@ class Outbox:
         """Inside a transaction: record outcomes, let the next of each key go, take the replies in."""
         program = Program()
         replies: list[Arrival] = []
+        counts: dict[tuple[str, str], int] = {}
         for result in results:
             effect = result.effect
             if result.state == "done":
+                key = (effect.connection, f"done {effect.operation}")
+                counts[key] = counts.get(key, 0) + 1
                 program.add("effect_left", *_left(effect, "done", result.reference), now)
             else:
                 given_back = 0 if result.spent else 1
@@ -107,6 +110,7 @@ class Outbox:
             if result.reply is not None:
                 replies.append(result.reply)
             replies += result.told
+        program.count(counts)
         if replies:
             self._intake.plan(replies, now, program)
         self._db.run_program(program)

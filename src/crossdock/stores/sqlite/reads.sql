@@ -215,3 +215,8 @@ order by source;
 -- name: messages_since
 select id, subject from message
 where source = ?1 and received_at >= ?2 and id > ?3 and outcome <> 'split' order by id limit ?4;
+
+-- name: captured_to_done
+select e.done_at - m.received_at from effect e
+join message m on m.subject = e.subject and m.id = e.message
+where e.operation = ?1 and e.done_at > 0 and m.received_at >= ?2;

@@ -1,0 +1,1 @@
+"""The benchmark: `make bench`. What the hub does on this machine, beside what the machine could do."""

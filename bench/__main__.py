@@ -1,0 +1,83 @@
+"""Runs parts of the benchmark, prints a table, and leaves `build/bench.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import limits
+from bench.held import hold_orders
+from bench.parts import PARTS
+from bench.world import new_world
+
+FIRST_NEW = 5_000_000
+"""Order numbers of the orders that are measured begin here, above those that are held."""
+RESULT = Path("build/bench.json")
+
+
+def main() -> int:
+    """Measure what was asked for; 0 when all of it ended."""
+    options = _options()
+    chosen = [options.part] if options.part else [*PARTS, "limits"]
+    results: dict[str, Any] = {"machine": _machine()}
+    for held in dict.fromkeys([0, options.held]):
+        key = "held" if held else ""
+        _say(f"\n== {'a store that holds ' + format(held, ',') + ' orders' if held else 'an empty store'}")
+        for name in chosen:
+            if name == "limits":
+                if not held:
+                    results["limits"] = limits.measure(_say)
+                continue
+            part, orders = PARTS[name]
+            with new_world() as world:
+                if held:
+                    hold_orders(world, held, _say)
+                figures = part(world, options.orders or orders, FIRST_NEW)
+            results[f"{name}_{key}" if key else name] = figures
+            _say(f"{name:12s} {_line(figures)}")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(results, indent=2), "utf-8")
+    if options.json:
+        print(json.dumps(results))
+    _say(f"\nFigures in {RESULT}.")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--part", choices=[*PARTS, "limits"], help="measure this part alone")
+    parser.add_argument("--orders", type=int, default=0, help="how many orders")
+    parser.add_argument(
+        "--held", type=int, default=0, help="measure again on a store that holds so many orders"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON too")
+    return parser.parse_args()
+
+
+def _machine() -> dict[str, Any]:
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def _line(figures: dict[str, Any], prefix: str = "") -> str:
+    parts = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            parts.append(_line(value, f"{name}."))
+        elif isinstance(value, float):
+            parts.append(f"{prefix}{name}={value:,.1f}" if value < 1_000 else f"{prefix}{name}={value:,.0f}")
+        else:
+            parts.append(f"{prefix}{name}={value}")
+    return "  ".join(parts)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
