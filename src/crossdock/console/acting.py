@@ -23,12 +23,14 @@ from crossdock.engine.messages import (
     subject_id,
 )
 from crossdock.errors import ConflictError, MappingError, NotFoundError
-from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
+from crossdock.stores.sqlite.reads import CASE_COLUMNS, TIMELINE_ROWS_MAX, Reads
 
 ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
 REPLAY_MAX = 1_000
 CASE_ACTIONS = ("retry", "edit", "resolve", "done")
+OF_NO_ORDER = ("refused", "credentials")
+"""Cases of a value or of a connection: no order is theirs."""
 _ENGINE_NAMES = {"resolve": "resolve_case"}
 
 
@@ -69,7 +71,7 @@ def case_view(row: dict[str, Any]) -> CaseView:
     """A row as people read it."""
     return CaseView(
         id=str(row["id"]),
-        order=subject_id(row["subject"]),
+        order="" if row["reason"] in OF_NO_ORDER else subject_id(row["subject"]),
         reason=row["reason"],
         title=words.reason(row["reason"]),
         text=row["text"],
@@ -85,6 +87,14 @@ def case_view(row: dict[str, Any]) -> CaseView:
         waiting=row["waiting"],
         actions=[] if row["closed_at"] else actions_of(row),
     )
+
+
+def list_cases(reads: Reads, *, state: str, reason: str, after: int, limit: int) -> list[CaseView]:
+    """Cases by age. With a reason: the open ones of it."""
+    if not reason:
+        return [case_view(row) for row in reads.cases(after=after, state=state, limit=limit)]
+    rows = reads.rows("list_open_cases_of", after, reason, limit)
+    return [case_view(dict(zip(CASE_COLUMNS, row, strict=True))) for row in rows]
 
 
 def actions_of(row: dict[str, Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 
 from crossdock.console.face import Proof
@@ -35,5 +37,5 @@ def attention(seen: Overview, proof: Proof | None) -> list[Need]:
             needs.append(Need("warn", f"{partner.name} {partner.text}.", "/orders"))
     for case in seen.cases:
         many = "1 case" if case.count == 1 else f"{case.count} cases"
-        needs.append(Need("warn", f"{many}: {case.text}.", "/cases"))
+        needs.append(Need("warn", f"{many}: {case.text}.", f"/cases?reason={quote(case.reason)}"))
     return needs

@@ -133,8 +133,8 @@ def overview(hub: Hub, reads: Reads, now: int) -> Overview:
 
 def partner_text(hub: Hub, name: str, now: int) -> str:
     """Why a connection does not get its calls now, in words; "" where it does."""
-    state, text = _health(hub, name, now, 0)
-    return "" if state == "ok" else f"{name} {text}"
+    _, text = _health(hub, name, now, 0)
+    return "" if text == "is well" else f"{name} {text}"
 
 
 def _source(source: str, *counts: int) -> SourceCount:
@@ -211,6 +211,8 @@ def _health(hub: Hub, name: str, now: int, age: int) -> tuple[State, str]:
         return "not_answering", f"does not answer ({failures}); a probe is due now"
     if age > SLOW_US:
         return "slow", f"is behind: the oldest call has waited {words.duration(age)}"
+    if lane.pace.rate > 0 and lane.pace.grants() < 1:
+        return "ok", f"is well, and takes {lane.pace.rate:g} a second"
     return "ok", "is well"
 
 

@@ -170,16 +170,21 @@ def act_on_order(request: Ask, face: Face, order: str, body: bytes) -> Redirect:
 
 @get("/cases", sync_to_thread=True)
 def cases_page(
-    request: Ask, face: Face, shown: Annotated[str, Parameter(query="state")] = "open", after: int = 0
+    request: Ask,
+    face: Face,
+    shown: Annotated[str, Parameter(query="state")] = "open",
+    reason: str = "",
+    after: int = 0,
 ) -> Response[str]:
     session = session_of(face.keys, request)
     state = shown if shown in ("open", "closed", "all") else "open"
     after = min(max(after, 0), CASE_MAX)
     with face.reads() as reads:
-        rows = reads.cases(after=after, state=state, limit=PAGE_CASES)
-    cases = [acting.case_view(row) for row in rows]
+        cases = acting.list_cases(reads, state=state, reason=reason, after=after, limit=PAGE_CASES)
     more = cases[-1].id if len(cases) == PAGE_CASES else ""
-    return PAGES.page("cases.html", session=session, here="cases", cases=cases, state=state, more=more)
+    return PAGES.page(
+        "cases.html", session=session, here="cases", cases=cases, state=state, reason=reason, more=more
+    )
 
 
 @get("/cases/{case:int}", sync_to_thread=True)

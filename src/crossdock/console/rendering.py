@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
 from crossdock.console import words
-from crossdock.model.currency import EXPONENTS
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -19,7 +18,11 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
-ASSETS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+ASSETS = {
+    "console.css": "text/css; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 
 
 class Pages:
@@ -34,11 +37,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._jinja.filters |= {
-            "amount": amount,
+            "amount": words.amount,
             "clock": clock,
             "iso": datetime.isoformat,
             "span": lambda milliseconds: words.duration(int(milliseconds * 1000)),
             "plain": words.plain,
+            "reason": words.reason,
             "operation": words.operation,
             "count": lambda number: f"{number:,}".replace(",", "\u202f"),
         }
@@ -54,17 +58,6 @@ def asset(name: str) -> Response[bytes]:
     body = files("crossdock.console").joinpath("assets", name).read_bytes()
     headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
     return Response(body, media_type=ASSETS[name], headers=headers)
-
-
-def amount(minor: int, currency: str) -> str:
-    """Money as people write it: 1234 EUR minor units are "12.34 EUR"."""
-    if not currency:
-        return "\u2013"
-    exponent = EXPONENTS.get(currency, 2)
-    digits = f"{abs(minor):0{exponent + 1}d}"
-    whole, rest = (digits[:-exponent], digits[-exponent:]) if exponent else (digits, "")
-    grouped = f"{int(whole):,}".replace(",", "\u202f")
-    return f"{'-' if minor < 0 else ''}{grouped}{'.' + rest if rest else ''} {currency}"
 
 
 def clock(moment: datetime | None) -> str:

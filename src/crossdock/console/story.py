@@ -114,6 +114,7 @@ def _steps(known: Rows, cases: Cases) -> Iterator[Step]:
     yield from _movements(known["movements"])
     for row in known["effects"]:
         yield _effect(row)
+    told = {case["text"] for case in cases.values()}
     for row in known["attempts"]:
         about_message = row["about"] == "message"
         yield Step(
@@ -125,6 +126,7 @@ def _steps(known: Rows, cases: Cases) -> Iterator[Step]:
             detail=row["text"],
             message=str(row["id"]) if about_message else "",
             effect="" if about_message else str(row["id"]),
+            quiet=row["text"] in told,
         )
     for number, row in cases.items():
         yield from _case(number, row)
@@ -133,9 +135,9 @@ def _steps(known: Rows, cases: Cases) -> Iterator[Step]:
 def _message(row: dict[str, Any], outcome: str, note: str) -> Step:
     ours = row["source"] == HUB
     detail = "; ".join(part for part in (note, row["origin"]) if part)
-    what = (
-        "an operator acts" if row["kind"] == OPERATOR else words.plain(row["kind"]) if ours else row["kind"]
-    )
+    what = row["kind"]
+    if ours:
+        what = "an operator acts" if row["kind"] == OPERATOR else words.timer(row["kind"])
     return Step(
         at=moment(row["received_at"]),
         kind="message",
@@ -151,6 +153,8 @@ def _message(row: dict[str, Any], outcome: str, note: str) -> Step:
 def _event(row: dict[str, Any]) -> Step:
     data = dict(row["data"])
     by = str(data.pop("actor", "hub"))
+    if isinstance(data.get("total"), int) and data.get("currency"):
+        data["total"] = words.amount(data["total"], str(data.pop("currency")))
     told = [
         f"{words.plain(key)} {_short(value)}" for key, value in data.items() if value not in ("", [], None)
     ]
@@ -167,7 +171,10 @@ def _event(row: dict[str, Any]) -> Step:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, list):
+        text = "; ".join(" ".join(map(str, item)) if isinstance(item, list) else str(item) for item in value)
+    else:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 120 else text[:119] + "…"
 
 
@@ -195,7 +202,7 @@ def _movements(rows: list[dict[str, Any]]) -> Iterator[Step]:
 
 def _effect(row: dict[str, Any]) -> Step:
     state, done = row["state"], row["done_at"]
-    detail = [row["intent"]]
+    detail = [] if row["intent"].isalpha() else [row["intent"]]
     if row["reference"]:
         detail.append(f"there it is {row['reference']}")
     if row["attempts"] > 1:
@@ -268,9 +275,14 @@ def _message_waits(known: Rows, cases: Cases) -> Iterator[Wait]:
                 case=str(of_message.get(row["held_by"], "")),
             )
         elif row["state"] == DELAYED:
-            why = "a timer" if row["source"] == HUB else "will be tried again by itself"
-            until = moment(row["due_at"])
-            yield Wait(what=words.plain(what), why=why, since=since, until=until, message=number)
+            ours = row["source"] == HUB
+            yield Wait(
+                what=words.timer(row["kind"]) if ours else what,
+                why="happens by itself when its time has come" if ours else "will be tried again by itself",
+                since=since,
+                until=moment(row["due_at"]),
+                message=number,
+            )
 
 
 def _effect_waits(known: Rows, cases: Cases, partner: Partner) -> Iterator[Wait]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from crossdock.model.currency import EXPONENTS
+
 STAGES = {
     "unknown": "not understood yet",
     "test": "test order, kept and not posted",
@@ -73,6 +75,16 @@ EVENTS = {
     "operator.unhandled": "noted",
     "page.split": "page cut into its messages",
 }
+
+TIMERS = {
+    "order.source": "stock is looked for again",
+    "order.release": "the order is released",
+    "order.balance": "what is left of it is done",
+    "order.overdue": "whoever must know is told if it is not done",
+    "reservation.expire": "the reservation expires, unless the order is committed",
+    "cancellation.deadline": "a person is told if the warehouse has not answered",
+}
+"""What the hub does by itself when a time has come."""
 
 QUIET_EVENTS = frozenset(
     {
@@ -161,6 +173,11 @@ def outcome(code: str) -> str:
     return OUTCOMES.get(code, plain(code))
 
 
+def timer(kind: str) -> str:
+    """What happens when a time has come."""
+    return TIMERS.get(kind, plain(kind))
+
+
 def reason(code: str) -> str:
     """Why there is a case."""
     return REASONS.get(code, plain(code))
@@ -173,3 +190,14 @@ def duration(microseconds: int) -> str:
         if seconds < limit:
             return f"{seconds / divisor:.0f} {unit}"
     return f"{seconds / 86_400:.0f} days"
+
+
+def amount(minor: int, currency: str) -> str:
+    """Money as people write it: 1234 EUR minor units are "12.34 EUR"."""
+    if not currency:
+        return "\u2013"
+    exponent = EXPONENTS.get(currency, 2)
+    digits = f"{abs(minor):0{exponent + 1}d}"
+    whole, rest = (digits[:-exponent], digits[-exponent:]) if exponent else (digits, "")
+    grouped = f"{int(whole):,}".replace(",", "\u202f")
+    return f"{'-' if minor < 0 else ''}{grouped}{'.' + rest if rest else ''} {currency}"

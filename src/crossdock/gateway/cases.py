@@ -10,7 +10,7 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.params import Parameter
 
-from crossdock.console.acting import CaseView, Raw, act_on_case, case_view, raw_of
+from crossdock.console.acting import CaseView, Raw, act_on_case, case_view, list_cases, raw_of
 from crossdock.console.face import Face
 from crossdock.errors import MappingError, NotFoundError
 from crossdock.gateway.orders import Act, check_key
@@ -65,15 +65,14 @@ class CasesController(Controller):
         self,
         face: Face,
         shown: Annotated[Literal["open", "closed", "all"], Parameter(query="state")] = "open",
+        reason: Annotated[str, Parameter(max_length=200)] = "",
         after: Annotated[int, Parameter(ge=0, le=NUMBER_MAX)] = 0,
         limit: Annotated[int, Parameter(ge=1, le=200)] = 50,
     ) -> CasePage:
-        """Oldest first."""
+        """Oldest first. `reason`: the open ones of that reason."""
         with face.reads() as reads:
-            rows = reads.cases(after=after, state=shown, limit=limit)
-        return CasePage(
-            cases=[case_view(row) for row in rows], next=str(rows[-1]["id"]) if len(rows) == limit else ""
-        )
+            cases = list_cases(reads, state=shown, reason=reason, after=after, limit=limit)
+        return CasePage(cases=cases, next=cases[-1].id if len(cases) == limit else "")
 
     @get("/{case:int}", sync_to_thread=True, summary="Read a case")
     def read(self, face: Face, case: int) -> CaseDetail:

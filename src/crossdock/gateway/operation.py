@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,7 +14,6 @@ from crossdock.console.face import Face, Proof
 from crossdock.console.orders import resolve
 from crossdock.console.overview import Overview
 from crossdock.console.story import moment
-from crossdock.engine.messages import HUB
 from crossdock.errors import CrossdockError, MappingError, NotFoundError
 from crossdock.gateway.orders import Act
 from crossdock.gateway.problems import problem
@@ -148,14 +148,16 @@ def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@get("/readyz", sync_to_thread=True, tags=["Operation"], summary="Does it take work?", security=[])
-def readyz(face: Face) -> Response[Any]:
+@get("/readyz", tags=["Operation"], summary="Does it take work?", security=[])
+async def readyz(face: Face) -> Response[Any]:
     """200 while the writer writes and every thread of the hub runs; else 503 with what is wrong."""
-    dead = [thread.name for thread in face.hub._threads if not thread.is_alive()]
-    if dead or face.hub.signals.stopping.is_set():
+    hub = face.hub
+    dead = [thread.name for thread in hub._threads if not thread.is_alive()]
+    if dead or hub.signals.stopping.is_set():
         return problem(503, f"Not running: {', '.join(dead) or 'the hub is stopping'}.")
-    ticket = face.hub.writer.submit(lambda: HUB)
-    if not ticket.done.wait(READY_S) or isinstance(ticket.result, Exception):
-        reason = ticket.result.message if isinstance(ticket.result, CrossdockError) else "it does not answer"
-        return problem(503, f"The writer does not write: {reason}")
+    ticket = hub.writer.submit(lambda: None)
+    try:
+        await asyncio.wait_for(ticket.wait_on(asyncio.get_running_loop()), READY_S)
+    except (CrossdockError, TimeoutError) as error:
+        return problem(503, f"The writer does not write: {str(error) or 'it does not answer'}")
     return Response({"status": "ready"})
