@@ -93,6 +93,20 @@ def test_a_connector_that_is_none_is_told(cli):
     assert "Did you mean 'shopify'?" in result.stderr
 
 
+def test_the_example_is_understood(cli, repository):
+    [line] = lines(
+        cli(
+            "translate",
+            "--connector",
+            "shopify",
+            "--json",
+            repository / "examples/deliveries/order_created.json",
+        )
+    )
+    order = line["objects"][0]["order"]
+    assert (order["number"], order["buyer_total"]) == ("#1001", 4470)
+
+
 def test_every_vendors_sample_is_understood_or_told_why_not(cli, shared):
     samples = sorted((shared / "specs" / "shopify").rglob("*.json"))
     found = lines(cli("translate", "--connector", "shopify", "--json", *samples))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from crossdock.config import Config, ConfigurationErrors, Registry, load_config
+from crossdock.config import Config, ConfigurationErrors, Registry, load_config, load_hub
 from crossdock.engine.recovery import RetryPolicy
 from crossdock.errors import ConfigurationError
 
@@ -324,6 +324,40 @@ MISTAKES = [
 def test_a_mistake_is_told_with_its_line_its_field_and_what_to_do(tmp_path, text, line, field, words):
     found = mistakes(tmp_path, text)
     assert [told for told in found if told[:2] == (line, field) and words in told[2]], found
+
+
+def test_looking_needs_the_hub_alone(tmp_path):
+    path = tmp_path / "crossdock.toml"
+    path.write_text('[hub]\nport = 8081\n[connections.shop]\nconnector = "gone"\n')
+    assert load_hub(path, {}).local_url == "http://127.0.0.1:8081"
+    path.write_text("[hub]\nport = 0\n")
+    with pytest.raises(ConfigurationErrors, match=r"line 2: hub\.port"):
+        load_hub(path, {})
+
+
+def test_secrets_that_are_not_needed_may_be_absent(tmp_path):
+    path = tmp_path / "crossdock.toml"
+    path.write_text(WHOLE)
+    config = load_config(path, {"S": "secret-1"}, Registry(installed=False), all_secrets=False)
+    assert "access_token" not in config.connections["shop"].settings
+    assert config.connections["shop"].settings["webhook_secret"] == "secret-1"
+    path.write_text(WHOLE.replace('"${T}"', '"written out"'))
+    with pytest.raises(ConfigurationErrors, match="it is a secret, and stands in the file"):
+        load_config(path, {}, Registry(installed=False), all_secrets=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("::", "http://[::1]:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+    ],
+)
+def test_the_hub_is_reached_from_here_whatever_it_listens_on(tmp_path, host, url):
+    config = load(tmp_path, f'[hub]\nhost = "{host}"\nallow_remote = true\n')
+    assert config.hub.local_url == url
 
 
 def test_no_message_repeats_a_secret(tmp_path):

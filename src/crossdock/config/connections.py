@@ -117,7 +117,7 @@ def _check_feeds(reading: Reading, path: KeyPath, values: Mapping[str, Any], spe
     every, feeds = values.get("poll_every_s", 0), values.get("feeds", ())
     if not (every or feeds):
         return
-    place = (*path, "poll_every_s" if every else "feeds")
+    place = (*path, "feeds" if "feeds" in reading.table(path) else "poll_every_s")
     polls = [operation for operation in spec.operations if operation.kind == "poll"]
     if not polls:
         reading.note(place, f"the connector {spec.name!r} has no feeds.", "Take the key out.")
