@@ -16,14 +16,20 @@ def make_requests(process: OrderProcess, ledger: Ledger, warehouse: Callable[[st
     """Turn every claim into a request, one per location; reservations become allocations of the same quantity."""
     grouped: dict[tuple[str, str], list[Item]] = {}
     for piece in process.pieces:
-        for location, quantity in piece.claims.items():
-            item = Item(line=piece.line, sku=piece.sku, quantity=quantity, moves=piece.moves)
-            grouped.setdefault((location, piece.again), []).append(item)
-            if piece.moves:
-                ledger.allocate(piece.sku, location, quantity)
-        if piece.claims:
-            piece.claims = {}
-            piece.again = ""
+        claims = piece.claims
+        if not claims:
+            continue
+        sku, moves, again = piece.sku, piece.moves, piece.again
+        for location, quantity in claims.items():
+            item = Item(line=piece.line, sku=sku, quantity=quantity, moves=moves)
+            if (location, again) in grouped:
+                grouped[location, again].append(item)
+            else:
+                grouped[location, again] = [item]
+            if moves:
+                ledger.allocate(sku, location, quantity)
+        piece.claims = {}
+        piece.again = ""
     made = []
     for (location, again), items in grouped.items():
         before = process.request(again) if again else None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from crossdock.domain.process import OrderProcess
 from crossdock.model.order import Order
+from crossdock.model.pricing import TaxLine
 from crossdock.model.returns import Refund, RefundAdjustment, RefundShipping
 
 Entries = tuple[tuple[str, int], ...]
@@ -21,13 +22,22 @@ def extras_of(order: Order) -> dict[str, int]:
     for ship in order.shipping:
         shipping += ship.net
         tax += ship.tax
-        withheld += sum(t.amount for t in ship.taxes if t.remitted_by == "marketplace")
+        withheld += withheld_of(ship.taxes)
     for charge in order.charges:
         charges += charge.net
         tax += charge.tax
-        withheld += sum(t.amount for t in charge.taxes if t.remitted_by == "marketplace")
+        withheld += withheld_of(charge.taxes)
     named = {"shipping": -shipping, "charges": -charges, "tax": withheld - tax, "tax_withheld": -withheld}
     return {account: amount for account, amount in named.items() if amount}
+
+
+def withheld_of(taxes: Sequence[TaxLine]) -> int:
+    """The tax that a channel keeps and remits itself."""
+    withheld = 0
+    for tax in taxes:
+        if tax.remitted_by == "marketplace":
+            withheld += tax.amount
+    return withheld
 
 
 def refund_entries(refund: Refund) -> dict[str, int]:
@@ -58,15 +68,15 @@ def to_post(process: OrderProcess, gone: Sequence[int] | None) -> Entries:
         if refund.done:
             for account, amount in refund.entries.items():
                 wanted[account] = wanted.get(account, 0) + amount
+    wanted = {account: amount for account, amount in wanted.items() if amount}
     posted = process.posted
     if not posted:
-        entries = tuple((account, amount) for account, amount in wanted.items() if amount)
+        entries = tuple(wanted.items())
     else:
         accounts = list(dict.fromkeys((*wanted, *posted)))
         differences = ((account, wanted.get(account, 0) - posted.get(account, 0)) for account in accounts)
         entries = tuple((account, amount) for account, amount in differences if amount)
-    if entries:
-        process.posted = {account: amount for account, amount in wanted.items() if amount}
+    process.posted = wanted
     return entries
 
 

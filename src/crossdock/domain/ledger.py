@@ -78,6 +78,23 @@ class Ledger:
         self._cell((sku, location))[RESERVED] += quantity
         self.moves.append((sku, location, RESERVED, quantity, "reserve"))
 
+    def has(self, location: str, wanted: Mapping[str, int]) -> bool:
+        """Whether a location can give all of these quantities by SKU."""
+        cells, base = self._cells, self._base
+        for sku, quantity in wanted.items():
+            key = (sku, location)
+            if key not in cells:
+                if key not in base:
+                    return False
+                self._cell(key)
+            cell = cells[key]
+            if (
+                cell[ON_HAND] - cell[RESERVED] - cell[ALLOCATED] - cell[QUARANTINED] - cell[ELSEWHERE]
+                < quantity
+            ):
+                return False
+        return True
+
     def allocate(self, sku: str, location: str, quantity: int) -> None:
         """Bind a reservation to its location for good: it replaces the reservation, and never adds to it.
 

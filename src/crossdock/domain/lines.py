@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from crossdock.domain.journal import withheld_of
 from crossdock.domain.process import Line, OrderProcess, Piece, Who
 from crossdock.domain.products import Card
 from crossdock.model.lines import OrderLine
@@ -44,7 +45,7 @@ def absorb_lines(
         if told.discounts or line.discount:
             changed = _discount(line, told) or changed
         if told.taxes:
-            line.withheld = _withheld(told)
+            line.withheld = withheld_of(told.taxes)
         if removed or line.removed:
             line.removed = max(removed, 0)
         if anew and who in ("us", "done"):
@@ -78,15 +79,6 @@ def _discount(line: Line, told: OrderLine) -> bool:
         off = off * told.net // told.gross
     before, line.discount = line.discount, off
     return before != off
-
-
-def _withheld(told: OrderLine) -> int:
-    """The tax of a line that its channel keeps."""
-    withheld = 0
-    for tax in told.taxes:
-        if tax.remitted_by == "marketplace":
-            withheld += tax.amount
-    return withheld
 
 
 def _removed(told: OrderLine, order: Order) -> int:

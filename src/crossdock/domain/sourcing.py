@@ -70,16 +70,26 @@ def surplus(process: OrderProcess) -> list[Surplus]:
 
 def reserve(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> tuple[list[Want], bool]:
     """Reserve, at one location if one has it all, else split. Returns what is short, and whether stock was not at hand."""
-    ready = [want for want in more if not want[0].moves or ledger.loaded(want[0].sku)]
+    loaded = ledger.loaded
+    ready = [want for want in more if not want[0].moves or loaded(want[0].sku)]
     place = _one_place(ready, ledger, locations)
-    short: list[Want] = []
+    if not place:
+        return _reserve_split(ready, ledger, locations), len(ready) < len(more)
     for piece, quantity in ready:
+        piece.claims[place] = piece.claims.get(place, 0) + quantity
+        if piece.moves:
+            ledger.reserve(piece.sku, place, quantity)
+    return [], len(ready) < len(more)
+
+
+def _reserve_split(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> list[Want]:
+    """Reserve piece by piece, from the first locations that have any. Returns what is short."""
+    short: list[Want] = []
+    for piece, quantity in more:
         left = quantity
-        for location in (place,) if place else locations:
-            part = left
-            if piece.moves and not place:
-                part = min(left, max(0, ledger.free(piece.sku, location)))
-            if part and (place or _usable(piece, location, ledger)):
+        for location in locations:
+            part = min(left, max(0, ledger.free(piece.sku, location))) if piece.moves else left
+            if part and _usable(piece, location, ledger):
                 piece.claims[location] = piece.claims.get(location, 0) + part
                 if piece.moves:
                     ledger.reserve(piece.sku, location, part)
@@ -88,7 +98,7 @@ def reserve(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> t
                     break
         if left:
             short.append((piece, left))
-    return short, len(ready) < len(more)
+    return short
 
 
 def _one_place(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -> str:
@@ -101,12 +111,10 @@ def _one_place(more: Sequence[Want], ledger: Ledger, locations: Sequence[str]) -
         if piece.at or piece.tried:
             picky.append(piece)
     for location in locations:
-        for sku, quantity in needed.items():
-            if ledger.free(sku, location) < quantity:
-                break
-        else:
-            if not picky or all(_usable(piece, location, ledger) for piece in picky):
-                return location
+        if ledger.has(location, needed) and (
+            not picky or all(_usable(piece, location, ledger) for piece in picky)
+        ):
+            return location
     return ""
 
 

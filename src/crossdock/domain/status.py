@@ -79,7 +79,8 @@ def custody(process: OrderProcess, *, out: bool) -> Custody:
         returned += line.returned
         delivered += line.delivered
         taken_back = taken_back or line.taken_back
-        left = line.target - line.shipped
+        lost = line.removed or line.asked or line.cancelled
+        left = (line.target if lost else line.ordered) - line.shipped
         if left > 0:
             open_ += left
     if not goods:

@@ -32,26 +32,22 @@ _commands: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def split_document(order: Order) -> tuple[bytes, bytes]:
-    """The order without its persons, and its persons, both as JSON. `join_document` puts them together again."""
+def split_document(order: Order, id_: str) -> tuple[bytes, bytes]:
+    """The order under our id, without its persons, and its persons, both as JSON. `join_document` puts them together.
+
+    The time of our receipt is in neither, because it differs for the same version; `with_receipt` adds it.
+    """
     persons = Persons(
         buyer=order.buyer, ship_to=order.ship_to, billing_address=order.billing_address, note=order.note
     )
     bare = order.__copy__()  # type: ignore[attr-defined]  # shallow, many times cheaper than structs.replace, and ours
-    for field in ("buyer", "ship_to", "billing_address"):
-        force_setattr(bare, field, None)
+    force_setattr(bare, "id", id_)
+    force_setattr(bare, "received_at", None)
+    force_setattr(bare, "buyer", None)
+    force_setattr(bare, "ship_to", None)
+    force_setattr(bare, "billing_address", None)
     force_setattr(bare, "note", "")
     return _encode(bare), _encode(persons)
-
-
-def received(order: Order, id_: str) -> tuple[Order, Instant | None]:
-    """The order under our id and without the time of our receipt, which differs for the same version; and that time."""
-    if order.id == id_ and order.received_at is None:
-        return order, None
-    ours: Order = order.__copy__()  # type: ignore[attr-defined]
-    force_setattr(ours, "id", id_)
-    force_setattr(ours, "received_at", None)
-    return ours, order.received_at
 
 
 def with_receipt(value: bytes, received_at: Instant | None) -> bytes:

@@ -132,10 +132,7 @@ class RetailHandler:
 
     def world(self, needs: Needs, snapshot: Snapshot) -> RetailWorld:
         """A world over what was loaded."""
-        return RetailWorld(self._plan, needs, snapshot, self._revision)
-
-    def _revision(self, source: str) -> int:
-        return self._revisions.get(source, 1)
+        return RetailWorld(self._plan, needs, snapshot, self._revisions)
 
 
 class _Wanted:

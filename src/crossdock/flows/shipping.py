@@ -45,7 +45,7 @@ def record_elsewhere(desk: Desk, order: Order) -> None:
     process = desk.process
     lines = []
     for line in order.lines:
-        mine = process.line(line.id)
+        mine = process.line(line.id) if line.fulfilled > 0 else None
         if mine is not None and mine.who in ("us", "else") and line.fulfilled > mine.shipped:
             lines.append(LineQuantity(line=line.id, quantity=line.fulfilled - mine.shipped, sku=line.sku))
     if lines:

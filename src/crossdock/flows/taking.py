@@ -15,7 +15,7 @@ from crossdock.engine.messages import Reference
 from crossdock.errors import MappingError, RejectedError
 from crossdock.flows.consequences import follow
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
-from crossdock.flows.documents import received, split_document, with_receipt
+from crossdock.flows.documents import split_document, with_receipt
 from crossdock.flows.facts import record, record_nested
 from crossdock.flows.goods import RELEASE, source
 from crossdock.model.order import Order
@@ -30,8 +30,8 @@ ADOPTED = "adopted"
 def take_order(desk: Desk, report: OrderReported) -> str:
     """Decide on one version of an order. Returns the outcome: processed, duplicate or stale."""
     process = desk.process
-    order, received_at = received(report.order, process.order)
-    value, party = split_document(order)
+    order = report.order
+    value, party = split_document(order, process.order)
     said = b""
     if report.shipments or report.refunds or report.returns or report.cancellations or report.payments:
         said = _encode(
@@ -52,7 +52,7 @@ def take_order(desk: Desk, report: OrderReported) -> str:
     _check(desk, order, route)
     first = not process.known
     _absorb(desk, order, route, address=_address_hash(order.ship_to))
-    _keep_document(desk, with_receipt(value, received_at), party)
+    _keep_document(desk, with_receipt(value, order.received_at), party)
     _tell(desk, order, first)
     if first and not process.test and (process.early or report.shipments):
         source(desk)  # so that what has left already leaves the place that it would have come from
@@ -244,4 +244,4 @@ def _tell(desk: Desk, order: Order, first: bool) -> None:
 
 
 def _address_hash(address: Address | None) -> str:
-    return digest(_encode(address))[:16] if address is not None else ""
+    return digest(_encode(address)) if address is not None else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossdock.domain.ledger import ALLOCATED, ELSEWHERE, ON_HAND, QUARANTINED, RESERVED, SAFETY, Ledger
@@ -50,9 +50,9 @@ _RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
 class RetailWorld:
     """Implements `engine.handling.World` over a snapshot."""
 
-    def __init__(self, plan: Plan, needs: Needs, snapshot: Snapshot, revision: Callable[[str], int]) -> None:
+    def __init__(self, plan: Plan, needs: Needs, snapshot: Snapshot, revisions: Mapping[str, int]) -> None:
         self._plan = plan
-        self._revision = revision
+        self._revisions = revisions
         self._stored = snapshot.orders
         self._seen = dict(snapshot.seen)
         self._ledger = Ledger(snapshot.levels, needs.skus)
@@ -81,7 +81,7 @@ class RetailWorld:
             ledger=self._ledger,
             catalogue=self._catalogue,
             kept_seen=self._seen,
-            revision=self._revision(message.source),
+            revision=self._revisions.get(message.source, 1),
         )
         try:
             outcome = self._decide(desk, reports, known=process is not None)
