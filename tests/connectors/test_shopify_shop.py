@@ -100,6 +100,19 @@ def test_the_shop_is_a_function_of_its_seed():
         assert report.order.version
 
 
+def test_a_shop_that_waits_for_stock_sells_once_it_was_told_every_quantity():
+    simulator = ShopifySimulator({"rate": 10, "orders_max": 3, "skus": 2, "opens_when_stocked": True}, 1)
+    assert simulator.next_due() is None
+    assert simulator.due_events(NOW) == []
+    simulator.admin.quantities |= {"SKU-0001": 5}
+    assert simulator.next_due() is None
+    simulator.admin.quantities |= {"SKU-0002": 0}
+    assert simulator.state(documents=False)["open"]
+    simulator.due_events(NOW + SECOND)
+    assert len(simulator.due_events(NOW + 60 * SECOND)) == 2
+    assert simulator.next_due() is None
+
+
 def test_what_we_do_comes_back_as_the_shops_news():
     wire, (held, *_) = shop()
     drive(CONNECTOR.acknowledge(Acknowledge(order=held), FIRST), wire)

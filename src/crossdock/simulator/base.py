@@ -62,8 +62,8 @@ class Simulator(Protocol):
         """Return when the next delivery becomes due, or None where nothing is planned."""
         ...
 
-    def state(self) -> dict[str, Any]:
-        """Return counts and documents as plain JSON values, for a proof to compare with the hub's."""
+    def state(self, *, documents: bool = True) -> dict[str, Any]:
+        """Return counts, and unless told otherwise documents, as plain JSON values: what a proof compares with the hub's."""
         ...
 
 

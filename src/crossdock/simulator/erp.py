@@ -142,14 +142,16 @@ class ErpSimulator:
         """Nothing is ever due."""
         return None
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, documents: bool = True) -> dict[str, Any]:
         """Counts, references with more than one document, and every sale."""
-        return {
+        counts: dict[str, Any] = {
             **self._counts,
             "doubles": {name: count for name, count in self._references.items() if count > 1},
-            "stock": {level.sku: level.on_hand for level in self._levels.values()},
-            "documents": [_shown(sale) for sale in self.sales.values()],
         }
+        if documents:
+            counts["stock"] = {level.sku: level.on_hand for level in self._levels.values()}
+            counts["documents"] = [_shown(sale) for sale in self.sales.values()]
+        return counts
 
     def _post(self, request: SimRequest, now: int) -> SimResponse:
         if self._brief:

@@ -114,9 +114,9 @@ class Faulty:
             times.append(inner)
         return min(times, default=None)
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, documents: bool = True) -> dict[str, Any]:
         """The simulator's state, and how often which fault struck."""
-        return {**self._inner.state(), "faults": dict(self.injected)}
+        return {**self._inner.state(documents=documents), "faults": dict(self.injected)}
 
     def _hold(self, event: Event, until: int, name: str) -> None:
         self._order += 1

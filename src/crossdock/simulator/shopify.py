@@ -1,10 +1,11 @@
 """A Shopify shop: it sells at a rate, tells by signed webhooks, and does what its Admin API is asked.
 
 Settings (all optional): `access_token`, `webhook_secret`, `shop_domain`; `rate` (orders a second; 0: it sells nothing
-by itself), `orders_max`, `skus` (a number, or the SKUs themselves), `currency`; `unpaid_rate`, `paid_after_s`,
-`cancel_rate`, `cancel_after_s`, `change_rate` (a note is added); `echo_s` (how soon our own writes come back as webhooks;
-negative: never); `latency_s`; `location` (Shopify's id of it); `throttle_rate` (a GraphQL answer is a 200 that says
-THROTTLED); `documents` (false for a bench: count, believe every order to exist, and forget).
+by itself), `orders_max`, `opens_when_stocked` (it sells nothing before it was told a quantity of every SKU), `skus` (a
+number, or the SKUs themselves), `currency`; `unpaid_rate`, `paid_after_s`, `cancel_rate`, `cancel_after_s`, `change_rate`
+(a note is added); `echo_s` (how soon our own writes come back as webhooks; negative: never); `latency_s`; `location`
+(Shopify's id of it); `throttle_rate` (a GraphQL answer is a 200 that says THROTTLED); `documents` (false for a bench:
+count, believe every order to exist, and forget).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class ShopifySimulator:
         self._currency = str(settings.get("currency", "EUR"))
         self._rate = float(settings.get("rate", 0))
         self._orders_max = int(settings.get("orders_max", 0))
+        self._opens_when_stocked = bool(settings.get("opens_when_stocked", False))
         self._rates = {
             name: float(settings.get(f"{name}_rate", 0)) for name in ("unpaid", "cancel", "change")
         }
@@ -77,7 +79,7 @@ class ShopifySimulator:
     def due_events(self, now: int) -> list[Event]:
         """Sell what is due, change what is due, and return the webhooks of both."""
         events: list[Event] = []
-        if self._next_sale is None and self._rate > 0:
+        if self._next_sale is None and self._rate > 0 and self._is_open():
             self._next_sale = now
         while True:
             sale = self._next_sale if self._may_sell() else None
@@ -97,9 +99,11 @@ class ShopifySimulator:
             due.append(self._next_sale or 0)
         return min(due) if due else None
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, documents: bool = True) -> dict[str, Any]:
         """Counts, and of each order what the shop believes of it."""
         counts = {"orders": self._sold, "events": self._told, **self.admin.counts}
+        if not documents:
+            return {"counts": counts, "open": self._is_open()}
         found: dict[str, Any] = {}
         for order_id, raw in self.orders.items():
             body = msgspec.json.decode(raw)
@@ -107,6 +111,7 @@ class ShopifySimulator:
                 "number": body["name"],
                 "total": body["total_price"],
                 "currency": body["currency"],
+                "money": body["financial_status"],
                 "cancelled": body["cancelled_at"] is not None,
                 "acknowledged": bool(body["tags"]),
                 "fulfilled": self.admin.fulfilled(order_id),
@@ -148,7 +153,10 @@ class ShopifySimulator:
         return None if raw is None else msgspec.json.decode(raw)
 
     def _may_sell(self) -> bool:
-        return not self._orders_max or self._sold < self._orders_max
+        return self._is_open() and (not self._orders_max or self._sold < self._orders_max)
+
+    def _is_open(self) -> bool:
+        return not self._opens_when_stocked or len(self.admin.quantities) >= len(self.catalogue.skus)
 
     def _sell(self, now: int) -> Event:
         number, dice = self._sold, self._dice

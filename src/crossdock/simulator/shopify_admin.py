@@ -189,7 +189,7 @@ class Admin:
 
     def _fulfil(self, variables: dict[str, Any], now: int) -> Any:
         wanted = variables["fulfillment"]
-        lines: dict[str, int] = {}
+        order_id, lines = 0, dict[str, int]()
         for group in wanted["lineItemsByFulfillmentOrder"]:
             order_id = _number(group["fulfillmentOrderId"])
             for item in group["fulfillmentOrderLineItems"]:

@@ -1,7 +1,8 @@
 """Which simulators are served where, and the deliveries that they make to the hub.
 
 Paths: `/{name}/...` is the simulator of that name; `/_state/{name}` its counts and documents as JSON (`?brief=1` without
-the documents); `/_health` answers 200 as soon as it serves.
+the documents), and when it will have something to do by itself (`next_due`, microseconds or null); `/_health` answers
+200 as soon as it serves.
 """
 
 from __future__ import annotations
@@ -112,9 +113,8 @@ class App:
         simulator = self._simulators.get(name)
         if simulator is None:
             return problem(404, f"there is no {request.path} here; there are {', '.join(self._simulators)}")
-        state = simulator.state()
-        if request.query.get("brief"):
-            state.pop("documents", None)
+        state = simulator.state(documents=not request.query.get("brief"))
+        state["next_due"] = simulator.next_due()
         if deliveries := self._deliveries.get(name):
             state["deliveries"] = deliveries.counts()
         return json_response(state)
