@@ -40,8 +40,10 @@ from crossdock.engine.port import ClaimedEffect
 from crossdock.flows.documents import fill_command, join_document
 from crossdock.flows.handler import RetailHandler
 from crossdock.flows.quantities import quantity_command
+from crossdock.model.order import Order
 from crossdock.sdk.spec import Connector
 from crossdock.stores.sqlite import SqliteStore, open_store
+from crossdock.stores.sqlite.cache import Recent
 from crossdock.stores.sqlite.reads import Reads
 from crossdock.stores.vault import Vault
 from crossdock.transport.http import AsyncHttpTransport, HttpTransport
@@ -52,6 +54,7 @@ SETTLE_GRACE_US = 5_000_000
 CHECKPOINT_S = 0.5
 PARTS = ("pipeline", "effects")
 POOLED_READS_MAX = 8
+ORDERS_READ_MAX = 1_000
 
 
 class Hub:
@@ -83,6 +86,7 @@ class Hub:
         self.dispatcher = Dispatcher(
             self.store, self.lanes, self._prepare, clock=clock_us, jitter=self._random.random, reach=reach
         )
+        self._orders: Recent[tuple[int, int, bool], Order] = Recent(ORDERS_READ_MAX)
         self._pooled: list[Reads] = []
         self.publisher = Publisher(
             on_writer(self.store, self.writer),
@@ -194,7 +198,14 @@ class Hub:
         return AsyncHttpTransport(url, headers, response_bytes_max=self.config.limits.response_bytes_max)
 
     def _prepare(self, effect: ClaimedEffect) -> Any:
-        order = join_document(effect.value, effect.party) if effect.document else None
+        """The typed command of an effect. An order's effects follow each other closely, so its document is read once."""
+        order: Order | None = None
+        if effect.document:
+            key = (effect.subject, effect.document, bool(effect.party))
+            order = self._orders.get(key)
+            if order is None:
+                order = join_document(effect.value, effect.party)
+                self._orders.add(key, order, 1)
         return fill_command(effect.operation, effect.command, order)
 
     def _values(self, connection: str, operation: str, keys: Sequence[str]) -> Mapping[str, tuple[str, Any]]:

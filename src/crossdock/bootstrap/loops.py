@@ -60,7 +60,7 @@ class Signals(msgspec.Struct):
     """What wakes which loop."""
 
     messages: threading.Event = msgspec.field(default_factory=threading.Event)
-    effects: Bell = msgspec.field(default_factory=lambda: Bell())
+    effects: Bell = msgspec.field(default_factory=Bell)
     marks: threading.Event = msgspec.field(default_factory=threading.Event)
     stopping: threading.Event = msgspec.field(default_factory=threading.Event)
 

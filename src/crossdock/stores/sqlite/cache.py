@@ -1,35 +1,42 @@
-"""Bodies that have just come in, so that they need not be read and opened again a moment later."""
+"""What has just been written, so that it need not be read and opened again a moment later."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Generic, TypeVar
 
-RECENT_BYTES_MAX = 48 * 1024 * 1024
+RECENT_BYTES_MAX = 32 * 1024 * 1024
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-class Recent:
-    """A bounded memory of recent bodies. Only a memory: what is not here is read from the store."""
+class Recent(Generic[K, V]):
+    """A bounded memory. Only a memory: what is not here is read from the store."""
 
     def __init__(self, bytes_max: int = RECENT_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._bodies: dict[int, tuple[Mapping[str, str], bytes]] = {}
+        self._kept: dict[K, tuple[V, int]] = {}
 
-    def add(self, message: int, headers: Mapping[str, str], body: bytes) -> None:
+    def add(self, key: K, value: V, size: int) -> None:
         """Remember one; the oldest go when there are too many bytes."""
-        self._bodies[message] = (headers, body)
-        self._bytes += len(body)
-        while self._bytes > self._bytes_max and self._bodies:
-            oldest = next(iter(self._bodies))
-            self.take(oldest)
+        self._kept[key] = (value, size)
+        self._bytes += size
+        while self._bytes > self._bytes_max and self._kept:
+            self.drop(next(iter(self._kept)))
 
-    def take(self, message: int) -> tuple[Mapping[str, str], bytes] | None:
-        """Give one back and forget it."""
-        found = self._bodies.pop(message, None)
+    def drop(self, key: K) -> None:
+        """Forget one."""
+        found = self._kept.pop(key, None)
         if found is not None:
-            self._bytes -= len(found[1])
-        return found
+            self._bytes -= found[1]
 
-    def peek(self, message: int) -> tuple[Mapping[str, str], bytes] | None:
-        """Look at one without forgetting it."""
-        return self._bodies.get(message)
+    def get(self, key: K) -> V | None:
+        """Look at one."""
+        found = self._kept.get(key)
+        return found[0] if found is not None else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._bytes = 0

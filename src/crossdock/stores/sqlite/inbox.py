@@ -11,9 +11,9 @@ from crossdock.domain.state import Changes, Level, Needs, ProcessRow, Snapshot, 
 from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
-from crossdock.stores.sqlite.cache import Recent
 from crossdock.stores.sqlite.database import Database, Program
-from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake
+from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Bodies, Intake
+from crossdock.stores.sqlite.outbox import Documents
 from crossdock.stores.vault import Vault
 
 EFFECTS_PER_MESSAGE_MAX = 1024
@@ -28,15 +28,16 @@ class Inbox:
     """Claims and commits for the pipeline. One worker on SQLite: its claim is the record of what it is at."""
 
     def __init__(
-        self, database: Database, reader: Database, vault: Vault, intake: Intake, recent: Recent
+        self,
+        database: Database,
+        reader: Database,
+        vault: Vault,
+        intake: Intake,
+        recent: Bodies,
+        documents: Documents,
     ) -> None:
-        self._db, self._read, self._vault, self._intake, self._recent = (
-            database,
-            reader,
-            vault,
-            intake,
-            recent,
-        )
+        self._db, self._read, self._vault, self._intake = database, reader, vault, intake
+        self._recent, self._written = recent, documents
         self._claimed: dict[int, None] = {}
         self._crashed: tuple[int, int] | None = None
 
@@ -94,7 +95,7 @@ class Inbox:
 
     def _messages(self, ids: Sequence[int]) -> list[Message]:
         rows = sorted(self._db.ask("read_messages", ids))
-        missing = [row[0] for row in rows if self._recent.peek(row[0]) is None]
+        missing = [row[0] for row in rows if self._recent.get(row[0]) is None]
         stored = {
             number: (headers, bytes.fromhex(raw))
             for number, headers, raw in self._db.ask("read_bodies", missing)
@@ -114,7 +115,7 @@ class Inbox:
             trace,
             salt,
         ) in rows:
-            found = self._recent.peek(number)
+            found = self._recent.get(number)
             if found is None:
                 headers, sealed = stored[number]
                 found = (headers, self._vault.open(bytes.fromhex(salt), sealed))
@@ -165,7 +166,7 @@ class Inbox:
         self._crashed = (0, 0)
         for message in handled:
             self._claimed.pop(message.id, None)
-            self._recent.take(message.id)
+            self._recent.drop(message.id)
 
     def _finish(self, finished: Sequence[Finished], now: int, program: Program) -> None:
         counts: dict[tuple[str, str], int] = {}
@@ -246,6 +247,7 @@ class Inbox:
             sealed = self._vault.seal(by_subject[d.subject], d.party)
             number = d.subject * DOCUMENT_VERSIONS_MAX + d.version
             program.add_with((sealed, d.value), "document", number)
+            self._written.add((d.subject, d.version), (d.value, d.party), len(d.value) + len(d.party))
 
 
 def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:

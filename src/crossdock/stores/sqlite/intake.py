@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,11 +17,14 @@ from crossdock.stores.vault import Vault
 STATE_READY, STATE_DELAYED, STATE_WAITING, STATE_PARKED = 0, 1, 2, 3
 HUB_KIND = "hub"
 
+Bodies = Recent[int, tuple[Mapping[str, str], bytes]]
+"""Headers and raw bytes, by message."""
+
 
 class Intake:
     """Keeps arrivals. Ids are given in memory by the one writer, and only ever grow: gaps mean nothing."""
 
-    def __init__(self, database: Database, vault: Vault, recent: Recent) -> None:
+    def __init__(self, database: Database, vault: Vault, recent: Bodies) -> None:
         self._db, self._vault, self._recent = database, vault, recent
         row = database.run("max_ids")[0]
         self._message, self._subject = int(row[0]), int(row[1])
@@ -56,7 +59,7 @@ class Intake:
             program.add(*_inbox_row(number, subject, arrival, now))
             headers = msgspec.json.encode(arrival.headers)
             program.add_with((self._vault.seal(salt, arrival.body), headers), "body", number)
-            self._recent.add(number, arrival.headers, arrival.body)
+            self._recent.add(number, (arrival.headers, arrival.body), len(arrival.body))
             receipts.append(Receipt(number, subject))
             counts[source, "accepted"] = counts.get((source, "accepted"), 0) + 1
         program.count(counts)

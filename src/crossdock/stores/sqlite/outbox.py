@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from crossdock.engine.messages import Arrival
 from crossdock.engine.port import ClaimedEffect, ClaimedMark, EffectResult, MarkResult, Want
+from crossdock.stores.sqlite.cache import Recent
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.sqlite.intake import Intake
 from crossdock.stores.vault import Vault
@@ -29,22 +30,22 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     resume: str
     command: msgspec.Raw
     document: int
-    value: msgspec.Raw
-    party: str
     trace: str
-    salt: str
     lease_until: int
     staged_at: int
 
 
 _rows = msgspec.json.Decoder(list[_Row])
 
+Documents = Recent[tuple[int, int], tuple[bytes, bytes]]
+"""Documents and their opened personal parts, by subject and version."""
+
 
 class Outbox:
     """Claims and settles for the dispatcher."""
 
-    def __init__(self, database: Database, vault: Vault, intake: Intake) -> None:
-        self._db, self._vault, self._intake = database, vault, intake
+    def __init__(self, database: Database, vault: Vault, intake: Intake, documents: Documents) -> None:
+        self._db, self._vault, self._intake, self._documents = database, vault, intake, documents
 
     def claim(self, wants: Sequence[Want]) -> list[ClaimedEffect]:
         """Inside a transaction: take due heads, in the order staged, connection after connection."""
@@ -58,29 +59,23 @@ class Outbox:
         program.rows = [("effect_claimed", number, lease) for number, lease in taken]
         self._db.run_program(program)
         rows = _rows.decode(self._db.text("read_claimed", taken, "[]"))
-        return [self._effect(row) for row in sorted(rows, key=lambda row: row.id)]
+        documents = self._read([(row.subject, row.document) for row in rows if row.document])
+        return [_effect(row, documents) for row in sorted(rows, key=lambda row: row.id)]
 
-    def _effect(self, row: _Row) -> ClaimedEffect:
-        party = b""
-        if row.party:
-            party = self._vault.open(bytes.fromhex(row.salt), bytes.fromhex(row.party))
-        return ClaimedEffect(
-            id=row.id,
-            connection=row.connection,
-            operation=row.operation,
-            subject=row.subject,
-            intent=row.intent,
-            attempt=row.attempt,
-            unclear=bool(row.unclear),
-            resume=row.resume,
-            command=bytes(row.command),
-            document=row.document,
-            value=bytes(row.value) if row.document else b"",
-            party=party,
-            trace=row.trace,
-            lease_until=row.lease_until,
-            staged_at=row.staged_at,
-        )
+    def _read(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[bytes, bytes]]:
+        """Documents by subject and version: from memory where they have just been written."""
+        found: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+        missing: list[tuple[int, int]] = []
+        for key in wanted:
+            known = self._documents.get(key)
+            if known is not None:
+                found[key] = known
+            else:
+                missing.append(key)
+        for subject, version, value, party, salt in self._db.ask("read_documents", missing):
+            opened = self._vault.open(bytes.fromhex(salt), bytes.fromhex(party))
+            found[subject, version] = (value.encode(), opened)
+        return found
 
     def settle(self, results: Sequence[EffectResult], now: int) -> None:
         """Inside a transaction: record outcomes, let the next of each key go, take the replies in."""
@@ -158,6 +153,27 @@ class Outbox:
         if replies:
             self._intake.plan(replies, now, program)
         self._db.run_program(program)
+
+
+def _effect(row: _Row, documents: Mapping[tuple[int, int], tuple[bytes, bytes]]) -> ClaimedEffect:
+    value, party = documents.get((row.subject, row.document), (b"", b""))
+    return ClaimedEffect(
+        id=row.id,
+        connection=row.connection,
+        operation=row.operation,
+        subject=row.subject,
+        intent=row.intent,
+        attempt=row.attempt,
+        unclear=bool(row.unclear),
+        resume=row.resume,
+        command=bytes(row.command),
+        document=row.document,
+        value=value,
+        party=party,
+        trace=row.trace,
+        lease_until=row.lease_until,
+        staged_at=row.staged_at,
+    )
 
 
 def _left(effect: ClaimedEffect, outcome: str, reference: str) -> tuple[Any, ...]:

@@ -73,13 +73,17 @@ select '[' || coalesce(group_concat(id), '') || ']' from (
 select '[' || coalesce(group_concat(
   '[' || o.id || ',' || json_quote(o.connection) || ',' || json_quote(o.operation) || ',' || o.subject || ','
   || json_quote(o.intent) || ',' || o.attempt || ',' || o.unclear || ',' || json_quote(o.resume) || ','
-  || o.command || ',' || o.document || ',' || coalesce(d.value, 'null') || ',"' || coalesce(hex(d.party), '') || '",'
-  || json_quote(s.trace) || ',"' || coalesce(hex(s.salt), '') || '",' || o.lease_until || ',' || o.staged_at
+  || o.command || ',' || o.document || ',' || json_quote(s.trace) || ',' || o.lease_until || ',' || o.staged_at
   || ']'), '') || ']'
 from json_each(?1) j
 join outbox o on o.id = j.value->>0
-join subject s on s.no = o.subject
-left join document d on o.document > 0 and d.id = o.subject * 1024 + o.document;
+join subject s on s.no = o.subject;
+
+-- name: read_documents
+select json_group_array(json_array(d.id / 1024, d.id % 1024, d.value, hex(d.party), hex(s.salt)))
+from json_each(?1) j
+join document d on d.id = (j.value->>0) * 1024 + (j.value->>1)
+join subject s on s.no = j.value->>0;
 
 -- name: ready_marks
 select json_group_array(json_array(connection, operation, key, attempt, marked_at, sent)) from (
