@@ -94,6 +94,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     cases: list[CaseCount]
     decided: list[Latency]
     """From acceptance to the decision, per source."""
+    captured: list[Latency] = []
+    """From an order's first message to its sale in the ERP, per ERP."""
 
     @property
     def balanced(self) -> bool:
@@ -112,6 +114,7 @@ def overview(hub: Hub, reads: Reads, now: int) -> Overview:
     for name, values in _grouped((f"{row[0]} {row[1]}", row[2]) for row in called).items():
         connection, _, operation = name.rpartition(" ")
         calls.setdefault(connection, []).append(_latency(operation, values))
+    captured = _grouped(reads.rows("recent_capture_times", last - RECENT_SUBJECTS))
     decided = _grouped((row[0], row[1]) for row in reads.rows("recent_message_times", last - RECENT_SUBJECTS))
     return Overview(
         hub=hub.config.hub.name,
@@ -128,6 +131,7 @@ def overview(hub: Hub, reads: Reads, now: int) -> Overview:
             for reason, count in reads.rows("open_case_count")
         ],
         decided=[_latency(source, values) for source, values in decided.items()],
+        captured=[_latency(erp, values) for erp, values in captured.items()],
     )
 
 

@@ -215,6 +215,11 @@ select coalesce(max(no), 0) from subject;
 select connection, operation, done_at - staged_at from effect
 where subject > ?1 and outcome = 'done' order by connection, operation;
 
+-- From an order's first message to its sale in the ERP.
+-- name: recent_capture_times
+select e.connection, e.done_at - s.created_at from effect e join subject s on s.no = e.subject
+where e.subject > ?1 and e.operation = 'create_sale' and e.outcome = 'done' order by e.connection;
+
 -- name: recent_message_times
 select source, handled_at - received_at from message where subject > ?1 and source <> 'hub' and origin = ''
 order by source;
