@@ -214,3 +214,13 @@ def test_every_kind_that_is_offered_is_read():
 def test_cancellations_overtake_and_whole_orders_supersede():
     assert {i.kind for i in SPEC.inbound if i.overtakes} == {"orders/cancelled", "orders/delete"}
     assert all(i.kind.startswith("orders/") for i in SPEC.inbound if i.whole_object)
+
+
+def test_the_page_of_the_connector_tells_every_setting_operation_and_topic(repository):
+    page = (repository / "src/crossdock/connectors/shopify/README.md").read_text("utf-8")
+    for part in ("## Settings", "## Delivery guarantees", "## Limits", "## Known lies"):
+        assert part in page
+    for setting in SPEC.settings:
+        assert f"| `{setting.name}` |" in page
+    for name in (*(operation.name for operation in SPEC.operations), *(i.kind for i in SPEC.inbound)):
+        assert name.partition("/")[0].removeprefix("page.") in page

@@ -75,7 +75,9 @@ class Lines:
 
     def settle(self, stated: int) -> int:
         """Make the parts add up to the stated total, or raise; return what the buyer pays."""
-        self._named_charges()
+        body = self.body
+        if body.original_total_additional_fees_set is not None or body.original_total_duties_set is not None:
+            self._named_charges()
         order_taxes = self._order_taxes()
         gap = stated - self._gross(order_taxes)
         if gap and self.removed:
@@ -89,6 +91,8 @@ class Lines:
             gap = stated - self._gross(())
         if gap:
             self._rounding(gap, stated)
+        if body.total_cash_rounding_payment_adjustment_set is None:
+            return stated
         return stated + self._cash_rounding()
 
     def order_lines(self) -> tuple[OrderLine, ...]:
@@ -96,7 +100,7 @@ class Lines:
         body = self.body
         shipped_by_nobody = body.source_name == "pos" and not body.shipping_lines
         delivery = self._delivery()
-        return tuple(self._line(draft, shipped_by_nobody, delivery) for draft in self.drafts)
+        return tuple([self._line(draft, shipped_by_nobody, delivery) for draft in self.drafts])
 
     def _read(self, draft: Draft) -> None:
         item = draft.item
@@ -105,24 +109,27 @@ class Lines:
             extended = unit * item.quantity
             if not -INTEGER_MAX <= extended <= INTEGER_MAX:
                 raise MappingError("price: with its quantity it is out of range. Correct it.", field="price")
-            discounts = self.discounts.read(item.discount_allocations, "lines")
-            if not discounts and item.total_discount is not None and not item.discount_allocations:
+            if item.discount_allocations:
+                draft.discounts = self.discounts.read(item.discount_allocations, "lines")
+            elif item.total_discount is not None:
                 amount = self.read(item.total_discount, "total_discount")
-                discounts = self.discounts.allocate("line", amount, "lines")
-            taxes = tax_lines(item.tax_lines, self.read)
-            self._duties(draft)
+                draft.discounts = self.discounts.allocate("line", amount, "lines")
+            draft.taxes = tax_lines(item.tax_lines, self.read)
+            if item.duties:
+                self._duties(draft, item.duties)
         except MappingError as error:
             raise nested(f"line_items[{draft.position}]", error) from error
-        draft.unit_price, draft.extended, draft.discounts, draft.taxes = unit, extended, discounts, taxes
-        if _is_tip(item):
-            self._charge("tip", extended, item.title or "", id_=draft.id, discounts=discounts, taxes=taxes)
+        draft.unit_price, draft.extended = unit, extended
+        if item.product_id is None and _is_tip(item):
+            title = item.title or "Tip"
+            self._charge("tip", extended, title, id_=draft.id, discounts=draft.discounts, taxes=draft.taxes)
         else:
             self.drafts.append(draft)
 
-    def _duties(self, draft: Draft) -> None:
+    def _duties(self, draft: Draft, duties: tuple[wire.Duty, ...]) -> None:
         if self.body.duties_included:
             return  # the prices hold them already, as with tax
-        for n, duty in enumerate(draft.item.duties or ()):
+        for n, duty in enumerate(duties):
             price = self.read(duty.shop_money.amount, f"duties[{n}].shop_money.amount")
             taxes = tax_lines(duty.tax_lines, self.read)
             title = duty.harmonized_system_code or ""
@@ -142,8 +149,9 @@ class Lines:
         price = self.read(line.price, "price")
         discounts: tuple[DiscountAllocation, ...] = ()
         if not line.is_removed:
-            discounts = self.discounts.read(line.discount_allocations, "shipping")
-            if not discounts and line.discounted_price is not None:
+            if line.discount_allocations:
+                discounts = self.discounts.read(line.discount_allocations, "shipping")
+            elif line.discounted_price is not None:
                 reduced = self.read(line.discounted_price, "discounted_price")
                 discounts = self.discounts.allocate("shipping", max(0, price - reduced), "shipping")
         taxes = tax_lines(line.tax_lines, self.read)
@@ -320,7 +328,7 @@ class Lines:
             sku=Sku(item.sku or ""),
             title=item.name or item.title or "",
             kind=kind,
-            listing=optional_id(item.variant_id),
+            listing=optional_id(item.variant_id, "variant_id"),
             fulfilled=max(draft.fulfilled, draft.current) if handed_over else draft.fulfilled,
             cancelled=draft.cancelled,
             returned=draft.returned,
@@ -330,21 +338,19 @@ class Lines:
             taxes=draft.taxes,
             fulfilled_by=by,
             delivery="pickup" if handed_over else delivery,
-            properties=_properties(item.properties),
+            properties=_properties(item.properties) if item.properties else (),
         )
 
 
 def _is_tip(item: wire.LineItem) -> bool:
-    """Say whether a line is a tip: Shopify gives it a `tip_payment_gateway`, even null, and no product."""
+    """Say whether a line without a product is a tip: Shopify gives it a `tip_payment_gateway`, even null."""
     if item.tip_payment_gateway is not msgspec.UNSET:
-        return item.product_id is None
-    return item.title == "Tip" and item.product_id is None and item.requires_shipping is False
+        return True
+    return item.title == "Tip" and item.requires_shipping is False
 
 
-def _properties(properties: tuple[wire.Property, ...] | None) -> tuple[tuple[str, str], ...]:
+def _properties(properties: tuple[wire.Property, ...]) -> tuple[tuple[str, str], ...]:
     """The buyer's own words on a line; what is not text is kept as its JSON."""
-    if not properties:
-        return ()
     found = []
     for entry in properties:
         value = entry.value

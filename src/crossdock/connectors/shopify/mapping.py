@@ -20,7 +20,6 @@ from crossdock.connectors.shopify.words import (
     PROGRESS,
     Shop,
     commitment,
-    optional_id,
     reference,
     text_id,
     utc,
@@ -32,10 +31,12 @@ from crossdock.model import (
     ConnectionId,
     ExternalRef,
     LineQuantity,
+    LocationId,
     Order,
     OrderReported,
     Payment,
     Refund,
+    Seller,
     Sku,
 )
 from crossdock.sdk.decode import decode, decode_checked
@@ -145,9 +146,11 @@ class _Reading:
         lines = Lines(body, currency, self.shop_total, shop, drafts)
         total = lines.settle(self.total)
         wall = body.processed_at or body.created_at
-        occurred = utc(wall, "processed_at")
+        occurred = self.updated_at if wall == body.updated_at else utc(wall, "processed_at")
         source = body.source_name or ""
+        seller: Seller = "seller" if body.merchant_of_record_app_id is None else "marketplace"
         current = body.current_total_price
+        at = reference(self.connection, "location", body.location_id)
         return Order(
             connection=self.connection,
             external_id=self.id,
@@ -158,6 +161,8 @@ class _Reading:
             origin="" if source in OWN_SOURCES else source,
             channel="till" if source == "pos" else "b2b" if body.company is not None else "shop",
             commitment=commitment(body, shop),
+            sold_by=seller,
+            bill_to="buyer" if seller == "seller" else "marketplace",
             test=bool(body.test),
             shipping=lines.shipping,
             charges=tuple(lines.charges),
@@ -170,8 +175,8 @@ class _Reading:
             rates=()
             if currency == body.currency
             else money.exchange_rate(total, currency, self.shop_total, body.currency, occurred),
-            location=shop.location(optional_id(body.location_id, "location_id")),
-            location_ref=reference(self.connection, "location", body.location_id),
+            location=LocationId("") if at is None else shop.location(at.id),
+            location_ref=at,
             buyer=party(body),
             ship_to=address(body.shipping_address),
             billing_address=address(body.billing_address),
@@ -222,18 +227,18 @@ class _Reading:
                     requested_at=utc(body.cancelled_at, "cancelled_at"),
                 ),
             )
-        lines = tuple(
+        lines = [
             LineQuantity(line=draft.id, quantity=draft.cancelled, sku=Sku(draft.item.sku or ""))
             for draft in drafts
             if draft.cancelled
-        )
+        ]
         if not lines:
             return ()
         return (
             Cancellation(
                 order_ref=self.ref,
                 external_id=f"{self.id}/lines",
-                lines=lines,
+                lines=tuple(lines),
                 by="unknown",
                 already_refunded=body.financial_status in ("refunded", "partially_refunded"),
                 requested_at=self.updated_at,

@@ -32,6 +32,7 @@ RATE_DECIMALS = 12
 """Decimals of a tax rate that are kept: Shopify writes quotients of doubles, 0.017665192468618723."""
 EXCHANGE_DECIMALS = 10
 _RATES_KEPT_MAX = 4096
+_RATE_CHARS_MAX = 40
 _AMOUNTS_KEPT_MAX = 65_536
 
 Read = Callable[[str, str], int]
@@ -47,7 +48,8 @@ _DISCOUNT_KINDS: dict[str, DiscountKind] = {
     "script": "promotion",
     "manual": "manual",
 }
-_rates: dict[Decimal, Rate] = {}
+_rates: dict[bytes, Rate | None] = {}
+_decode_rate = msgspec.json.Decoder(Decimal | None).decode
 _readers: dict[str, Read] = {}
 
 
@@ -78,12 +80,8 @@ class Discounts:
         self._targets.setdefault(discount, set()).add(target)
         return (DiscountAllocation(discount=discount, amount=amount),)
 
-    def read(
-        self, allocations: tuple[wire.Allocation, ...] | None, target: str
-    ) -> tuple[DiscountAllocation, ...]:
+    def read(self, allocations: tuple[wire.Allocation, ...], target: str) -> tuple[DiscountAllocation, ...]:
         """Freeze what Shopify has allocated; one discount may stand twice on a component and is then summed."""
-        if not allocations:
-            return ()
         amounts: dict[str, int] = {}
         for n, allocation in enumerate(allocations):
             discount = str(allocation.discount_application_index)
@@ -157,12 +155,22 @@ def tax_lines(lines: tuple[wire.TaxLine, ...] | None, read: Read) -> tuple[TaxLi
     for line in lines:
         try:
             amount = read(line.price, "price")
-            rate = None if line.rate is None else tax_rate(line.rate, "rate")
+            rate = _rate(bytes(line.rate))
         except MappingError as error:
             raise nested(f"tax_lines[{len(taxes)}]", error) from error
         tax = TaxLine(amount=amount, name=line.title or "", rate=rate)
         taxes.append(_by_channel(tax) if line.channel_liable else tax)
     return tuple(taxes)
+
+
+def _rate(digits: bytes) -> Rate | None:
+    """Read a rate by its digits; the same few recur in every order, so they are kept."""
+    if digits in _rates:
+        return _rates[digits]
+    rate = tax_rate(digits, "rate")
+    if len(_rates) < _RATES_KEPT_MAX and len(digits) <= _RATE_CHARS_MAX:
+        _rates[digits] = rate
+    return rate
 
 
 def _by_channel(tax: TaxLine) -> TaxLine:
@@ -171,20 +179,22 @@ def _by_channel(tax: TaxLine) -> TaxLine:
     )
 
 
-def tax_rate(value: Decimal, field: str) -> Rate:
-    """Read a rate; the same few recur in every order, so they are kept."""
-    if value.is_finite() and (known := _rates.get(value)) is not None:
-        return known
+def tax_rate(digits: bytes, field: str) -> Rate | None:
+    """Read a rate, None where there is none."""
+    try:
+        value = _decode_rate(digits)
+    except msgspec.DecodeError as error:
+        raise MappingError(f"{field}: it is no number. Correct it at the source.", field=field) from error
+    if value is None:
+        return None
     if not value.is_finite() or not -10 <= value <= 10:
         raise MappingError(
             f"{field}: {str(value)[:40]} is no tax rate; 0.19 is 19 %. Correct it at the source.", field=field
         )
     places = -int(value.as_tuple().exponent)
-    exact = round(value, RATE_DECIMALS).normalize() if places > RATE_DECIMALS else value
-    rate = Rate.parse(exact, field=field)
-    if len(_rates) < _RATES_KEPT_MAX:
-        _rates[value] = rate
-    return rate
+    return Rate.parse(
+        round(value, RATE_DECIMALS).normalize() if places > RATE_DECIMALS else value, field=field
+    )
 
 
 def set_amount(given: wire.MoneySet | None, currency: str, field: str) -> int | None:

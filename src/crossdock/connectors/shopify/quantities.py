@@ -68,16 +68,14 @@ def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> li
         Draft(n, item, LineId(optional_id(item.id, "line_items.id") or str(n + 1)), item.quantity)
         for n, item in enumerate(body.line_items)
     ]
-    by_id = {draft.id: draft for draft in reversed(drafts)}
-    if len(by_id) != len(drafts):
-        twice = next(draft for draft in drafts if by_id[draft.id] is not draft)
-        field = f"line_items[{twice.position}].id"
-        raise MappingError(f"{field}: {twice.id} stands twice. Ask for the order again.", field=field)
+    if len({draft.id for draft in drafts}) != len(drafts):
+        _refuse_twins(drafts)
     for shipment in shipments:
         if shipment.state in ("shipped", "delivered"):
             for line in shipment.lines:
-                if known := by_id.get(line.line):
-                    known.fulfilled += line.quantity
+                for draft in drafts:
+                    if draft.id == line.line:
+                        draft.fulfilled += line.quantity
     refunded = _refunded(body)
     cancelled = body.cancelled_at is not None
     for draft in drafts:
@@ -85,6 +83,15 @@ def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> li
         if cancelled or refunded or (now is not None and now != draft.item.quantity):
             draft.settle(refunded.get(draft.id, {}), cancelled)
     return drafts
+
+
+def _refuse_twins(drafts: list[Draft]) -> None:
+    seen: set[LineId] = set()
+    for draft in drafts:
+        if draft.id in seen:
+            field = f"line_items[{draft.position}].id"
+            raise MappingError(f"{field}: {draft.id} stands twice. Ask for the order again.", field=field)
+        seen.add(draft.id)
 
 
 def _refunded(body: wire.OrderBody) -> dict[LineId, dict[Restock, int]]:

@@ -15,6 +15,9 @@ from crossdock.model.base import Instant
 
 QUANTITY_MAX = 10_000_000
 
+NO_RATE = msgspec.Raw(b"null")
+"""Rates are few and recur: they are kept as their digits and read once."""
+
 Id = int | str | None
 Text = str | None
 Count = Annotated[int, msgspec.Meta(ge=0, le=QUANTITY_MAX)]
@@ -39,7 +42,7 @@ class MoneySet(Body):
 class TaxLine(Body):
     price: str
     title: Text = None
-    rate: Decimal | None = None
+    rate: msgspec.Raw = NO_RATE
     channel_liable: bool | None = None
 
 
@@ -242,6 +245,7 @@ class OrderBody(Body):
     duties_included: bool | None = None
     test: bool | None = None
     source_name: Text = None
+    merchant_of_record_app_id: Id = None
     location_id: Id = None
     total_price_set: MoneySet | None = None
     current_total_price: Text = None
