@@ -62,7 +62,8 @@ where subject = ?1 order by message, position limit ?2;
 -- name: list_cases
 select c.id, c.subject, c.reason, c.about, c.field, c.text, c.source, c.message, c.effect, c.opened_at, c.closed_at,
   c.owner, c.resolution,
-  (select count(*) from inbox i where i.subject = c.subject and i.source = c.source and i.state = 2) as waiting
+  (select count(*) from hold h join inbox i on i.subject = h.subject and i.source = h.source and i.state = 2
+    where h.subject = c.subject and h.source = c.source and h.message = c.message) as waiting
 from case_file c
 where c.id > ?1 and (?2 = 'all' or (?2 = 'open' and c.closed_at = 0) or (?2 = 'closed' and c.closed_at > 0))
 order by c.id limit ?3;
@@ -70,14 +71,16 @@ order by c.id limit ?3;
 -- name: list_open_cases_of
 select c.id, c.subject, c.reason, c.about, c.field, c.text, c.source, c.message, c.effect, c.opened_at, c.closed_at,
   c.owner, c.resolution,
-  (select count(*) from inbox i where i.subject = c.subject and i.source = c.source and i.state = 2) as waiting
+  (select count(*) from hold h join inbox i on i.subject = h.subject and i.source = h.source and i.state = 2
+    where h.subject = c.subject and h.source = c.source and h.message = c.message) as waiting
 from case_file c
 where c.closed_at = 0 and c.id > ?1 and c.reason = ?2 order by c.id limit ?3;
 
 -- name: get_case
 select c.id, c.subject, c.reason, c.about, c.field, c.text, c.source, c.message, c.effect, c.opened_at, c.closed_at,
   c.owner, c.resolution,
-  (select count(*) from inbox i where i.subject = c.subject and i.source = c.source and i.state = 2) as waiting
+  (select count(*) from hold h join inbox i on i.subject = h.subject and i.source = h.source and i.state = 2
+    where h.subject = c.subject and h.source = c.source and h.message = c.message) as waiting
 from case_file c where c.id = ?1;
 
 -- name: get_raw
