@@ -325,3 +325,12 @@ def test_a_return_of_a_sale_that_nobody_names_is_kept_unhandled():
     report = ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1"))
     assert hub.tell("shop", report).outcome == "unhandled"
     assert hub.orders == {}
+
+
+def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
+    hub = taken()
+    report = refunded()
+    foreign = msgspec.structs.replace(report, refund=msgspec.structs.replace(report.refund, currency="USD"))
+    hub.tell("shop", foreign)
+    assert (hub.rows[1].money, hub.reasons()) == ("paid", ["refund.other_currency"])
+    assert len(hub.postings) == 1

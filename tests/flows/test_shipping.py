@@ -275,3 +275,41 @@ def test_a_shipment_before_its_order_waits_for_it():
     assert (hub.rows[1].custody, hub.level("SKU-1").on_hand, hub.level("SKU-1").reserved) == ("shipped", 3, 0)
     assert hub.process().early == []
     assert "release" not in hub.staged()
+
+
+def test_a_digital_line_that_the_channel_fulfils_itself_is_invoiced_once():
+    hub = Hub()
+    hub.stock(SKU_1=5)
+    gift = make_line("2", kind="gift_card", delivery="digital")
+    hub.tell("shop", told(lines=(make_line("1"), gift)))
+    hub.settle_all()
+    hub.tell("wms", shipped(l1=1))
+    hub.tell("shop", shipped("F1", connection="shop", request="", l2=1))
+    hub.settle_all()
+    assert [[x["line"] for x in c["shipment"]["lines"]] for c in commands(hub, "create_invoice")] == [
+        ["1"],
+        ["2"],
+    ]
+    assert (hub.cases, hub.rows[1].finished) == ({}, True)
+
+
+def test_everybody_is_told_the_lines_of_the_order_whatever_the_warehouse_calls_them():
+    hub = released()
+    line = LineQuantity(line=LineId("?"), quantity=1, sku=Sku("SKU-1"))
+    other = LineQuantity(line=LineId("x"), quantity=1, sku=Sku("WRONG"))
+    shipment = Shipment(lines=(line, other), connection=ConnectionId("wms"), external_id="S1")
+    hub.tell("wms", ShipmentReported(shipment=shipment))
+    for operation in ("confirm_shipment", "create_delivery"):
+        assert commands(hub, operation)[0]["shipment"]["lines"] == [
+            {"line": "1", "quantity": 1, "sku": "SKU-1"}
+        ]
+
+
+def test_shipments_of_a_test_order_move_nothing():
+    hub = Hub()
+    hub.stock(SKU_1=5, SKU_2=5)
+    report = shipped("F1", connection="shop", request="", l1=1)
+    hub.tell("shop", OrderReported(order=order(1, test=True), shipments=(report.shipment,)))
+    hub.tell("wms", shipped(l1=1))
+    assert [m for m in hub.movements if m.subject == 1] == []
+    assert hub.rows[1].stage == "test"

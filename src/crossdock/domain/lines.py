@@ -7,19 +7,19 @@ from collections.abc import Callable
 from crossdock.domain.journal import withheld_of
 from crossdock.domain.process import Line, OrderProcess, Piece, Who
 from crossdock.domain.products import Card
+from crossdock.model.ids import ExternalRef
 from crossdock.model.lines import OrderLine
 from crossdock.model.order import Order
 
 Cards = Callable[[str], Card | None]
+PlaceOf = Callable[[str, ExternalRef | None], str]
+"""Our id of a location, as its name with us or with a partner; "" for none of ours."""
 
 
-def absorb_lines(
-    process: OrderProcess, order: Order, cards: Cards, *, stocked: bool, places: Callable[[str], bool]
-) -> bool:
+def absorb_lines(process: OrderProcess, order: Order, cards: Cards, *, stocked: bool, place: PlaceOf) -> bool:
     """Take over the lines of a version; True where it differs in what an ERP is told of a sale.
 
     A line that vanished is removed whole. stocked: whether any location serves the channel; else others bring it.
-    places: whether a location is one of ours.
     """
     known = {line.id: line for line in process.lines} if process.lines else {}
     held = len(known)
@@ -27,7 +27,7 @@ def absorb_lines(
     whole = order.commitment != "void" and order.cancelled_at is None
     changed = False
     for told in order.lines:
-        who = _who(told, parents, stocked)
+        who = _who(told, parents, stocked=stocked)
         removed = told.ordered - told.current if whole and told.current >= 0 else _removed(told, order)
         line = known.pop(told.id, None) if held else None
         anew = line is None
@@ -49,11 +49,17 @@ def absorb_lines(
         if removed or line.removed:
             line.removed = max(removed, 0)
         if anew and who in ("us", "done"):
-            _add_pieces(process, told, order, cards, places)
+            _add_pieces(process, told, order, cards, place)
     for line in known.values():
         changed = changed or line.removed < line.ordered
         line.removed = line.ordered
     return changed
+
+
+def needs_stock(order: Order, line: OrderLine) -> bool:
+    """Whether a line is goods that we must have to bring them."""
+    parents: set[str] = {other.parent_line for other in order.lines if other.parent_line}
+    return bool(line.sku) and _who(line, parents, stocked=True) == "us"
 
 
 def _update(line: Line, told: OrderLine, who: Who) -> tuple[bool, bool]:
@@ -93,7 +99,7 @@ def _removed(told: OrderLine, order: Order) -> int:
     return max(told.ordered - left, 0)
 
 
-def _who(told: OrderLine, parents: set[str], stocked: bool) -> Who:
+def _who(told: OrderLine, parents: set[str], *, stocked: bool) -> Who:
     if told.fulfilled_by == "handed_over":
         return "done"
     if told.ordered <= 0 or told.kind in ("service", "deposit") or told.delivery in ("digital", "none"):
@@ -105,12 +111,12 @@ def _who(told: OrderLine, parents: set[str], stocked: bool) -> Who:
     return "us"
 
 
-def _add_pieces(
-    process: OrderProcess, told: OrderLine, order: Order, cards: Cards, places: Callable[[str], bool]
-) -> None:
-    at = told.location or (order.location if told.fulfilled_by == "handed_over" else "")
-    if at and not places(at):
-        at = ""
+def _add_pieces(process: OrderProcess, told: OrderLine, order: Order, cards: Cards, place: PlaceOf) -> None:
+    at = ""
+    if told.location or told.location_ref is not None:
+        at = place(told.location, told.location_ref)
+    elif told.fulfilled_by == "handed_over":
+        at = place(order.location, order.location_ref)
     card = cards(told.sku) if told.sku else None
     components = card.components if card is not None else ()
     if components:

@@ -136,16 +136,19 @@ class Booked(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A shipment as we recorded it, and who was told. `told` holds the operations that were staged for it."""
+    """A shipment as we recorded it, and who was told.
+
+    booked: what it moved, piece by piece. lines: what that makes in lines of the order; a bundle counts with the shipment
+    that completes it. told: the operations that were staged for it.
+    """
 
     key: str
     shipment: Shipment
     booked: list[Booked] = []
     from_channel: bool = False
     channel_ref: str = ""
+    lines: list[tuple[str, int]] = []
     told: list[str] = []
-    wholes: dict[str, int] = {}
-    """Of bundles: how many were confirmed to the channel with it."""
 
     @property
     def state(self) -> ShipmentState:

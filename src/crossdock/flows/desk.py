@@ -25,6 +25,8 @@ from crossdock.engine.messages import (
     Timer,
 )
 from crossdock.errors import ConflictError
+from crossdock.flows.places import our_place
+from crossdock.model.ids import ExternalRef
 
 SECOND = 1_000_000
 _encode = msgspec.json.Encoder().encode
@@ -99,6 +101,10 @@ class Desk:
         place = self.plan.places.get(location)
         name = place.warehouse if place is not None else ""
         return name if "release" in self.plan.offers.get(name, ()) else ""
+
+    def place(self, location: str, ref: ExternalRef | None) -> str:
+        """Our id of a location that is named by us or by a partner; "" where it is none of ours."""
+        return our_place(self.plan, location, ref)
 
     def event(self, type_: str, data: Mapping[str, Any]) -> None:
         """Tell what happened; data is small and never personal."""

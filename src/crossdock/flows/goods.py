@@ -84,6 +84,8 @@ def hand_over(desk: Desk) -> None:
         lines.append(LineQuantity(line=LineId(line.id), quantity=quantity, sku=Sku(line.sku)))
         pieces = [piece for piece in process.pieces if piece.line == line.id and not piece.dropped]
         for piece in pieces:
+            if piece.moves and not piece.at:
+                _tell_no_place(desk, piece.sku)
             ship(
                 process,
                 desk.ledger,
@@ -103,10 +105,21 @@ def hand_over(desk: Desk) -> None:
             state="delivered",
             fulfilled_by="handed_over",
         )
-        process.shipments.append(Parcel(key=key, shipment=shipment, from_channel=True))
+        parcel = Parcel(key=key, shipment=shipment, from_channel=True)
+        parcel.lines = [(line.line, line.quantity) for line in lines]
+        process.shipments.append(parcel)
     for line in sold:
         line.delivered = line.shipped
     desk.event("order.handed_over", {"lines": [[line.id, line.target] for line in sold]})
+
+
+def _tell_no_place(desk: Desk, sku: str) -> None:
+    desk.case(
+        "location.unknown",
+        f"{sku} of order {desk.process.number or desk.process.order} was handed over at a place that is none of ours, so no "
+        "stock was moved. Give one of our locations the code that the till names, then correct its stock.",
+        about=sku,
+    )
 
 
 def _take_back(desk: Desk, line: Line) -> None:

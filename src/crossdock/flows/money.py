@@ -22,9 +22,17 @@ def record_refund(desk: Desk, refund: Refund) -> str:
     elif not is_newer(refund.version, held.version):
         return "duplicate" if refund.version == held.version else "stale"
     held.version = refund.version
-    held.done = refund.state == "done" and not refund.test
+    foreign = refund.currency != process.currency
+    held.done = refund.state == "done" and not refund.test and not foreign
     held.total = refund.total
     held.entries = refund_entries(refund)
+    if foreign:
+        desk.case(
+            "refund.other_currency",
+            f"Refund {key} of order {process.number or process.order} is in {refund.currency}, the order in "
+            f"{process.currency}. It is kept and counted nowhere: post it by hand.",
+            about=key,
+        )
     desk.event(
         "refund.recorded",
         {

@@ -13,9 +13,8 @@ def our_place(plan: Plan, location: str, ref: ExternalRef | None) -> str:
     if ref is None:
         return ""
     for place in plan.places.values():
-        if place.warehouse == ref.connection and ref.id in (place.partner_code, place.id):
+        if place.warehouse == ref.connection and ref.id == place.partner_code:
             return place.id
-    for place in plan.places.values():
-        if ref.id in (place.partner_code, place.id):
-            return place.id
-    return ""
+    if ref.id in plan.places:
+        return ref.id
+    return next((place.id for place in plan.places.values() if ref.id == place.partner_code), "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from crossdock.domain.ledger import ON_HAND, QUARANTINED
 from crossdock.domain.process import OrderProcess, Returned
 from crossdock.flows.desk import Desk
-from crossdock.flows.places import our_place
 from crossdock.model.returns import Return, ReturnLine
 from crossdock.model.versions import is_newer
 
@@ -21,7 +20,7 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     elif not is_newer(goods_return.version, held.version):
         return "duplicate" if goods_return.version == held.version else "stale"
     before = {(line, sku): received for line, sku, received in held.lines}
-    place = our_place(desk.plan, goods_return.location, goods_return.location_ref)
+    place = desk.place(goods_return.location, goods_return.location_ref)
     for line in goods_return.lines:
         more = line.received - before.get((line.line, line.sku), 0)
         if more:

@@ -8,7 +8,6 @@ from crossdock.domain.custody import Quantity, count_delivered, ship, shorten, u
 from crossdock.domain.ledger import ON_HAND
 from crossdock.domain.process import OrderProcess, Parcel
 from crossdock.flows.desk import Desk, micros
-from crossdock.flows.places import our_place
 from crossdock.flows.telling import MOVED
 from crossdock.model.fulfilment import Shipment
 from crossdock.model.ids import ConnectionId
@@ -111,14 +110,17 @@ def _book(desk: Desk, parcel: Parcel, shipment: Shipment) -> None:
         desk.event("shipment.announced", {"shipment": parcel.key, "state": shipment.state})
         return
     request = process.request(shipment.request) if shipment.request else None
-    location = our_place(desk.plan, shipment.location, shipment.location_ref)
+    location = desk.place(shipment.location, shipment.location_ref)
     if not location and request is not None:
         location = request.location
     elsewhere = desk.locations[0] if desk.locations else ""
     lines = _quantities(shipment.lines)
+    before = [line.shipped for line in process.lines]
     parcel.booked, unknown = ship(
         process, desk.ledger, lines, request_id=shipment.request, location=location, elsewhere=elsewhere
     )
+    grown = zip(process.lines, before, strict=True)
+    parcel.lines = [(line.id, line.shipped - was) for line, was in grown if line.shipped > was]
     _rebase(desk, parcel, shipment)
     count_delivered(process)
     desk.event(
@@ -152,7 +154,7 @@ def _correct(desk: Desk, held: Parcel, shipment: Shipment) -> None:
         return
     moved = held.shipment.state in MOVED
     unship(process, desk.ledger, held.booked)
-    held.booked, held.shipment = [], shipment
+    held.booked, held.lines, held.shipment = [], [], shipment
     desk.event("shipment.corrected", {"shipment": held.key, "state": shipment.state})
     _book(desk, held, shipment)
     if moved and "shipment" not in process.lifted:

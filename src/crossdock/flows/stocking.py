@@ -6,7 +6,6 @@ from crossdock.domain.ledger import ELSEWHERE, INCOMING, ON_HAND, QUARANTINED, S
 from crossdock.domain.policy import Plan
 from crossdock.domain.state import BUCKETS
 from crossdock.flows.desk import Desk, micros
-from crossdock.flows.places import our_place
 from crossdock.model.reports import StockReported
 from crossdock.model.stock import StockLevel
 
@@ -16,7 +15,7 @@ def take_stock(desk: Desk, report: StockReported) -> str:
     counts = {"processed": 0, "stale": 0, "unhandled": 0}
     unknown: dict[str, None] = {}
     for level in report.levels:
-        location = our_place(desk.plan, level.location, level.location_ref)
+        location = desk.place(level.location, level.location_ref)
         if not location:
             unknown[level.location or (level.location_ref.id if level.location_ref is not None else "")] = (
                 None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from crossdock.domain.journal import extras_of
-from crossdock.domain.lines import absorb_lines
+from crossdock.domain.lines import absorb_lines, needs_stock
 from crossdock.domain.policy import Route
 from crossdock.domain.process import DOCUMENTS_MAX, OrderProcess, Sale
 from crossdock.domain.products import expected_extended
@@ -54,15 +54,21 @@ def take_order(desk: Desk, report: OrderReported) -> str:
     _absorb(desk, order, route, address=_address_hash(order.ship_to))
     _keep_document(desk, with_receipt(value, order.received_at), party)
     _tell(desk, order, first)
-    if first and not process.test and (process.early or report.shipments):
-        source(desk)  # so that what has left already leaves the place that it would have come from
-    record_nested(desk, report, first=first)
-    if process.early:
-        early, process.early = process.early, []
-        for fact in early:
-            record(desk, fact)
+    if not process.test:
+        _record_facts(desk, report, first=first)
     follow(desk, "sale" if first else "amendment")
     return "processed"
+
+
+def _record_facts(desk: Desk, report: OrderReported, *, first: bool) -> None:
+    """Record what came with the version, and what came before the first one."""
+    process = desk.process
+    if first and (process.early or report.shipments):
+        source(desk)  # so that what has left already leaves the place that it would have come from
+    record_nested(desk, report, first=first)
+    early, process.early = process.early, []
+    for fact in early:
+        record(desk, fact)
 
 
 def seen_kind(revision: int) -> str:
@@ -85,23 +91,23 @@ def _check(desk: Desk, order: Order, route: Route) -> None:
         desk.plan.policy.unknown_sku == "park" and order.commitment != "void" and order.cancelled_at is None
     )
     for n, line in enumerate(order.lines):
-        if not line.sku:
-            continue
-        card = desk.catalogue.card(line.sku)
-        if card is None:
-            if (
-                strict
-                and line.current > 0
-                and line.fulfilled_by == "us"
-                and not _stocked(desk, line.sku, route)
-            ):
-                raise MappingError(
-                    f"Order {order.number or order.external_id} of {order.connection} sells {line.sku}, of which we hold "
-                    "neither product nor stock. Map or create the SKU, then retry the message.",
-                    field=f"lines[{n}].sku",
-                )
-        elif card.prices:
-            _check_price(desk, order, n)
+        sku = line.sku
+        card = desk.catalogue.card(sku) if sku else None
+        if card is not None:
+            if card.prices:
+                _check_price(desk, order, n)
+        elif (
+            strict
+            and sku
+            and line.current > 0
+            and not _stocked(desk, sku, route)
+            and needs_stock(order, line)
+        ):
+            raise MappingError(
+                f"Order {order.number or order.external_id} of {order.connection} sells {sku}, of which we hold neither "
+                "product nor stock. Map or create the SKU, then retry the message.",
+                field=f"lines[{n}].sku",
+            )
 
 
 def _stocked(desk: Desk, sku: str, route: Route) -> bool:
@@ -147,8 +153,9 @@ def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
     process.cancelled = order.cancelled_at is not None
     _absorb_tenders(process, order)
     extras = extras_of(order) if order.shipping or order.charges else {}
-    known = plan.places.__contains__
-    changed = absorb_lines(process, order, desk.catalogue.card, stocked=bool(route.locations), places=known)
+    changed = absorb_lines(
+        process, order, desk.catalogue.card, stocked=bool(route.locations), place=desk.place
+    )
     changed = changed or (not first and (extras != process.extras or address != process.address))
     process.extras = extras
     if address != process.address:
@@ -163,9 +170,7 @@ def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
         grace = desk.now + plan.policy.grace_s * SECOND
         process.release_at = max(grace, micros(order.ship_after))
         if process.release_at > desk.now:
-            desk.timer(
-                RELEASE, process.release_at, Again(skus=[line.sku for line in order.lines if line.sku])
-            )
+            desk.timer(RELEASE, process.release_at, Again(skus=process.skus()))
         else:
             process.release_at = 0
 

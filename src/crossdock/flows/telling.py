@@ -55,10 +55,9 @@ def tell_shipments(desk: Desk) -> None:
             continue
         if not desk.may(process.connection, "confirm_shipment"):
             return
-        lines = _channel_lines(process, parcel)
-        if not lines:
+        if not parcel.lines:
             continue
-        shipment = _named(process, parcel, lines)
+        shipment = _named(process, parcel, parcel.lines)
         command = ConfirmShipment(order_id=OrderId(process.order), shipment=shipment)
         if desk.stage(process.connection, "confirm_shipment", f"shipment:{parcel.key}", command):
             parcel.told.append("confirm_shipment")
@@ -84,7 +83,9 @@ def tell_cancelled(desk: Desk, gone: list[int]) -> None:
     for line, lost in zip(process.lines, gone, strict=True):
         line.told_channel = max(line.told_channel, lost)
     intent = f"cancel:{process.cancels_channel}"
-    if process.mode == "observe" or desk.stage(process.connection, "cancel_order", intent, command):
+    if process.mode == "observe":
+        return
+    if desk.stage(process.connection, "cancel_order", intent, command):
         desk.event(
             "cancellation.told", {"connection": process.connection, "lines": [[x.id, n] for x, n in unknown]}
         )
@@ -117,7 +118,13 @@ def _post_shipment(desk: Desk, erp: str, sale: Sale, parcel: Parcel) -> None:
     process = desk.process
     if "create_invoice" in parcel.told and "create_delivery" in parcel.told:
         return
-    shipment = _named(process, parcel, parcel.shipment.lines)
+    lines = parcel.lines
+    if parcel.key != SERVICES and any(other.key == SERVICES for other in process.shipments):
+        nobodys = [line.id for line in process.lines if line.who == "none"]
+        lines = [(id_, quantity) for id_, quantity in lines if id_ not in nobodys]
+    if not lines:
+        return
+    shipment = _named(process, parcel, lines)
     order_id = OrderId(process.order)
     if "create_delivery" not in parcel.told:
         delivery = CreateDelivery(order_id=order_id, shipment=shipment, sale_reference=sale.reference)
@@ -132,7 +139,7 @@ def _post_shipment(desk: Desk, erp: str, sale: Sale, parcel: Parcel) -> None:
 def _invoice_services(desk: Desk, erp: str, sale: Sale) -> None:
     """Invoice what nobody ships, once the goods are all on their way."""
     process = desk.process
-    lines = [line for line in process.lines if line.who == "none" and line.target > 0]
+    lines = [line for line in process.lines if line.who == "none" and line.target > line.shipped]
     if not lines or any(parcel.key == SERVICES for parcel in process.shipments):
         return
     if any(line.target > line.shipped for line in process.lines if line.who != "none"):
@@ -140,10 +147,11 @@ def _invoice_services(desk: Desk, erp: str, sale: Sale) -> None:
     shipment = Shipment(
         id=ShipmentId(f"{process.order}-{SERVICES}"),
         order=OrderId(process.order),
-        lines=_quantities([(line, line.target) for line in lines]),
+        lines=_quantities([(line, line.target - line.shipped) for line in lines]),
         delivery="none",
     )
     parcel = Parcel(key=SERVICES, shipment=shipment, from_channel=True, told=["create_delivery"])
+    parcel.lines = [(line.id, line.target - line.shipped) for line in lines]
     process.shipments.append(parcel)
     _post_shipment(desk, erp, sale, parcel)
 
@@ -186,42 +194,15 @@ def _cancel_sale(desk: Desk, erp: str, sale: Sale, gone: list[int]) -> None:
     desk.stage(erp, "cancel_sale", f"cancel:{process.cancels_erp}", command)
 
 
-def _channel_lines(process: OrderProcess, parcel: Parcel) -> tuple[LineQuantity, ...]:
-    """What a shipment is in lines of the order: of a bundle only what is complete."""
-    single = {
-        piece.line for piece in process.pieces if piece.per == 1 and piece.sku == _sku(process, piece.line)
-    }
-    moved = {piece.line for piece in process.pieces}
-    lines = [
-        LineQuantity(line=LineId(entry.line), quantity=entry.quantity, sku=Sku(entry.sku))
-        for entry in parcel.booked
-        if entry.line in single or entry.line not in moved
-    ]
-    bundles = dict.fromkeys(entry.line for entry in parcel.booked if entry.line not in single)
-    for id_ in bundles:
-        line = process.line(id_)
-        told = _confirmed(process, id_)
-        if line is not None and line.shipped > told and id_ in moved:
-            quantity = line.shipped - told
-            lines.append(LineQuantity(line=LineId(id_), quantity=quantity, sku=Sku(line.sku)))
-            parcel.wholes[id_] = quantity
-    return tuple(lines)
-
-
-def _confirmed(process: OrderProcess, line: str) -> int:
-    """How many of a bundle the channel was told of."""
-    return sum(parcel.wholes.get(line, 0) for parcel in process.shipments)
-
-
-def _sku(process: OrderProcess, line_id: str) -> str:
-    line = process.line(line_id)
-    return line.sku if line is not None else ""
-
-
-def _named(process: OrderProcess, parcel: Parcel, lines: tuple[LineQuantity, ...]) -> Shipment:
-    """The shipment under our ids."""
+def _named(process: OrderProcess, parcel: Parcel, lines: list[tuple[str, int]]) -> Shipment:
+    """The shipment under our ids and those of the order's lines."""
     id_ = parcel.shipment.id or ShipmentId(f"{process.order}-{parcel.key}")
-    return msgspec.structs.replace(parcel.shipment, id=id_, order=OrderId(process.order), lines=lines)
+    skus = {line.id: line.sku for line in process.lines}
+    quantities = tuple(
+        LineQuantity(line=LineId(line), quantity=quantity, sku=Sku(skus.get(line, "")))
+        for line, quantity in lines
+    )
+    return msgspec.structs.replace(parcel.shipment, id=id_, order=OrderId(process.order), lines=quantities)
 
 
 def _quantities(parts: list[tuple[Line, int]]) -> tuple[LineQuantity, ...]:

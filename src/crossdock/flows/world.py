@@ -143,7 +143,8 @@ class RetailWorld:
     def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:
         if known:
             outcome = take_settled(desk, settled)
-            follow(desk, "effect")
+            if settled.outcome != "done" or settled.operation == "create_sale":
+                follow(desk, "effect")  # of the others that are done nothing follows
             return outcome
         desk.event(f"effect.{settled.outcome}", {"operation": settled.operation, "intent": settled.intent})
         if settled.outcome != "done":
