@@ -5,12 +5,13 @@ import json
 import msgspec
 import pytest
 
+from crossdock.connectors.shopify import build
 from crossdock.errors import ContractError, CredentialsError, RejectedError, ThrottledError, UnclearError
 from crossdock.model import LineQuantity
 from crossdock.model.commands import Acknowledge, CancelOrder, SetQuantity
 from crossdock.sdk.calls import Done, Intent, Pending, Refused, Response, Results
 from tests.connectors.driving import AGAIN, FIRST, OTHER, Wire, canned, drive, reply
-from tests.connectors.shopify_payloads import CONNECTOR, line, order, read, sent, shop
+from tests.connectors.shopify_payloads import CONNECTOR, SETTINGS, line, order, read, sent, shop
 
 
 def test_an_acknowledgement_is_a_tag_that_is_set_once():
@@ -183,6 +184,24 @@ def test_lines_are_taken_off_once_under_our_key():
     assert not isinstance(other, Done) or other.reference != done.reference
     (found,) = [x for x in read(wire.simulator.orders[int(held.external_id)]).lines if x.id == item.id]
     assert found.cancelled >= 1
+
+
+def test_lines_are_put_back_on_sale_only_where_that_is_wished():
+    body = {"data": {"refundCreate": {"refund": {"id": "gid://shopify/Refund/8"}, "userErrors": []}}}
+    command = CancelOrder(order=read(order(line())), lines=(LineQuantity(line="101", quantity=1),))
+    for setting, told in (
+        ("false", {"restockType": "NO_RESTOCK"}),
+        ("true", {"restockType": "CANCEL", "locationId": "gid://shopify/Location/71"}),
+    ):
+        asked = []
+
+        def answer(request, asked=asked):
+            asked.append(json.loads(request.body)["variables"]["input"]["refundLineItems"])
+            return reply(body)
+
+        connector = build({**SETTINGS, "restock_on_cancel": setting})
+        assert drive(connector.cancel_order(command, FIRST), answer) == Done(reference="8")
+        assert asked == [[{"lineItemId": "gid://shopify/LineItem/101", "quantity": 1, **told}]]
 
 
 def test_each_quantity_has_its_own_outcome():

@@ -124,12 +124,14 @@ class ShopifyCalls:
 
     def _remove(self, order: str, command: CancelOrder, intent: Intent) -> Calls:
         """Take lines off an order: a refund without money, marked with our key so that it can be found again."""
+        place = self._places.default if self._restock else ""
+        restock = (
+            {"restockType": "CANCEL", "locationId": f"gid://shopify/Location/{place}"}
+            if place
+            else {"restockType": "NO_RESTOCK"}
+        )
         lines = [
-            {
-                "lineItemId": f"gid://shopify/LineItem/{line.line}",
-                "quantity": line.quantity,
-                "restockType": "CANCEL" if self._restock else "NO_RESTOCK",
-            }
+            {"lineItemId": f"gid://shopify/LineItem/{line.line}", "quantity": line.quantity, **restock}
             for line in command.lines
         ]
         body = {"orderId": order, "note": _note(command, intent), "notify": False, "refundLineItems": lines}

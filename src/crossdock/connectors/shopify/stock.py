@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -85,7 +86,7 @@ def set_quantities(
         body = {
             "name": "available",
             "reason": "correction",
-            "referenceDocumentUri": f"gid://crossdock/Effect/{intent.key}",
+            "referenceDocumentUri": f"gid://crossdock/Effect/{quote(intent.key, safe='')}",
             "ignoreCompareQuantity": True,
             "quantities": [line for _, line in ready],
         }
