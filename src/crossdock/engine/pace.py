@@ -68,9 +68,12 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
         return 0 if now < self.until or in_flight else 1
 
     def failed(self, now: int, jitter: float) -> Breaker:
-        """After a failure: one more in a row; a failed probe, or too many, opens it for longer each time."""
+        """After a failure: one more in a row; a failed probe, or too many, opens it for longer each time.
+
+        A failure while it is open is of a call that was under way before, and tells nothing new.
+        """
         failures = self.failures + 1
-        if not self.tripped and failures < self.failures_max:
+        if now < self.until if self.tripped else failures < self.failures_max:
             return msgspec.structs.replace(self, failures=failures)
         wait = min(self.cap_s, self.base_s * 2.0 ** min(self.trips, 20))
         until = now + int(wait * (0.5 + jitter / 2) * US)
