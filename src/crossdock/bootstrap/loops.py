@@ -187,7 +187,7 @@ class EffectLoop:
             while True:
                 try:
                     reply = await transport.send(sending.request, sending.timeout_s, traceparent)
-                except CrossdockError as error:
+                except Exception as error:
                     sending = steps.throw(error)
                 else:
                     sending = steps.send(reply)

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from crossdock.errors import ContractError, CrossdockError, NotSentError
+from crossdock.errors import ContractError, CredentialsError, NotSentError, ThrottledError
 from crossdock.sdk.calls import Calls, Outcome, Request, Response, raise_for_reply
 
 REQUESTS_PER_CALL_MAX = 200
@@ -21,7 +21,7 @@ class Transport(Protocol):
 
 
 class CallFailed(Exception):
-    """A call that came to no outcome. acted: a request that changes something was sent before or as it failed."""
+    """A call that came to no outcome. acted: one of its requests was carried out, or may have been."""
 
     def __init__(self, error: Exception, *, acted: bool) -> None:
         super().__init__(str(error))
@@ -47,22 +47,17 @@ def steps(calls: Calls, *, deadline: int, clock: Callable[[], int]) -> Steps[Out
     What is left until `deadline` (microseconds) is looked at just before each request: with nothing left nothing is
     sent, so that a worker that slept through its lease cannot reach the partner any more.
     """
-    acted = False
+    acted = before = False
     try:
         request = next(calls)
         for _ in range(REQUESTS_PER_CALL_MAX):
+            before = acted
             left = (deadline - clock()) / US
             if left <= 0:
                 raise NotSentError(f"No time was left to send {request.method} {request.path}.")
-            sending = acted or request.changes_something
-            try:
-                reply = yield Sending(request, left)
-            except NotSentError:
-                raise
-            except CrossdockError:
-                acted = sending
-                raise
-            acted = sending
+            acted = before or request.changes_something
+            reply = yield Sending(request, left)
+            acted = before or (request.changes_something and not _declined(reply))
             raise_for_reply(request, reply)
             request = calls.send(reply)
         raise ContractError(f"The call made {REQUESTS_PER_CALL_MAX} requests without an end.")
@@ -72,10 +67,18 @@ def steps(calls: Calls, *, deadline: int, clock: Callable[[], int]) -> Steps[Out
             raise CallFailed(error, acted=acted) from end
         outcome: Outcome = end.value
         return outcome
+    except (NotSentError, ThrottledError, CredentialsError) as error:
+        # The last request did nothing; those before it may have.
+        raise CallFailed(error, acted=before) from error
     except Exception as error:
         raise CallFailed(error, acted=acted) from error
     finally:
         calls.close()
+
+
+def _declined(reply: Response) -> bool:
+    """True for a reply that says that nothing was done: a 4xx, but for those of a server that gave up waiting."""
+    return 400 <= reply.status < 500 and reply.status not in (408, 425)
 
 
 def run(steps_: Steps[T], transport: Transport, traceparent: str = "") -> T:
@@ -85,7 +88,7 @@ def run(steps_: Steps[T], transport: Transport, traceparent: str = "") -> T:
         while True:
             try:
                 reply = transport.send(sending.request, sending.timeout_s, traceparent)
-            except CrossdockError as error:
+            except Exception as error:
                 sending = steps_.throw(error)
             else:
                 sending = steps_.send(reply)

@@ -81,20 +81,19 @@ def after_effect_failure(
 ) -> Recovery:
     """What becomes of an effect whose attempt `attempt` (from 1) failed.
 
-    doubles: how the partner avoids doubles. acted: a request that changes something was sent, so the partner may have
-    acted whatever the error. probe: the attempt was a breaker's probe: it spends nothing.
+    doubles: how the partner avoids doubles. acted: a request of the attempt may have been carried out, whatever its last
+    one came to. probe: the attempt was a breaker's probe: it spends nothing.
     """
-    unclear = acted and not isinstance(error, NotSentError | ThrottledError)
-    if unclear and doubles == "none":
+    if acted and doubles == "none":
         return Park("in_doubt", "in_doubt")
     if isinstance(error, CredentialsError):
-        return Retry(now + int(policy.paused_s * US), spent=False, unclear=unclear)
+        return Retry(now + int(policy.paused_s * US), spent=False, unclear=acted)
     if not isinstance(error, RetryableError):
         return Park(error.kind if isinstance(error, CrossdockError) else "internal")
     spent = not probe and not isinstance(error, NotSentError | ThrottledError | OverloadedError)
     if spent and attempt >= policy.attempts_max:
         return Park(error.kind, "exhausted")
-    return Retry(now + _wait(error, attempt, policy, jitter), spent=spent, unclear=unclear)
+    return Retry(now + _wait(error, attempt, policy, jitter), spent=spent, unclear=acted)
 
 
 def says_partner_is_down(error: Exception) -> bool:
