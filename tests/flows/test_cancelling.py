@@ -334,3 +334,26 @@ def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
     hub.tell("shop", foreign)
     assert (hub.rows[1].money, hub.reasons()) == ("paid", ["refund.other_currency"])
     assert len(hub.postings) == 1
+
+
+def test_what_is_wanted_again_after_a_cancellation_is_released_anew_and_the_sale_amended():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle_all()
+    hub.tell("wms", answered("accepted"))
+    hub.settle_all()
+    assert hub.staged()[-1] == "cancel_sale"
+    hub.tell("shop", told(3))
+    assert hub.staged()[-2:] == ["release", "amend_sale"]
+    assert (hub.level("SKU-1").allocated, hub.process().lines[0].told_erp) == (2, 0)
+    assert "cancel_order" not in hub.staged()
+
+
+def test_another_address_after_everything_left_changes_nothing():
+    hub = taken()
+    hub.tell("wms", shipped(l1=2, l2=1))
+    hub.settle_all()
+    before = hub.staged()
+    hub.tell("shop", told(2, ship_to=Address(city="Bonn")))
+    assert (hub.staged(), hub.cases) == (before, {})

@@ -156,11 +156,12 @@ def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
     changed = absorb_lines(
         process, order, desk.catalogue.card, stocked=bool(route.locations), place=desk.place
     )
-    changed = changed or (not first and (extras != process.extras or address != process.address))
+    changed = changed or (not first and extras != process.extras)
     process.extras = extras
     if address != process.address:
         if not first:
             _readdress(desk)
+            changed = changed or not any("create_delivery" in parcel.told for parcel in process.shipments)
         process.address = address
     if changed and process.sale is not None:
         process.sale.amended = True

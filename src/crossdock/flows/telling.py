@@ -104,6 +104,8 @@ def tell_erp(desk: Desk, gone: list[int] | None) -> None:
     route, sale = desk.route, process.sale
     if route is None or sale is None:
         return
+    if gone is not None or process.cancels_erp:
+        _reopen(process, sale)
     if sale.amended:
         _amend(desk, route.erp, sale)
     if gone is not None:
@@ -171,6 +173,15 @@ def _amend(desk: Desk, erp: str, sale: Sale) -> None:
     sale.document, sale.expected = process.document, process.total
     command = AmendSale(order_id=OrderId(process.order), sale_reference=sale.reference)
     desk.stage(erp, "amend_sale", f"amend:{process.document}", command)
+
+
+def _reopen(process: OrderProcess, sale: Sale) -> None:
+    """What was cancelled and is wanted again is no longer cancelled: the sale is set to what the order is now."""
+    for line in process.lines:
+        line.told_channel = min(line.told_channel, line.lost)
+        if line.told_erp > line.lost:
+            line.told_erp = line.lost
+            sale.amended = True
 
 
 def _cancel_sale(desk: Desk, erp: str, sale: Sale, gone: list[int]) -> None:
