@@ -119,9 +119,11 @@ def resolve(face: Face, reads: Reads, text: str) -> int:
 
 def order_view(reads: Reads, subject: int) -> OrderView:
     """One order, whole."""
-    row = reads.order(subject)
+    row = _row(reads, subject)
     if row is None:
-        return _unknown(reads, subject)
+        raise NotFoundError(f"There is no order {subject_id(subject)}. Look it up by the channel's number.")
+    if "process" not in row:
+        return _unknown(row)
     process = msgspec.convert(row["process"], OrderProcess)
     document = reads.document(subject)
     return OrderView(
@@ -161,18 +163,27 @@ def order_view(reads: Reads, subject: int) -> OrderView:
     )
 
 
-def _unknown(reads: Reads, subject: int) -> OrderView:
-    """An order whose messages have come, and none of them could be understood yet."""
-    found = reads.rows("get_subject", subject)
+def _row(reads: Reads, subject: int) -> dict[str, Any] | None:
+    """An order's row. One whose messages have come, but could not be understood yet, has one with its id alone."""
+    row = reads.order(subject)
+    found = reads.rows("get_subject", subject) if row is None else []
     if not found:
-        raise NotFoundError(f"There is no order {subject_id(subject)}. Look it up by the channel's number.")
-    trace, created_at = found[0]
+        return row
     nothing: dict[str, Any] = dict.fromkeys(("connection", "external_id", "number", "commitment"), "")
     nothing |= dict.fromkeys(("custody", "money", "currency"), "")
-    row = nothing | {"subject": subject, "stage": "unknown", "finished": 0, "total": 0}
+    nothing |= dict.fromkeys(("finished", "total", "placed_at"), 0)
+    return nothing | {
+        "subject": subject,
+        "stage": "unknown",
+        "trace": found[0][0],
+        "updated_at": found[0][1],
+    }
+
+
+def _unknown(row: dict[str, Any]) -> OrderView:
     return OrderView(
-        summary=summary(row | {"placed_at": 0, "updated_at": created_at}),
-        correlation_id=trace,
+        summary=summary(row),
+        correlation_id=row["trace"],
         version="",
         erp_reference="",
         holds={},
@@ -219,7 +230,7 @@ def _named(face: Face, reads: Reads, number: str, *wanted: str) -> list[OrderSum
         subjects = [subject]
     else:
         subjects = reads.find(number, face.sources()) if len(number) <= NAME_CHARS_MAX else []
-    rows = [row for row in map(reads.order, subjects) if row is not None]
+    rows = [row for row in (_row(reads, subject) for subject in subjects) if row is not None]
     keys = ("connection", "stage", "custody", "money")
     return [
         summary(row)

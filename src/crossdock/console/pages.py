@@ -6,7 +6,8 @@ import json
 from typing import Annotated, Any, get_args
 
 from litestar import Request, Response, Router, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
 from litestar.response import Redirect
 
 from crossdock.console import acting
@@ -65,13 +66,13 @@ def console_router(face: Face) -> Router:
 
 
 @get("/", sync_to_thread=True)
-def overview_page(request: Ask, face: Face) -> Response[str]:
+def overview_page(request: Ask, face: NamedDependency[Face]) -> Response[str]:
     session = session_of(face.keys, request)
     return PAGES.page("overview.html", session=session, here="overview", **_overview(face))
 
 
 @get("/live", sync_to_thread=True)
-def live(request: Ask, face: Face) -> Response[str]:
+def live(request: Ask, face: NamedDependency[Face]) -> Response[str]:
     session_of(face.keys, request)
     return PAGES.page("live.html", **_overview(face))
 
@@ -82,13 +83,13 @@ def _overview(face: Face) -> dict[str, Any]:
 
 
 @get("/proof", sync_to_thread=True)
-def proof_page(request: Ask, face: Face) -> Response[str]:
+def proof_page(request: Ask, face: NamedDependency[Face]) -> Response[str]:
     session = session_of(face.keys, request)
     return PAGES.page("proof.html", session=session, here="proof", proof=face.proof())
 
 
 @get("/live/proof", sync_to_thread=True)
-def live_proof(request: Ask, face: Face) -> Response[str]:
+def live_proof(request: Ask, face: NamedDependency[Face]) -> Response[str]:
     """Asked once a minute by the overview: it keeps the light fresh."""
     session_of(face.keys, request)
     return PAGES.page("light.html", proof=face.proof())
@@ -101,13 +102,13 @@ def live_proof(request: Ask, face: Face) -> Response[str]:
 def orders_page(
     *,
     request: Ask,
-    face: Face,
-    q: str = "",
-    connection: str = "",
-    stage: str = "",
-    custody: str = "",
-    money: str = "",
-    cursor: str = "",
+    face: NamedDependency[Face],
+    q: FromQuery[str] = "",
+    connection: FromQuery[str] = "",
+    stage: FromQuery[str] = "",
+    custody: FromQuery[str] = "",
+    money: FromQuery[str] = "",
+    cursor: FromQuery[str] = "",
 ) -> Response[Any]:
     session = session_of(face.keys, request)
     wanted = {"connection": connection, "stage": stage, "custody": custody, "money": money}
@@ -127,13 +128,13 @@ def orders_page(
 
 
 @get("/orders/{order:str}", sync_to_thread=True)
-def story_page(request: Ask, face: Face, order: str) -> Response[str]:
+def story_page(request: Ask, face: NamedDependency[Face], order: FromPath[str]) -> Response[str]:
     session = session_of(face.keys, request)
     return PAGES.page("order.html", session=session, here="orders", **_story(face, order))
 
 
 @get("/orders/{order:str}/live", sync_to_thread=True)
-def live_story(request: Ask, face: Face, order: str) -> Response[str]:
+def live_story(request: Ask, face: NamedDependency[Face], order: FromPath[str]) -> Response[str]:
     session_of(face.keys, request)
     return PAGES.page("story.html", **_story(face, order))
 
@@ -146,7 +147,7 @@ def _story(face: Face, order: str) -> dict[str, Any]:
 
 
 @post("/orders/{order:str}/act", sync_to_thread=True)
-def act_on_order(request: Ask, face: Face, order: str, body: bytes) -> Redirect:
+def act_on_order(request: Ask, face: NamedDependency[Face], order: FromPath[str], body: RawBody) -> Redirect:
     form = _form(request, face, body)
     action = form.get("action", "")
     if action not in ("cancel_order", "release_hold"):
@@ -171,10 +172,10 @@ def act_on_order(request: Ask, face: Face, order: str, body: bytes) -> Redirect:
 @get("/cases", sync_to_thread=True)
 def cases_page(
     request: Ask,
-    face: Face,
-    shown: Annotated[str, Parameter(query="state")] = "open",
-    reason: str = "",
-    after: int = 0,
+    face: NamedDependency[Face],
+    shown: Annotated[str, QueryParameter(name="state")] = "open",
+    reason: FromQuery[str] = "",
+    after: FromQuery[int] = 0,
 ) -> Response[str]:
     session = session_of(face.keys, request)
     state = shown if shown in ("open", "closed", "all") else "open"
@@ -188,7 +189,7 @@ def cases_page(
 
 
 @get("/cases/{case:int}", sync_to_thread=True)
-def case_page(request: Ask, face: Face, case: int) -> Response[str]:
+def case_page(request: Ask, face: NamedDependency[Face], case: FromPath[int]) -> Response[str]:
     session = session_of(face.keys, request)
     with face.reads() as reads:
         row = reads.case(case) if 0 < case <= CASE_MAX else None
@@ -207,7 +208,7 @@ def case_page(request: Ask, face: Face, case: int) -> Response[str]:
 
 
 @post("/cases/{case:int}", sync_to_thread=True)
-def settle_case(request: Ask, face: Face, case: int, body: bytes) -> Redirect:
+def settle_case(request: Ask, face: NamedDependency[Face], case: FromPath[int], body: RawBody) -> Redirect:
     form = _form(request, face, body)
     if not 0 < case <= CASE_MAX:
         raise NotFoundError(f"There is no case {case}.")
@@ -264,12 +265,12 @@ def _written(value: Any, indent: str) -> str:
 
 
 @get("/login", sync_to_thread=False)
-def login_page(then: str = "/") -> Response[str]:
+def login_page(then: FromQuery[str] = "/") -> Response[str]:
     return PAGES.page("login.html", then=local_path(then), wrong=False)
 
 
 @post("/login", sync_to_thread=True)
-def login(request: Ask, face: Face, body: bytes) -> Response[Any]:
+def login(request: Ask, face: NamedDependency[Face], body: RawBody) -> Response[Any]:
     form = read_form(request, body)
     then = local_path(form.get("then", "/"))
     name = face.keys.owner(form.get("token", "").strip())
@@ -281,7 +282,7 @@ def login(request: Ask, face: Face, body: bytes) -> Response[Any]:
 
 
 @post("/logout", sync_to_thread=True)
-def logout(request: Ask, face: Face, body: bytes) -> Response[Any]:
+def logout(request: Ask, face: NamedDependency[Face], body: RawBody) -> Response[Any]:
     _form(request, face, body)
     response = Redirect("/login", status_code=303)
     response.delete_cookie(COOKIE)
@@ -289,7 +290,7 @@ def logout(request: Ask, face: Face, body: bytes) -> Response[Any]:
 
 
 @get("/assets/{name:str}", sync_to_thread=False)
-def assets(name: str) -> Response[bytes]:
+def assets(name: FromPath[str]) -> Response[bytes]:
     if name not in ASSETS:
         raise NotFoundError("There is no such file.")
     return asset(name)

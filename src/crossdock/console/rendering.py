@@ -49,7 +49,7 @@ class Pages:
 
     def page(self, template: str, *, status: int = 200, **values: object) -> Response[str]:
         """A page, with everything that keeps a browser from being talked into something."""
-        text = self._jinja.get_template(template).render(**values)
+        text = self._jinja.get_template(template).render(status=status, **values)
         return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=HEADERS)
 
 

@@ -87,7 +87,11 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
         custody=order.get("custody", ""),
         money=order.get("money", ""),
         correlation_id=found[0][0],
-        waits=[*_message_waits(known, cases), *_effect_waits(known, cases, partner)],
+        waits=[
+            *_message_waits(known, cases),
+            *_order_waits(order, cases),
+            *_effect_waits(known, cases, partner),
+        ],
         steps=steps,
         complete=all(len(rows) < TIMELINE_ROWS_MAX for rows in known.values()),
     )
@@ -283,6 +287,42 @@ def _message_waits(known: Rows, cases: Cases) -> Iterator[Wait]:
                 until=moment(row["due_at"]),
                 message=number,
             )
+
+
+def _order_waits(order: dict[str, Any], cases: Cases) -> Iterator[Wait]:
+    """What the order as a whole waits for: a person, stock, the ERP."""
+    process = order.get("process", {})
+    if not process or order["finished"]:
+        return
+    since = moment(order["updated_at"])
+    for code, reason in process.get("holds", {}).items():
+        yield Wait(
+            what="release to the warehouse",
+            why=f"held: {code}{', ' + reason if reason else ''}",
+            since=since,
+            remedy="Release the hold, or cancel the order.",
+            case=_open_case(cases, "order.held", code),
+        )
+    if order["stage"] == "waiting_stock":
+        yield Wait(
+            what="stock",
+            why="none of its locations has enough",
+            since=since,
+            remedy="Receive stock, or cancel what cannot come.",
+            case=_open_case(cases, "stock.short", ""),
+        )
+    if order["stage"] == "waiting_erp":
+        why = "by policy the ERP must have the sale first"
+        yield Wait(what="release to the warehouse", why=why, since=since)
+
+
+def _open_case(cases: Cases, reason: str, about: str) -> str:
+    found = (
+        number
+        for number, case in cases.items()
+        if (case["reason"], case["about"], case["closed_at"]) == (reason, about, 0)
+    )
+    return str(next(found, ""))
 
 
 def _effect_waits(known: Rows, cases: Cases, partner: Partner) -> Iterator[Wait]:

@@ -80,6 +80,7 @@ TIMERS = {
     "order.source": "stock is looked for again",
     "order.release": "the order is released",
     "order.balance": "what is left of it is done",
+    "order.awaited": "a person is told if the order has still not come",
     "order.overdue": "whoever must know is told if it is not done",
     "reservation.expire": "the reservation expires, unless the order is committed",
     "cancellation.deadline": "a person is told if the warehouse has not answered",

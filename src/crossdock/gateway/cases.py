@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from crossdock.console.acting import CaseView, Raw, act_on_case, case_view, list_cases, raw_of
 from crossdock.console.face import Face
@@ -17,7 +18,7 @@ from crossdock.gateway.orders import Act, check_key
 from crossdock.gateway.strict import Strict
 
 NUMBER_MAX = 2**63 - 1
-Key = Annotated[str, Parameter(header="Idempotency-Key", default="")]
+Key = Annotated[str, HeaderParameter(name="Idempotency-Key")]
 
 
 class CasePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,11 +64,11 @@ class CasesController(Controller):
     @get("/", sync_to_thread=True, summary="List cases")
     def list_cases(
         self,
-        face: Face,
-        shown: Annotated[Literal["open", "closed", "all"], Parameter(query="state")] = "open",
-        reason: Annotated[str, Parameter(max_length=200)] = "",
-        after: Annotated[int, Parameter(ge=0, le=NUMBER_MAX)] = 0,
-        limit: Annotated[int, Parameter(ge=1, le=200)] = 50,
+        face: NamedDependency[Face],
+        shown: Annotated[Literal["open", "closed", "all"], QueryParameter(name="state")] = "open",
+        reason: Annotated[str, QueryParameter(max_length=200)] = "",
+        after: Annotated[int, QueryParameter(ge=0, le=NUMBER_MAX)] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> CasePage:
         """Oldest first. `reason`: the open ones of that reason."""
         with face.reads() as reads:
@@ -75,7 +76,7 @@ class CasesController(Controller):
         return CasePage(cases=cases, next=cases[-1].id if len(cases) == limit else "")
 
     @get("/{case:int}", sync_to_thread=True, summary="Read a case")
-    def read(self, face: Face, case: int) -> CaseDetail:
+    def read(self, face: NamedDependency[Face], case: FromPath[int]) -> CaseDetail:
         """With the bytes of its message as they came, or the call that the partner did not take."""
         with face.reads() as reads:
             row = reads.case(case) if 0 < case <= NUMBER_MAX else None
@@ -84,22 +85,30 @@ class CasesController(Controller):
             return CaseDetail(case=case_view(row), raw=raw_of(reads, row))
 
     @post("/{case:int}/retry", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
-    def retry(self, face: Face, case: int, data: Act, key: Key) -> CaseDone:
+    def retry(
+        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
+    ) -> CaseDone:
         """Try the message or the call again, as it is."""
         return _act(face, case, "retry", data, key)
 
     @post("/{case:int}/edit", dto=Strict[Edit], return_dto=None, status_code=202, sync_to_thread=True)
-    def edit(self, face: Face, case: int, data: Edit, key: Key) -> CaseDone:
+    def edit(
+        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Edit], key: Key = ""
+    ) -> CaseDone:
         """Give the message another body and try it again; what waits behind it follows in order."""
         return _act(face, case, "edit", data, key, body=_body(data))
 
     @post("/{case:int}/resolve", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
-    def resolve(self, face: Face, case: int, data: Act, key: Key) -> CaseDone:
+    def resolve(
+        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
+    ) -> CaseDone:
         """Close the case. Its message is dropped, its call given up: settle by hand what they were for."""
         return _act(face, case, "resolve", data, key)
 
     @post("/{case:int}/done", dto=Strict[Happened], return_dto=None, status_code=202, sync_to_thread=True)
-    def done(self, face: Face, case: int, data: Happened, key: Key) -> CaseDone:
+    def done(
+        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Happened], key: Key = ""
+    ) -> CaseDone:
         """Say that the call did happen, under this reference of the partner's."""
         return _act(face, case, "done", data, key, reference=data.reference)
 

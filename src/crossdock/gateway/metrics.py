@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -155,6 +156,6 @@ def _proof(face: Face) -> Iterator[Metric]:
     summary="Numbers for Prometheus",
     media_type="text/plain",
 )
-def metrics(registry: CollectorRegistry) -> Response[bytes]:
+def metrics(registry: NamedDependency[CollectorRegistry]) -> Response[bytes]:
     """The text format of Prometheus."""
     return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})

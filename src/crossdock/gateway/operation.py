@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from crossdock.console import acting
 from crossdock.console.face import Face, Proof
@@ -66,7 +68,7 @@ class Replay(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 @get("/stock/{sku:str}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock")
-def stock(face: Face, sku: str) -> StockView:
+def stock(face: NamedDependency[Face], sku: FromPath[str]) -> StockView:
     """Levels per location, and what each channel was told."""
     with face.reads() as reads:
         levels = [level for _, level in sorted(reads.levels([sku]).items())]
@@ -106,13 +108,13 @@ def stock(face: Face, sku: str) -> StockView:
 
 
 @get("/overview", sync_to_thread=True, tags=["Operation"], summary="The hub at a glance")
-def read_overview(face: Face) -> Overview:
+def read_overview(face: NamedDependency[Face]) -> Overview:
     """Live numbers: sources, orders by stage, partners and how they are, open cases, latencies."""
     return face.overview()
 
 
 @get("/proof", sync_to_thread=True, tags=["Operation"], summary="Check the invariants")
-def read_proof(face: Face) -> Proof:
+def read_proof(face: NamedDependency[Face]) -> Proof:
     """Check every invariant now, with its counts. Takes seconds on a large store."""
     return face.proof(fresh=True)
 
@@ -120,7 +122,7 @@ def read_proof(face: Face) -> Proof:
 @post(
     "/replays", dto=Strict[Replay], return_dto=None, status_code=202, sync_to_thread=True, tags=["Operation"]
 )
-def replay(face: Face, data: Replay) -> acting.Replayed:
+def replay(face: NamedDependency[Face], data: JSONBody[Replay]) -> acting.Replayed:
     """Run messages again from their raw bytes. Nothing that was done is done twice; the replay names its actor."""
     if bool(data.order) == bool(data.connection):
         raise MappingError("Name one order, or one connection and since when.", field="order")
@@ -130,12 +132,13 @@ def replay(face: Face, data: Replay) -> acting.Replayed:
         return acting.replay_order(face, subject, data.actor, data.reason)
     if data.since is None:
         raise MappingError("since: say from when on.", field="since")
-    after = int(data.after) if data.after.isascii() and data.after.isdigit() and len(data.after) < 19 else 0
+    if data.after and not (data.after.isascii() and data.after.isdigit() and len(data.after) < 19):
+        raise MappingError("after: pass on `next` of the answer before, as it is.", field="after")
     return acting.replay_since(
         face,
         data.connection,
         data.since,
-        after=after,
+        after=int(data.after or 0),
         limit=data.limit,
         actor=data.actor,
         reason=data.reason,
@@ -149,7 +152,7 @@ def healthz() -> dict[str, str]:
 
 
 @get("/readyz", tags=["Operation"], summary="Does it take work?", security=[])
-async def readyz(face: Face) -> Response[Any]:
+async def readyz(face: NamedDependency[Face]) -> Response[Any]:
     """200 while the writer writes and every thread of the hub runs; else 503 with what is wrong."""
     hub = face.hub
     dead = [thread.name for thread in hub._threads if not thread.is_alive()]

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, Response, get, post
-from litestar.params import Parameter
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, RawBody
 
 from crossdock.bootstrap.gathering import Gathering
 from crossdock.console import acting
@@ -27,7 +28,7 @@ from crossdock.model.quantity import LineQuantity
 from crossdock.stores.sqlite.intake import payload_hash
 
 KEY_CHARS_MAX = 200
-Text = Annotated[str, Parameter(max_length=200)]
+Text = Annotated[str, QueryParameter(max_length=200)]
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,16 +74,16 @@ class OrdersController(Controller):
     async def take(
         self,
         *,
-        data: Order,
-        body: bytes,
-        headers: dict[str, str],
-        face: Face,
-        gathering: Gathering,
-        keys: Keys,
+        data: JSONBody[Order],
+        body: RawBody,
+        request: Request[Any, Any, Any],
+        face: NamedDependency[Face],
+        gathering: NamedDependency[Gathering],
+        keys: NamedDependency[Keys],
         idempotency_key: Annotated[
             str,
-            Parameter(
-                header="Idempotency-Key",
+            HeaderParameter(
+                name="Idempotency-Key",
                 description="Your name for this request: sent again, it is not done again.",
             ),
         ],
@@ -103,7 +104,7 @@ class OrdersController(Controller):
             ref=data.external_id,
             delivery_id=idempotency_key,
             lane=LANE_STREAM,
-            trace=trace_of(headers.get("traceparent", "")) or face.hub.new_trace(),
+            trace=trace_of(request.headers.get("traceparent", "")) or face.hub.new_trace(),
             strict=True,
         )
         with keys.held(idempotency_key) as before:
@@ -125,14 +126,14 @@ class OrdersController(Controller):
     def list_orders(
         self,
         *,
-        face: Face,
+        face: NamedDependency[Face],
         connection: Text = "",
         stage: Text = "",
         custody: Text = "",
         money: Text = "",
         number: Text = "",
         cursor: Text = "",
-        limit: Annotated[int, Parameter(ge=1, le=LIST_MAX)] = 50,
+        limit: Annotated[int, QueryParameter(ge=1, le=LIST_MAX)] = 50,
     ) -> OrderPage:
         """Newest first. `number` is our id, or the channel's id or number; `cursor` is `next` of the page before."""
         with face.reads() as reads:
@@ -149,20 +150,20 @@ class OrdersController(Controller):
             )
 
     @get("/{order:str}", sync_to_thread=True, summary="Read an order")
-    def read(self, face: Face, order: str) -> OrderView:
+    def read(self, face: NamedDependency[Face], order: FromPath[str]) -> OrderView:
         """By our id, or by the channel's id or number where only one order goes by it (else 409 with `candidates`)."""
         with face.reads() as reads:
             return order_view(reads, resolve(face, reads, order))
 
     @get("/{order:str}/timeline", sync_to_thread=True, summary="Read an order's story")
-    def timeline(self, face: Face, order: str) -> Timeline:
+    def timeline(self, face: NamedDependency[Face], order: FromPath[str]) -> Timeline:
         """Every step in order of time, and what the order waits for: why, and what to do about it."""
         with face.reads() as reads:
             subject = resolve(face, reads, order)
         return face.timeline(subject)
 
     @post("/{order:str}/cancel", dto=Strict[Cancel], return_dto=None, status_code=202, sync_to_thread=True)
-    def cancel(self, face: Face, order: str, data: Cancel) -> Done:
+    def cancel(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]) -> Done:
         """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it."""
         lines = msgspec.to_builtins(data.lines)
         return _act(face, order, "cancel_order", data, {"lines": lines} if lines else {})
@@ -174,12 +175,14 @@ class OrdersController(Controller):
         status_code=202,
         sync_to_thread=True,
     )
-    def release_hold(self, face: Face, order: str, data: ReleaseHold) -> Done:
+    def release_hold(
+        self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[ReleaseHold]
+    ) -> Done:
         """Let a held order go on."""
         return _act(face, order, "release_hold", data, {"code": data.code} if data.code else {})
 
     @post("/{order:str}/erase", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
-    def erase(self, face: Face, order: str, data: Act) -> Done:
+    def erase(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Act]) -> Done:
         """Forget the persons of an order, for good, in every copy. Money, stock and hashes stay."""
         with face.reads() as reads:
             subject = resolve(face, reads, order)

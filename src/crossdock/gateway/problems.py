@@ -107,6 +107,8 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         detail = (
             f"{field}: {extra[0].get('message', detail)}" if field else str(extra[0].get("message", detail))
         )
+    if field == "data":
+        field, detail = "body", "body: send a JSON object."
     if error.status_code >= 500:
         return _defect(request, error)
     headers = {"www-authenticate": "Bearer"} if error.status_code == 401 else dict(error.headers or {})
