@@ -336,7 +336,7 @@ def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
     assert len(hub.postings) == 1
 
 
-def test_what_is_wanted_again_after_a_cancellation_is_released_anew_and_the_sale_amended():
+def test_what_is_wanted_again_after_a_cancellation_is_released_anew_and_the_sale_raised_by_a_person():
     hub = taken()
     hub.settle_all()
     hub.tell("shop", told(2, cancelled=True))
@@ -345,7 +345,7 @@ def test_what_is_wanted_again_after_a_cancellation_is_released_anew_and_the_sale
     hub.settle_all()
     assert hub.staged()[-1] == "cancel_sale"
     hub.tell("shop", told(3))
-    assert hub.staged()[-2:] == ["release", "amend_sale"]
+    assert (hub.staged()[-1], hub.reasons()) == ("release", ["sale.wanted_again"])
     assert (hub.level("SKU-1").allocated, hub.process().lines[0].told_erp) == (2, 0)
     assert "cancel_order" not in hub.staged()
 

@@ -105,7 +105,7 @@ def tell_erp(desk: Desk, gone: list[int] | None) -> None:
     if route is None or sale is None:
         return
     if gone is not None or process.cancels_erp:
-        _reopen(process, sale)
+        _reopen(desk, route.erp, sale)
     if sale.amended:
         _amend(desk, route.erp, sale)
     if gone is not None:
@@ -175,13 +175,20 @@ def _amend(desk: Desk, erp: str, sale: Sale) -> None:
     desk.stage(erp, "amend_sale", f"amend:{process.document}", command)
 
 
-def _reopen(process: OrderProcess, sale: Sale) -> None:
-    """What was cancelled and is wanted again is no longer cancelled: the sale is set to what the order is now."""
+def _reopen(desk: Desk, erp: str, sale: Sale) -> None:
+    """What was cancelled and is wanted again: no contract has a word for that, so a person raises the sale."""
+    process = desk.process
+    again = [(line, line.told_erp - line.lost) for line in process.lines if line.told_erp > line.lost]
     for line in process.lines:
         line.told_channel = min(line.told_channel, line.lost)
-        if line.told_erp > line.lost:
-            line.told_erp = line.lost
-            sale.amended = True
+        line.told_erp = min(line.told_erp, line.lost)
+    if again:
+        desk.case(
+            "sale.wanted_again",
+            f"Of order {process.number or process.order} {_units(again)} had been cancelled and are wanted again. Raise "
+            f"sale {sale.reference} in {erp} by them, then resolve this: the release waits for it.",
+            about=f"document {process.document}",
+        )
 
 
 def _cancel_sale(desk: Desk, erp: str, sale: Sale, gone: list[int]) -> None:
