@@ -4,7 +4,7 @@ import pytest
 from crossdock.domain.policy import Policy
 from crossdock.model import Hold
 from crossdock.model.reports import OrderReported
-from tests.flows.facts import told
+from tests.flows.facts import shipped, told
 from tests.flows.hub import HOUR, Hub, make_plan
 from tests.model.builders import NOON, make_line, make_order
 
@@ -181,3 +181,12 @@ def test_an_order_past_its_time_is_a_case():
     hub.advance(HOUR)
     hub.tell("hub", Again(), kind="order.overdue")
     assert hub.reasons() == ["order.overdue"]
+
+
+def test_a_warehouse_that_we_only_observe_is_told_nothing_and_heard():
+    hub = stocked(modes={"wms": "observe"})
+    hub.tell("shop", told())
+    assert hub.staged() == ["create_sale", "acknowledge"]
+    hub.tell("wms", shipped(l1=2, l2=1))
+    hub.settle_all()
+    assert (hub.rows[1].stage, hub.level("SKU-1").allocated) == ("done", 0)

@@ -97,10 +97,10 @@ class Desk:
         return route.locations if route is not None else ()
 
     def warehouse(self, location: str) -> str:
-        """The connection that takes releases for a location; "" where nobody is told."""
+        """The connection that takes releases for a location; "" where nobody is told, because others work it."""
         place = self.plan.places.get(location)
         name = place.warehouse if place is not None else ""
-        return name if "release" in self.plan.offers.get(name, ()) else ""
+        return name if self.may(name, "release") else ""
 
     def place(self, location: str, ref: ExternalRef | None) -> str:
         """Our id of a location that is named by us or by a partner; "" where it is none of ours."""
