@@ -203,3 +203,17 @@ def test_a_failing_thread_makes_the_hub_not_ready(api, monkeypatch):
     reply = api.get("/readyz", authorization=None)
     assert reply.status == 503
     assert "crossdock-pipeline" in reply.json["detail"]
+
+
+@pytest.mark.parametrize("name", ["host", "origin", "cookie", "accept", "traceparent", "authorization"])
+@pytest.mark.parametrize("value", ["", "[", "http://[", "\u00fc", "a=b=c;;", "0" * 9000])
+def test_no_header_makes_the_hub_fail(api, name, value):
+    for method, path in (("GET", "/"), ("GET", "/orders?q=1"), ("POST", "/login"), ("GET", "/v1/overview")):
+        assert api.ask(method, path, b"" if method == "POST" else None, **{name: value}).status < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["/%ff", "/orders/%ff", "/v1/orders?number=%ff", "/v1/stock/%00", "/assets/..%2f", "//"]
+)
+def test_no_path_makes_the_hub_fail(api, path):
+    assert api.get(path).status < 500

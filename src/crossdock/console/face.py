@@ -129,7 +129,7 @@ class Face:
 
 
 class _Kept(Generic[T]):
-    """An answer that is kept for a while; whoever comes meanwhile shares it."""
+    """An answer that is kept for a while. While it is asked for anew, everybody else gets the old one."""
 
     def __init__(self, ask: Callable[[], T], age_s: float) -> None:
         self._ask, self._age_s = ask, age_s
@@ -145,7 +145,9 @@ class _Kept(Generic[T]):
         wanted = time.monotonic()
         if self._found and not fresh and wanted < self._until:
             return self._found[0]
-        with self._lock:
+        if not self._lock.acquire(blocking=fresh or not self._found):
+            return self._found[0]
+        try:
             if self._found and (self._asked_at >= wanted or (not fresh and wanted < self._until)):
                 return self._found[0]
             began = time.monotonic()
@@ -154,6 +156,8 @@ class _Kept(Generic[T]):
             self._found = [found]
             self._asked_at, self._until = began, began + max(self._age_s, took * EFFORT_MAX)
             return found
+        finally:
+            self._lock.release()
 
 
 __all__ = ["API", "CheckResult", "Face", "Keys", "Proof"]

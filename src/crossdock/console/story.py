@@ -304,13 +304,8 @@ def _order_waits(order: dict[str, Any], cases: Cases) -> Iterator[Wait]:
             case=_open_case(cases, "order.held", code),
         )
     if order["stage"] == "waiting_stock":
-        yield Wait(
-            what="stock",
-            why="none of its locations has enough",
-            since=since,
-            remedy="Receive stock, or cancel what cannot come.",
-            case=_open_case(cases, "stock.short", ""),
-        )
+        why, remedy = "none of its locations has enough", "Receive stock, or cancel what cannot come."
+        yield Wait(what="stock", why=why, since=since, remedy=remedy)
     if order["stage"] == "waiting_erp":
         why = "by policy the ERP must have the sale first"
         yield Wait(what="release to the warehouse", why=why, since=since)

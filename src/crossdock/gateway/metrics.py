@@ -67,6 +67,15 @@ def _messages(found: Overview) -> Iterator[Metric]:
         seconds.add_metric([latency.name, "0.5"], latency.p50_ms / 1000)
         seconds.add_metric([latency.name, "0.95"], latency.p95_ms / 1000)
     yield seconds
+    captured = GaugeMetricFamily(
+        "crossdock_capture_to_sale_seconds",
+        "From an order's first message to its sale in the ERP, of the orders that came last.",
+        labels=["connection", "quantile"],
+    )
+    for latency in found.captured:
+        captured.add_metric([latency.name, "0.5"], latency.p50_ms / 1000)
+        captured.add_metric([latency.name, "0.95"], latency.p95_ms / 1000)
+    yield captured
 
 
 def _work(found: Overview) -> Iterator[Metric]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 STOP_S = 10
+STOP_POLL_S = 0.1
+READERS_MAX = 16
+"""Questions that may be read at the same time; more wait their turn."""
 
 
 class HubServer:
@@ -62,14 +66,14 @@ class HubServer:
             log_level=LogLevels.error,
             log_access=False,
         )
-        loop = asyncio.get_running_loop()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(READERS_MAX, "crossdock-reads"))
         serving = asyncio.ensure_future(server.serve())
-        stopping = loop.run_in_executor(None, self._hub.signals.stopping.wait)
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping = self._hub.signals.stopping
+        while not stopping.is_set() and not serving.done():
+            await asyncio.wait([serving], timeout=STOP_POLL_S)
         if not serving.done():
             server.stop()  # type: ignore[no-untyped-call]
-        else:
-            self._hub.signals.stopping.set()
+        stopping.set()
         await asyncio.wait_for(serving, STOP_S)
 
 
