@@ -8,6 +8,7 @@ waits behind a batch.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from crossdock.errors import OverloadedError
 from crossdock.stores.sqlite import SqliteStore
 
 T = TypeVar("T")
+log = logging.getLogger("crossdock")
 GROUP_JOBS_MAX = 64
 INTAKE_GROUP_MAX = 2_000
 WAIT_S = 60.0
@@ -50,13 +52,13 @@ class Ticket:
         event = asyncio.Event()
         self._then = lambda: loop.call_soon_threadsafe(event.set)
         if not self._done.is_set():
-            await asyncio.wait_for(event.wait(), WAIT_S)
+            await event.wait()
         return self.wait()
 
-    def wait(self) -> Any:
-        """The result, or the error raised."""
-        if not self._done.wait(WAIT_S):
-            raise OverloadedError("The store did not answer within a minute; it is busy, or its disk hangs.")
+    def wait(self, wait_s: float | None = None) -> Any:
+        """The result, or the error raised. Who gives up after `wait_s` does not undo what is still done later."""
+        if not self._done.wait(wait_s):
+            raise OverloadedError("The store did not answer in time; it is busy, or its disk hangs.")
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
@@ -87,9 +89,9 @@ class Writer:
         self._waiting.release()
         return ticket
 
-    def call(self, job: Callable[[], T]) -> T:
-        """Do `job` and wait for it."""
-        return cast(T, self.submit(job).wait())
+    def call(self, job: Callable[[], T], wait_s: float | None = WAIT_S) -> T:
+        """Do `job` and wait for it. A loop that must know what came of it waits for as long as it takes: None."""
+        return cast(T, self.submit(job).wait(wait_s))
 
     def alone(self, job: Callable[[], T]) -> T:
         """Do `job` outside of any transaction, and wait for it."""
@@ -134,23 +136,23 @@ class Writer:
                 for arrivals, deliver in groups:
                     self._alone(arrivals, deliver)
             else:
-                groups[0][1](error)
+                _give(groups[0][1], error)
             return
         self._reach(crash.INTAKE_COMMITTED)
         self._wake()
         start = 0
         for group, deliver in groups:
-            deliver(receipts[start : start + len(group)])
+            _give(deliver, receipts[start : start + len(group)])
             start += len(group)
 
     def _alone(self, group: Sequence[Arrival], deliver: Deliver) -> None:
         try:
             receipts = self._store.accept(group, self._clock())
         except Exception as error:
-            deliver(error)
+            _give(deliver, error)
         else:
             self._wake()
-            deliver(receipts)
+            _give(deliver, receipts)
 
     @staticmethod
     def _do_alone(ticket: Ticket) -> None:
@@ -158,7 +160,7 @@ class Writer:
             result = ticket.job()
         except Exception as error:
             result = error
-        ticket.finish(result)
+        _give(ticket.finish, result)
 
     def _write_jobs(self) -> None:
         tickets: list[Ticket] = []
@@ -169,7 +171,15 @@ class Writer:
         except Exception as error:
             results = [error] * len(tickets)
         for ticket, result in zip(tickets, results, strict=True):
-            ticket.finish(result)
+            _give(ticket.finish, result)
+
+
+def _give(taker: Callable[[Any], None], result: Any) -> None:
+    """Hand a result to who waits for it. That they are gone (their event loop has ended) is not the writer's end."""
+    try:
+        taker(result)
+    except Exception:
+        log.exception("nobody took the result of a write")
 
 
 class _OnWriter:
@@ -182,7 +192,7 @@ class _OnWriter:
         method = getattr(self._store, name)
 
         def on_writer(*arguments: Any) -> Any:
-            return self._writer.call(lambda: method(*arguments))
+            return self._writer.call(lambda: method(*arguments), None)
 
         return on_writer
 
