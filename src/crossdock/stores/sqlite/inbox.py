@@ -71,6 +71,14 @@ class Inbox:
         for message in messages:
             self._claimed.pop(message.id, None)
 
+    def claimed(self) -> set[int]:
+        """Messages that somebody is at."""
+        return set(self._claimed)
+
+    def unclaim_all_but(self, kept: set[int]) -> None:
+        """Forget claims of a transaction that came to nothing; the messages are due again."""
+        self._claimed = {message: None for message in self._claimed if message in kept}
+
     def holds(self, subjects: Sequence[int]) -> dict[tuple[int, str], Hold]:
         """The streams of these subjects that wait for a head."""
         rows = self._read.ask("read_holds", list(dict.fromkeys(subjects)))
@@ -197,7 +205,7 @@ class Inbox:
         subject, source, message = about
         program.add("finish", message, outcome, text, now, text)
         program.add("count", source, "processed", 1)
-        program.add("free", subject, source)
+        program.add("free", subject, source, message)
 
     @staticmethod
     def _delay(batch: Batch, now: int, program: Program) -> None:

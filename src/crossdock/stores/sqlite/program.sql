@@ -71,10 +71,13 @@ create temp trigger program_hold instead of insert on program when new.op = 'hol
   on conflict (subject, source) do update set message = excluded.message, reason = excluded.reason;
 end;
 
--- name: free (subject, source)
+-- name: free (subject, source, message; without one: whichever holds)
+-- A message that left and held nothing frees nobody: it overtook, and another one may hold.
 create temp trigger program_free instead of insert on program when new.op = 'free' begin
-  delete from hold where subject = new.v->>1 and source = new.v->>2;
-  update inbox set state = 0 where subject = new.v->>1 and source = new.v->>2 and state = 2;
+  delete from hold where subject = new.v->>1 and source = new.v->>2
+    and coalesce(new.v->>3, message) = message;
+  update inbox set state = 0 where subject = new.v->>1 and source = new.v->>2 and state = 2
+    and not exists (select 1 from hold h where h.subject = inbox.subject and h.source = inbox.source);
 end;
 
 -- name: attempt (about, id, number, kind, text, now)

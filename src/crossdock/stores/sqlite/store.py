@@ -65,15 +65,28 @@ class SqliteStore:
         return Reads(Database(self.path, readonly=True), self._vault)
 
     def group(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Run several writes in one durable transaction; an error is a result, and undoes only its own write."""
-        results: list[Any] = []
-        with self._db.transaction("writing"):
-            for job in jobs:
-                try:
-                    results.append(job())
-                except Exception as error:
-                    results.append(error)
+        """Run several writes in one durable transaction; an error is a result, and undoes only its own write.
+
+        Raises where nothing at all was written; then nothing that they claimed is claimed either.
+        """
+        claimed = self._inbox.claimed()
+        try:
+            with self._db.transaction("writing"):
+                results = [self._alone(job) for job in jobs]
+        except Exception:
+            self._inbox.unclaim_all_but(claimed)
+            raise
         return results
+
+    def _alone(self, job: Callable[[], Any]) -> Any:
+        """One write of a group. Where SQLite has given the whole transaction up (a full disk), nobody's goes on."""
+        try:
+            with self._db.transaction("writing"):
+                return job()
+        except Exception as error:
+            if not self._db.connection.in_transaction:
+                raise
+            return error
 
     def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         with self._db.transaction("taking messages in"):
@@ -178,7 +191,9 @@ class SqliteStore:
         found = self._db.run("read_case", unpark.case)
         if not found:
             raise NotFoundError(f"There is no case {unpark.case}.")
-        subject, _, about, source, message, effect, _ = found[0]
+        subject, _, about, source, message, effect, closed_at = found[0]
+        if closed_at:
+            return  # somebody else was quicker, or the facts were
         text = f"{unpark.action} by {unpark.actor}: {unpark.reason}"
         program = Program()
         program.add("case_signed", unpark.case, unpark.actor, text, now)
