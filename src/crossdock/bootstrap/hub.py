@@ -110,7 +110,7 @@ class Hub:
         self.store.schedules(self._schedules(), now)
         self._thread("writer", self.writer.run)
         if "pipeline" in parts:
-            pipeline = PipelineLoop(self.pipeline, self.writer, clock_us, self.signals)
+            pipeline = PipelineLoop(self.pipeline, self.store, self.writer, clock_us, self.signals)
             self._loop("pipeline", pipeline.turn)
         if "effects" in parts:
             self._thread("effects", lambda: uvloop.run(self._effects.run()))

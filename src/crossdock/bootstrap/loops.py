@@ -78,12 +78,23 @@ def forever(signals: Signals, name: str, body: Callable[[], None]) -> None:
             signals.stopping.wait(AFTER_ERROR_S)
 
 
+class Writing(msgspec.Struct):
+    """A batch that is being written, and what it was decided from."""
+
+    ready: list[Translated]
+    batch: Batch
+    ticket: Ticket
+
+
 class PipelineLoop:
     """Two batches deep: while one is being written, the next one is translated."""
 
-    def __init__(self, pipeline: Pipeline, writer: Writer, clock: Clock, signals: Signals) -> None:
-        self._pipeline, self._writer, self._clock, self._signals = pipeline, writer, clock, signals
-        self._writing: tuple[list[Translated], Ticket] | None = None
+    def __init__(
+        self, pipeline: Pipeline, store: Store, writer: Writer, clock: Clock, signals: Signals
+    ) -> None:
+        self._pipeline, self._store, self._writer = pipeline, store, writer
+        self._clock, self._signals = clock, signals
+        self._writing: Writing | None = None
         self._claims: deque[Claim] = deque()
 
     def turn(self) -> None:
@@ -105,31 +116,60 @@ class PipelineLoop:
             return
         if self._writing is None and not self._claims and len(claim.messages) >= self._pipeline.batch_max:
             self._claims.append(self._claim(now))
-        ready = self._pipeline.translate(claim, now)
-        self._settle()
-        if ready:
+        self._handle(claim, now)
+
+    def _handle(self, claim: Claim, now: int) -> None:
+        try:
+            ready = self._pipeline.translate(claim)
+            in_order = self._settle()
+        except BaseException:
+            self._give_back(claim)
+            raise
+        if not in_order:
+            self._give_back(claim)
+            return
+        try:
             batch = self._pipeline.decide(ready, now)
-            self._writing = (ready, self._writer.submit(lambda: self._write(batch, now)))
+        except Exception as error:
+            self._again(ready, error)
+        else:
+            self._writing = Writing(ready, batch, self._writer.submit(lambda: self._write(batch, now)))
 
     def _claim(self, now: int) -> Claim:
-        return self._writer.call(lambda: self._pipeline.claim(now))
+        return self._writer.call(lambda: self._pipeline.claim(now), None)
 
     def _write(self, batch: Batch, now: int) -> Claim:
         self._pipeline.write(batch)
         return self._pipeline.claim(now)
 
-    def _settle(self) -> None:
-        """Wait for the batch that is being written; what could not be written is done again in halves."""
+    def _settle(self) -> bool:
+        """Wait for the batch that is being written; False where what was claimed after it may not come next any more."""
         if self._writing is None:
-            return
-        ready, ticket = self._writing
-        self._writing = None
+            return True
+        writing, self._writing = self._writing, None
         try:
-            self._claims.append(ticket.wait())
-        except CrossdockError as error:
-            log.warning("a batch of %d is done again in halves: %s", len(ready), error)
-            failure = error
-            self._writer.call(lambda: self._pipeline.again(ready, failure, self._clock()))
+            self._claims.append(writing.ticket.wait())
+        except Exception as error:
+            self._again(writing.ready, error)
+            return False
+        self._tell()
+        return not writing.batch.frees
+
+    def _again(self, ready: list[Translated], error: Exception) -> None:
+        """Halve a batch that came to nothing, alone: each half must see what the one before has written."""
+        log.warning("a batch of %d is done again in halves: %s", len(ready), error)
+        try:
+            self._writer.alone(lambda: self._pipeline.again(ready, error, self._clock()))
+        finally:
+            self._tell()
+
+    def _give_back(self, claim: Claim) -> None:
+        """Claim these, and all that was claimed after them, anew: others come first now."""
+        for given in (claim, *self._claims):
+            self._store.give_back(given.messages)
+        self._claims.clear()
+
+    def _tell(self) -> None:
         self._signals.effects.set()
         self._signals.marks.set()
 

@@ -30,11 +30,25 @@ from crossdock.engine.messages import (
 from crossdock.engine.operations import ENGINE_KINDS, decide_engine_kind, unpark_of
 from crossdock.engine.port import Batch, Claim, Delayed, Finished, Hold, Parked, Store
 from crossdock.engine.recovery import Park, RetryPolicy, after_message_failure
-from crossdock.errors import CrossdockError, MappingError
+from crossdock.errors import CrossdockError, MappingError, RetryableError
 
 BATCH_MAX = 200
 CRASHES_MAX = 2
 NOTE_CHARS_MAX = 500
+FREED = Hold(message=0, kind="", parked=False)
+"""A stream whose head got through in this batch: those that waited come first, so the rest of the batch waits too."""
+
+
+class KilledError(CrossdockError):
+    """Handling a message has killed the process, again and again."""
+
+    kind = "crash"
+
+    def __init__(self, times: int) -> None:
+        super().__init__(
+            f"Handling this message killed the worker {times} times. It stays here with its raw bytes; nothing behind it "
+            "is lost. Report it with the message id, then retry or drop it."
+        )
 
 
 class Translated(msgspec.Struct):
@@ -66,13 +80,9 @@ class Pipeline:
 
     def step(self, now: int) -> int:
         """Claim, handle and write the next batch; returns how many messages were claimed (0: nothing was due)."""
-        ready = self.translate(self.claim(now), now)
+        ready = self.translate(self.claim(now))
         if ready:
-            batch = self.decide(ready, now)
-            try:
-                self.write(batch)
-            except CrossdockError as error:
-                self.again(ready, error, now)
+            self._decide_and_write(ready, now)
         return len(ready)
 
     def claim(self, now: int) -> Claim:
@@ -82,11 +92,10 @@ class Pipeline:
             self._reach(crash.BATCH_CLAIMED)
         return claim
 
-    def translate(self, claim: Claim, now: int) -> list[Translated]:
+    def translate(self, claim: Claim) -> list[Translated]:
         """The pure part of a claimed batch; it may run while the batch before is being written."""
         if claim.crashes >= CRASHES_MAX:
-            self._quarantine(claim, now)
-            return []
+            return [Translated(message, error=KilledError(claim.crashes)) for message in claim.messages]
         return [self._translate(message) for message in claim.messages]
 
     def write(self, batch: Batch) -> None:
@@ -95,26 +104,32 @@ class Pipeline:
         self._store.commit(batch)
         self._reach(crash.BATCH_COMMITTED)
 
-    def again(self, ready: list[Translated], error: CrossdockError, now: int) -> None:
-        """After a batch could not be written: do it in halves, until the message that cannot be is alone."""
+    def again(self, ready: list[Translated], error: Exception, now: int) -> None:
+        """After a batch could not be decided or written: do it in halves, until the message that cannot be is alone.
+
+        Each half is written before the next is decided, so this is not for a transaction that others share. Where it is
+        the store that cannot write at the moment, the messages are given back, and the error is raised.
+        """
+        if isinstance(error, RetryableError):
+            self._store.give_back([translated.message for translated in ready])
+            raise error
         if len(ready) == 1:
             ready[0].error = error
             self.write(self.decide(ready, now))
             return
         middle = len(ready) // 2
-        for half in (ready[:middle], ready[middle:]):
-            try:
-                self.write(self.decide(half, now))
-            except CrossdockError as failure:
-                self.again(half, failure, now)
+        try:
+            self._decide_and_write(ready[:middle], now)
+            self._decide_and_write(ready[middle:], now)
+        except RetryableError:
+            self._store.give_back([translated.message for translated in ready])
+            raise
 
-    def _quarantine(self, claim: Claim, now: int) -> None:
-        case = OpenCase(
-            reason="crash",
-            text=f"Handling this message killed the worker {claim.crashes} times. It stays here with its raw bytes; "
-            "nothing behind it is lost. Report it with the message id, then retry or drop it.",
-        )
-        self._store.commit(Batch(parked=[Parked(message=m, case=case) for m in claim.messages], now=now))
+    def _decide_and_write(self, ready: list[Translated], now: int) -> None:
+        try:
+            self.write(self.decide(ready, now))
+        except Exception as error:
+            self.again(ready, error, now)
 
     def _translate(self, message: Message) -> Translated:
         if message.kind in ENGINE_KINDS:
@@ -167,7 +182,9 @@ class Pipeline:
             batch.freed.append(stream)
         elif finished.outcome == "processed":
             batch.superseded.append((*stream, hold.message))
-        del holds[stream]
+        else:
+            return
+        holds[stream] = FREED
 
     def _may_supersede(self, message: Message, hold: Hold) -> bool:
         if not hold.parked:
@@ -241,8 +258,13 @@ class Pipeline:
                     text=text,
                 )
             )
-        if held and message.lane == LANE_STREAM:
+        if message.lane != LANE_STREAM:
+            return
+        if held:
             holds[stream] = Hold(message=message.id, kind=message.kind, parked=isinstance(recovery, Park))
+        elif stream in holds:
+            batch.freed.append(stream)
+            holds[stream] = FREED
 
 
 def _operator_action(message: Message) -> OperatorAction:
