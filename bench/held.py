@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import apsw
 
-from bench.parts import CONNECTIONS, _done, _reads, _until
+from bench.parts import CONNECTIONS, done_of, reads_of, until
 from bench.world import World, requests_file, send, sent
 
 TEMPLATE = 4_000
@@ -31,14 +31,14 @@ COPIES = {
 SUBJECTS = {"subject": "no", "document": "id / 1024", "reference": "subject", "body": "message"}
 
 
-def hold_orders(world: World, orders: int, say: Callable[[str], None]) -> None:
+def hold_orders(world: World, orders: int, say: Callable[[str], None], template: int = TEMPLATE) -> None:
     """Make the store hold `orders` orders, all acknowledged, released and booked."""
-    template = min(TEMPLATE, orders)
+    template = min(template, orders)
     file = requests_file(world, template, 0)
-    with world.running(), _reads(world) as reads:
+    with world.running(), reads_of(world) as reads:
         sent(send(world, file, connections=CONNECTIONS))
-        _until(lambda: all(done >= template for done in _done(reads).values()))
-        _until(lambda: not reads.rows("inbox_by_state"))
+        until(reads, lambda: all(done >= template for done in done_of(reads).values()))
+        until(reads, lambda: not reads.rows("inbox_by_state"))
     say(f"   {template:,} orders went through the hub; copying them to {orders:,}")
     _multiply(str(world.config.hub.store), orders // template, template)
 

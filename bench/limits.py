@@ -69,7 +69,19 @@ def _writes(world: World) -> float:
 
     end_to_end(world, ORDERS, 0)
     source = Database(world.config.hub.store, readonly=True)
-    tables = ["subject", "reference", "body", "message", "seen", "process", "document", "movement", "posting", "event", "effect"]
+    tables = [
+        "subject",
+        "reference",
+        "body",
+        "message",
+        "seen",
+        "process",
+        "document",
+        "movement",
+        "posting",
+        "event",
+        "effect",
+    ]
     rows = {table: source.connection.execute(f"select * from {table}").fetchall() for table in tables}
     source.close()
     with tempfile.TemporaryDirectory(dir=world.folder) as folder:

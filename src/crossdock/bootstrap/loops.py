@@ -211,7 +211,12 @@ class EffectLoop:
         finished, self._done = self._done, []
         now = self._clock()
         ticket = self._writer.submit(lambda: self._dispatcher.turn(finished, now))
-        for effect in await ticket.wait_on(loop):
+        try:
+            taken = await ticket.wait_on(loop)
+        except BaseException:
+            self._done = finished + self._done
+            raise
+        for effect in taken:
             task = loop.create_task(self._perform(effect))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

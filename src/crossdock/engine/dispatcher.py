@@ -80,10 +80,10 @@ class Dispatcher:
         """Record attempts, with their replies, in one transaction."""
         if not attempts:
             return
-        for attempt in attempts:
-            self._learn(self._lanes[attempt.result.effect.connection], attempt, now)
         self._reach(crash.SETTLE_BEFORE_COMMIT)
         self._store.settle([attempt.result for attempt in attempts], now)
+        for attempt in attempts:
+            self._learn(self._lanes[attempt.result.effect.connection], attempt, now)
         self._reach(crash.SETTLED)
 
     def next_at(self, now: int) -> int | None:
