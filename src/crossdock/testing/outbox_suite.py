@@ -46,7 +46,8 @@ class OutboxSuite(StoreCase):
         self.finish(store, message, changes=Changes(documents=rows), effects=[stage])
         (effect,) = self.effects(store)
         assert (effect.value, effect.party, effect.command) == (b'{"x":1}', b"Jane", b'{"a":1}')
-        assert (effect.attempt, effect.unclear) == (1, False) and not self.effects(store)
+        assert (effect.attempt, effect.unclear) == (1, False)
+        assert not self.effects(store)
 
     def test_the_same_effect_staged_twice_is_one(self, store: Any) -> None:
         stage = Stage(connection="erp", operation="create_sale", intent="sale")
@@ -105,7 +106,8 @@ class OutboxSuite(StoreCase):
         store.recover(NOW, SECOND)
         store.wake(NOW + 60 * SECOND)
         (again,) = self.effects(store)
-        assert again.unclear and again.attempt == 2
+        assert again.unclear
+        assert again.attempt == 2
 
     def test_an_open_case_holds_back_what_asks_for_it(self, store: Any) -> None:
         self.take(store, arrival())
@@ -113,7 +115,8 @@ class OutboxSuite(StoreCase):
         sale = Stage(connection="erp", operation="create_sale", intent="sale", held_by_case=False)
         case = OpenCase(reason="price", about="line 1", text="dear")
         self.finish(store, *self.claim(store), effects=[release, sale], cases=[case])
-        assert not self.effects(store, "wms") and len(self.effects(store, "erp")) == 1
+        assert not self.effects(store, "wms")
+        assert len(self.effects(store, "erp")) == 1
         self.take(store, arrival(body=b"2"))
         closed = CloseCase(reason="price", about="line 1", resolution="approved")
         self.finish(store, *self.claim(store), closed=[closed])
@@ -139,7 +142,8 @@ class OutboxSuite(StoreCase):
             Batch(unparked=[Unpark(case=case["id"], action="retry", actor="a", reason="r")], now=NOW)
         )
         (again,) = self.effects(store)
-        assert not again.unclear and not self.open_case(store)
+        assert not again.unclear
+        assert not self.open_case(store)
 
     def test_an_operator_says_that_it_did_happen(self, store: Any) -> None:
         effect = self.refused(store, "in_doubt")
@@ -177,3 +181,22 @@ class OutboxSuite(StoreCase):
         assert not store.claim_marks(wants, NOW)
         store.wake(NOW + SECOND)
         assert len(store.claim_marks(wants, NOW)) == 1
+
+    def test_a_value_that_may_have_arrived_is_sent_again_though_it_is_what_it_was(self, store: Any) -> None:
+        self.take(store, arrival())
+        mark = Mark(connection="shop", operation="set_quantities", key="sku")
+        self.finish(store, *self.claim(store), marks=[mark])
+        wants = [Want(connection="shop", limit=10, lease_until=NOW + SECOND)]
+        (first,) = store.claim_marks(wants, NOW)
+        store.settle_marks([MarkResult(mark=first, sent="5")], NOW)
+        self.take(store, arrival(body=b"2"))
+        self.finish(store, *self.claim(store), marks=[mark])
+        (unclear,) = store.claim_marks(wants, NOW)
+        assert unclear.sent == "5"
+        store.settle_marks([MarkResult(mark=unclear, sent=None, due_at=NOW)], NOW)
+        store.wake(NOW)
+        (again,) = store.claim_marks(wants, NOW)
+        assert not again.sent
+        store.recover(NOW, SECOND)
+        (after_crash,) = store.claim_marks(wants, NOW)
+        assert not after_crash.sent

@@ -199,8 +199,9 @@ create temp trigger program_mark instead of insert on program when new.op = 'mar
 end;
 
 -- name: mark_claimed (connection, operation, key, lease until)
+-- From here until it is settled nobody knows what the partner holds, so what was sent before is not kept.
 create temp trigger program_mark_claimed instead of insert on program when new.op = 'mark_claimed' begin
-  update mark set state = 3, dirty = 0, due_at = new.v->>4, attempt = attempt + 1
+  update mark set state = 3, dirty = 0, due_at = new.v->>4, attempt = attempt + 1, sent = ''
   where connection = new.v->>1 and operation = new.v->>2 and key = new.v->>3;
 end;
 
