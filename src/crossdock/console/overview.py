@@ -95,7 +95,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     decided: list[Latency]
     """From acceptance to the decision, per source."""
     captured: list[Latency] = []
-    """From an order's first message to its sale in the ERP, per ERP."""
+    """From the message that made a sale of an order to that sale in the ERP, per ERP."""
 
     @property
     def balanced(self) -> bool:

@@ -218,9 +218,10 @@ select coalesce(max(no), 0) from subject;
 select connection, operation, done_at - staged_at from effect
 where subject > ?1 and outcome = 'done' order by connection, operation;
 
--- From an order's first message to its sale in the ERP.
+-- From the message that made a sale of an order to that sale in the ERP.
 -- name: recent_capture_times
-select e.connection, e.done_at - s.created_at from effect e join subject s on s.no = e.subject
+select e.connection, e.done_at - m.received_at
+from effect e join message m on m.subject = e.subject and m.id = e.message
 where e.subject > ?1 and e.operation = 'create_sale' and e.outcome = 'done' order by e.connection;
 
 -- name: recent_message_times
