@@ -170,16 +170,20 @@ create temp trigger program_effect_claimed instead of insert on program when new
 end;
 
 -- name: effect_left (id, subject, connection, operation, intent, outcome, reference, attempts, now)
--- It leaves the outbox; the next of its key is due, and a case about it is closed.
+-- It leaves the outbox; the next of its key is due, unless a case holds it, and a case about it is closed.
 create temp trigger program_effect_left instead of insert on program when new.op = 'effect_left' begin
   delete from outbox where id = new.v->>1;
   update effect set done_at = new.v->>9, outcome = new.v->>6, reference = new.v->>7, attempts = new.v->>8
   where subject = new.v->>2 and connection = new.v->>3 and operation = new.v->>4 and intent = new.v->>5;
-  update outbox set state = case when due_at > (new.v->>9) then 1 else 0 end
-  where state = 2 and id = (
-    select min(o.id) from outbox o where o.subject = new.v->>2 and o.connection = new.v->>3);
   update case_file set closed_at = new.v->>9, resolution = 'it went through'
   where (new.v->>8) > 1 and closed_at = 0 and subject = new.v->>2 and effect = new.v->>1;
+  update outbox set state = case
+    when held = 1 and exists (
+      select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6
+    when due_at > (new.v->>9) then 1
+    else 0 end
+  where state = 2 and id = (
+    select min(o.id) from outbox o where o.subject = new.v->>2 and o.connection = new.v->>3);
 end;
 
 -- name: outbox_state (id, state, due, attempts given back, unclear, resume)
@@ -280,6 +284,8 @@ create temp trigger program_body_edited instead of insert on program when new.op
 end;
 
 -- name: effect_retried (id)
+-- Of one in doubt the person says that it did not happen; of any other it is still asked, where it may have.
 create temp trigger program_effect_retried instead of insert on program when new.op = 'effect_retried' begin
-  update outbox set state = 0, attempt = 0, due_at = 0, unclear = 0 where id = new.v->>1 and state in (4, 5);
+  update outbox set state = 0, attempt = 0, due_at = 0, unclear = case when state = 5 then 0 else unclear end
+  where id = new.v->>1 and state in (4, 5);
 end;

@@ -99,8 +99,11 @@ select value from cursor where connection = ?1 and feed = ?2;
 -- name: wake_inbox
 update inbox set state = 0 where state = 1 and due_at <= ?1;
 
+-- A case that was opened while the effect was being tried holds it back now.
 -- name: wake_outbox
-update outbox set state = 0 where state = 1 and due_at <= ?1;
+update outbox set state = case when held = 1 and exists (
+    select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else 0 end
+where state = 1 and due_at <= ?1;
 
 -- name: wake_marks
 update mark set state = 0 where state = 1 and due_at <= ?1;
