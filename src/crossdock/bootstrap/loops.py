@@ -40,12 +40,17 @@ class Bell:
         """Say which loop listens."""
         self._loop = loop
 
+    def detach(self) -> None:
+        """Say that nobody listens any more."""
+        self._loop = None
+
     def set(self) -> None:
         """Ring."""
         loop = self._loop
         if loop is not None and not self._rung:
             self._rung = True
-            loop.call_soon_threadsafe(self._event.set)
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, timeout_s: float) -> None:
         """Wait until it rings, at most so long; what comes within a moment of it is heard with it."""
@@ -187,6 +192,9 @@ class EffectLoop:
     ) -> None:
         self._dispatcher, self._transports = dispatcher, transports
         self._writer, self._clock, self._signals = writer, clock, signals
+        self._places = {
+            name: asyncio.Semaphore(lane.concurrency_max) for name, lane in dispatcher.lanes.items()
+        }
         self._done: list[Attempted] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -203,27 +211,56 @@ class EffectLoop:
             except Exception:
                 log.exception("effects failed; it goes on in a second")
                 await asyncio.sleep(AFTER_ERROR_S)
+        self._signals.effects.detach()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_S)
+        try:
+            await self._writer.submit(lambda: self._dispatcher.record(self._done, self._clock())).wait_on(
+                loop
+            )
+        except CrossdockError as error:
+            log.warning("effects: what became of %d is asked at the next start: %s", len(self._done), error)
 
     async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         await self._signals.effects.wait(IDLE_S)
         finished, self._done = self._done, []
-        now = self._clock()
-        ticket = self._writer.submit(lambda: self._dispatcher.turn(finished, now))
         try:
-            taken = await ticket.wait_on(loop)
+            effects = await self._write(finished, loop)
         except BaseException:
             self._done = finished + self._done
             raise
-        for effect in taken:
+        for effect in effects:
             task = loop.create_task(self._perform(effect))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if finished:
             self._signals.messages.set()
 
+    async def _write(self, finished: list[Attempted], loop: asyncio.AbstractEventLoop) -> list[ClaimedEffect]:
+        """Record what is finished and claim what may go, or neither."""
+        now, dispatcher = self._clock(), self._dispatcher
+        wants = dispatcher.wants(now)
+
+        def write() -> list[ClaimedEffect]:
+            dispatcher.record(finished, now)
+            return dispatcher.claim(wants, now)
+
+        effects: list[ClaimedEffect] = await self._writer.submit(write).wait_on(loop)
+        dispatcher.took(effects)
+        return effects
+
     async def _perform(self, effect: ClaimedEffect) -> None:
+        """Call the partner, when there is a place: no more calls are under way than it bears."""
+        async with self._places[effect.connection]:
+            if self._signals.stopping.is_set():
+                attempted = self._dispatcher.released(effect)
+            else:
+                attempted = await self._attempt(effect)
+        self._dispatcher.learn([attempted], self._clock())
+        self._done.append(attempted)
+        self._signals.effects.set()
+
+    async def _attempt(self, effect: ClaimedEffect) -> Attempted:
         transport = self._transports[effect.connection]
         traceparent = traceparent_of(effect)
         steps = self._dispatcher.attempt(effect)
@@ -237,8 +274,8 @@ class EffectLoop:
                 else:
                     sending = steps.send(reply)
         except StopIteration as end:
-            self._done.append(end.value)
-        self._signals.effects.set()
+            attempted: Attempted = end.value
+            return attempted
 
 
 class PublisherLoop:

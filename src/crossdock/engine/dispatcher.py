@@ -17,9 +17,15 @@ from crossdock.engine.calling import CallFailed, Steps, run, steps
 from crossdock.engine.lanes import Lane, Lanes
 from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
 from crossdock.engine.operations import CONNECTION_PAUSED
-from crossdock.engine.port import ClaimedEffect, EffectResult, Store
+from crossdock.engine.port import ClaimedEffect, EffectResult, Store, Want
 from crossdock.engine.recovery import Park, after_effect_failure, says_partner_is_down
-from crossdock.errors import CredentialsError, CrossdockError, InDoubtError, ThrottledError
+from crossdock.errors import (
+    CredentialsError,
+    CrossdockError,
+    InDoubtError,
+    RetryableError,
+    ThrottledError,
+)
 from crossdock.sdk.calls import Done, Intent, Outcome, Page, Pending, Refused
 from crossdock.sdk.spec import Child, Operation
 
@@ -35,6 +41,7 @@ class Attempted(msgspec.Struct, frozen=True):
 
     result: EffectResult
     error: Exception | None = None
+    begun: bool = True
 
 
 class Dispatcher:
@@ -50,7 +57,7 @@ class Dispatcher:
         jitter: Callable[[], float],
         reach: crash.Reach = crash.nowhere,
     ) -> None:
-        self._store, self._lanes, self._prepare = store, lanes, prepare
+        self._store, self.lanes, self._prepare = store, lanes, prepare
         self._clock, self._jitter, self._reach = clock, jitter, reach
 
     def step(self, now: int) -> int:
@@ -59,48 +66,91 @@ class Dispatcher:
         self.settle([self.perform(effect) for effect in effects], now)
         return len(effects)
 
-    def turn(self, attempts: Sequence[Attempted], now: int) -> list[ClaimedEffect]:
-        """Settle what is finished and take what may go now: one write where the store groups them."""
-        self.settle(attempts, now)
-        return self.take(now)
-
     def take(self, now: int) -> list[ClaimedEffect]:
         """Claim what may go now. The claim is durable before this returns."""
-        wants = [want for lane in self._lanes.values() if (want := lane.want(now)) is not None]
-        if not wants:
-            return []
-        effects = self._store.claim_effects(wants, now)
-        for effect in effects:
-            self._lanes[effect.connection].took(1)
-        if effects:
-            self._reach(crash.EFFECTS_CLAIMED)
+        effects = self.claim(self.wants(now), now)
+        self.took(effects)
         return effects
 
     def settle(self, attempts: Sequence[Attempted], now: int) -> None:
         """Record attempts, with their replies, in one transaction."""
+        if attempts:
+            self.record(attempts, now)
+            self.learn(attempts, now)
+
+    # The parts of a turn, for a loop whose writes are done elsewhere and may come to nothing: a lane learns from an
+    # attempt when it is over, and counts what it took when it is known that the store has it.
+
+    def wants(self, now: int) -> list[Want]:
+        """How much of each connection's work may go now."""
+        return [want for lane in self.lanes.values() if (want := lane.want(now)) is not None]
+
+    def claim(self, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:
+        """Claim so much."""
+        effects = self._store.claim_effects(wants, now) if wants else []
+        if effects:
+            self._reach(crash.EFFECTS_CLAIMED)
+        return effects
+
+    def took(self, effects: Sequence[ClaimedEffect]) -> None:
+        """Their lanes have these under way."""
+        for effect in effects:
+            self.lanes[effect.connection].took(1)
+
+    def record(self, attempts: Sequence[Attempted], now: int) -> None:
+        """Write what became of attempts. One that cannot be written is parked, and holds up no other."""
         if not attempts:
             return
         self._reach(crash.SETTLE_BEFORE_COMMIT)
-        self._store.settle([attempt.result for attempt in attempts], now)
-        for attempt in attempts:
-            self._learn(self._lanes[attempt.result.effect.connection], attempt, now)
+        results = [attempt.result for attempt in attempts]
+        try:
+            self._store.settle(results, now)
+        except RetryableError:
+            raise
+        except Exception:
+            for result in results:
+                self._record_alone(result, now)
         self._reach(crash.SETTLED)
+
+    def _record_alone(self, result: EffectResult, now: int) -> None:
+        try:
+            self._store.settle([result], now)
+        except RetryableError:
+            raise
+        except Exception as error:
+            text = f"A defect: what came of it cannot be kept: {type(error).__name__}. Look at the partner, then decide."
+            self._store.settle([self._parked(result.effect, Park("internal"), text, "", acted=True)], now)
+
+    def learn(self, attempts: Sequence[Attempted], now: int) -> None:
+        """Count attempts that are over on their lanes: pace, breaker, pauses."""
+        for attempt in attempts:
+            self._learn(self.lanes[attempt.result.effect.connection], attempt, now)
+
+    @staticmethod
+    def released(effect: ClaimedEffect) -> Attempted:
+        """An effect that was claimed and not begun: as if it had not been claimed."""
+        return Attempted(
+            EffectResult(
+                effect=effect, state="released", unclear=effect.unclear, spent=False, resume=effect.resume
+            ),
+            begun=False,
+        )
 
     def next_at(self, now: int) -> int | None:
         """When a lane may go on by the passing of time alone."""
-        times = [at for lane in self._lanes.values() if (at := lane.next_at(now)) is not None]
+        times = [at for lane in self.lanes.values() if (at := lane.next_at(now)) is not None]
         return min(times, default=None)
 
     # One attempt
 
     def perform(self, effect: ClaimedEffect) -> Attempted:
         """Call the partner once, on this thread. Never raises."""
-        transport = self._lanes[effect.connection].transport
+        transport = self.lanes[effect.connection].transport
         return run(self.attempt(effect), transport, traceparent_of(effect))
 
     def attempt(self, effect: ClaimedEffect) -> Steps[Attempted]:
         """One attempt as its steps, for whoever performs them. Never raises of itself."""
-        lane = self._lanes[effect.connection]
+        lane = self.lanes[effect.connection]
         operation = lane.connector.spec.operation(effect.operation)
         if operation is None:
             reason = f"The connector {lane.connector.spec.name} has no operation {effect.operation}."
@@ -118,7 +168,10 @@ class Dispatcher:
         except Exception as error:
             return self._failure(lane, operation, effect, CallFailed(error, acted=False), probe)
         self._reach(crash.EFFECT_ANSWERED)
-        return Attempted(self._outcome(effect, outcome))
+        try:
+            return Attempted(self._outcome(effect, outcome))
+        except Exception as error:
+            return self._failure(lane, operation, effect, CallFailed(error, acted=True), probe)
 
     def _call(self, lane: Lane, operation: Operation, effect: ClaimedEffect) -> Steps[Outcome]:
         command = self._prepare(effect)
@@ -188,7 +241,7 @@ class Dispatcher:
         text = str(error) or type(error).__name__
         if isinstance(recovery, Park):
             field = error.field or "" if isinstance(error, CrossdockError) else ""
-            return Attempted(self._parked(effect, recovery, text, field), error)
+            return Attempted(self._parked(effect, recovery, text, field, acted=failure.acted), error)
         due = recovery.due_at
         if effect.unclear or recovery.unclear:
             due = max(due, self._clock() + int(operation.settle_s * US) if recovery.unclear else due)
@@ -200,18 +253,26 @@ class Dispatcher:
             spent=recovery.spent,
             kind=getattr(error, "kind", "internal"),
             text=text[:TEXT_CHARS_MAX],
+            told=(_paused(effect),) if isinstance(error, CredentialsError) else (),
         )
         return Attempted(result, error)
 
     def _parked(
-        self, effect: ClaimedEffect, park: Park, text: str, field: str, code: str = ""
+        self,
+        effect: ClaimedEffect,
+        park: Park,
+        text: str,
+        field: str,
+        code: str = "",
+        *,
+        acted: bool = False,
     ) -> EffectResult:
         text = text[:TEXT_CHARS_MAX]
         settled = _settled(effect, park.outcome, reason=text, field=field, code=code)
         return EffectResult(
             effect=effect,
             state="in_doubt" if park.outcome == "in_doubt" else "parked",
-            unclear=effect.unclear,
+            unclear=effect.unclear or acted,
             kind=park.reason,
             text=text,
             reply=_reply(effect, settled),
@@ -220,6 +281,8 @@ class Dispatcher:
     def _learn(self, lane: Lane, attempt: Attempted, now: int) -> None:
         lane.in_flight -= 1
         error = attempt.error
+        if not attempt.begun:
+            return
         if error is None:
             lane.done += 1
             lane.breaker = lane.breaker.succeeded()
@@ -227,16 +290,6 @@ class Dispatcher:
         lane.failed += 1
         if isinstance(error, CredentialsError):
             lane.paused_until = now + int(lane.policy.paused_s * US)
-            name = lane.name
-            paused = Arrival(
-                source=HUB,
-                kind=CONNECTION_PAUSED,
-                body=name.encode(),
-                ref_kind="connection",
-                ref=name,
-                lane=LANE_FREE,
-            )
-            self._store.accept([paused], now)
         elif isinstance(error, ThrottledError):
             wait = error.retry_after if error.retry_after is not None else lane.policy.base_s
             lane.paused_until = max(
@@ -262,6 +315,18 @@ def _settled(effect: ClaimedEffect, outcome: Any, **more: Any) -> Settled:
         outcome=outcome,
         attempts=effect.attempt,
         **more,
+    )
+
+
+def _paused(effect: ClaimedEffect) -> Arrival:
+    """Word that a connection refuses us: one case, however many effects come to it."""
+    return Arrival(
+        source=HUB,
+        kind=CONNECTION_PAUSED,
+        body=effect.connection.encode(),
+        ref_kind="connection",
+        ref=effect.connection,
+        lane=LANE_FREE,
     )
 
 
