@@ -16,7 +16,7 @@ from crossdock.engine import crash
 from crossdock.engine.calling import CallFailed, Steps, run, steps
 from crossdock.engine.lanes import Lane, Lanes
 from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
-from crossdock.engine.operations import CONNECTION_PAUSED
+from crossdock.engine.operations import word_of_pause
 from crossdock.engine.port import ClaimedEffect, EffectResult, Store, Want
 from crossdock.engine.recovery import Park, after_effect_failure, says_partner_is_down
 from crossdock.errors import (
@@ -253,7 +253,7 @@ class Dispatcher:
             spent=recovery.spent,
             kind=getattr(error, "kind", "internal"),
             text=text[:TEXT_CHARS_MAX],
-            told=(_paused(effect),) if isinstance(error, CredentialsError) else (),
+            told=(word_of_pause(effect.connection),) if isinstance(error, CredentialsError) else (),
         )
         return Attempted(result, error)
 
@@ -315,18 +315,6 @@ def _settled(effect: ClaimedEffect, outcome: Any, **more: Any) -> Settled:
         outcome=outcome,
         attempts=effect.attempt,
         **more,
-    )
-
-
-def _paused(effect: ClaimedEffect) -> Arrival:
-    """Word that a connection refuses us: one case, however many effects come to it."""
-    return Arrival(
-        source=HUB,
-        kind=CONNECTION_PAUSED,
-        body=effect.connection.encode(),
-        ref_kind="connection",
-        ref=effect.connection,
-        lane=LANE_FREE,
     )
 
 

@@ -11,10 +11,10 @@ from crossdock.engine import crash
 from crossdock.engine.calling import CallFailed, run, steps
 from crossdock.engine.lanes import Lane, Lanes
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
-from crossdock.engine.operations import MARK_REFUSED
+from crossdock.engine.operations import MARK_REFUSED, word_of_pause
 from crossdock.engine.port import ClaimedMark, MarkResult, Store, Want
 from crossdock.engine.recovery import Park, after_effect_failure, says_partner_is_down
-from crossdock.errors import ThrottledError
+from crossdock.errors import CredentialsError, ThrottledError
 from crossdock.sdk.calls import Done, Intent, Refused, Results
 from crossdock.sdk.spec import Operation
 
@@ -122,7 +122,9 @@ class Publisher:
     ) -> list[MarkResult]:
         lane.failed += 1
         error = failure.error
-        if isinstance(error, ThrottledError):
+        if isinstance(error, CredentialsError):
+            lane.paused_until = now + int(lane.policy.paused_s * US)
+        elif isinstance(error, ThrottledError):
             lane.paused_until = now + int((error.retry_after or lane.policy.base_s) * US)
         elif says_partner_is_down(error):
             lane.breaker = lane.breaker.failed(now, self._jitter())
@@ -138,10 +140,13 @@ class Publisher:
         )
         if isinstance(recovery, Park):
             return [self._refused(mark, str(error), "") for mark in marks]
-        return [
+        results = [
             MarkResult(mark=mark, sent=None, due_at=recovery.due_at, kind=operation.name, text=str(error))
             for mark in marks
         ]
+        if isinstance(error, CredentialsError):
+            results[0] = msgspec.structs.replace(results[0], reply=word_of_pause(lane.name))
+        return results
 
     def _refused(self, mark: ClaimedMark, reason: str, field: str) -> MarkResult:
         body = msgspec.json.encode(

@@ -7,7 +7,7 @@ import binascii
 
 import msgspec
 
-from crossdock.engine.messages import Event, Message, OpenCase, OperatorAction
+from crossdock.engine.messages import HUB, LANE_FREE, Arrival, Event, Message, OpenCase, OperatorAction
 from crossdock.engine.port import Finished, Unpark
 from crossdock.errors import MappingError
 
@@ -15,6 +15,18 @@ CONNECTION_PAUSED = "connection.paused"
 MARK_REFUSED = "mark.refused"
 ENGINE_KINDS = (CONNECTION_PAUSED, MARK_REFUSED)
 UNPARK_ACTIONS = {"retry": "retry", "edit": "edit", "drop": "drop", "resolve_case": "drop", "done": "done"}
+
+
+def word_of_pause(connection: str) -> Arrival:
+    """Word that a connection refuses our credentials: one case, however many calls come to it."""
+    return Arrival(
+        source=HUB,
+        kind=CONNECTION_PAUSED,
+        body=connection.encode(),
+        ref_kind="connection",
+        ref=connection,
+        lane=LANE_FREE,
+    )
 
 
 def decide_engine_kind(message: Message) -> Finished:

@@ -108,6 +108,10 @@ where state = 1 and due_at <= ?1;
 -- name: wake_marks
 update mark set state = 0 where state = 1 and due_at <= ?1;
 
+-- Whoever took it has not said what came of it: the value is absolute, so it is simply sent again.
+-- name: retake_marks
+update mark set state = 0 where state = 3 and due_at <= ?1;
+
 -- name: next_due
 select min(due) from (
   select min(due_at) as due from inbox where state = 1

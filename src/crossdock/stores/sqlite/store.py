@@ -130,7 +130,7 @@ class SqliteStore:
 
     def wake(self, now: int) -> int | None:
         with self._db.transaction("waking what is due"):
-            for name in ("wake_inbox", "wake_outbox", "wake_marks"):
+            for name in ("wake_inbox", "wake_outbox", "wake_marks", "retake_marks"):
                 self._db.run(name, now)
             due = self._db.run("due_schedules", now)
             arrivals = []
