@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from crossdock.engine.messages import Arrival, Receipt
-from crossdock.errors import OverloadedError
+from crossdock.errors import OverloadedError, RetryableError
+
+Group = list[tuple[Arrival, asyncio.Future[Receipt]]]
+Then = Callable[[asyncio.AbstractEventLoop, Group, list[Receipt] | Exception], None]
 
 
 class TakesIn(Protocol):
@@ -23,7 +26,7 @@ class Gathering:
 
     def __init__(self, writer: TakesIn, waiting_max: int) -> None:
         self._writer, self._waiting_max = writer, waiting_max
-        self._gathered: list[tuple[Arrival, asyncio.Future[Receipt]]] = []
+        self._gathered: Group = []
         self._under_way = 0
 
     async def accept(self, arrival: Arrival) -> Receipt:
@@ -42,25 +45,32 @@ class Gathering:
     def _go(self, loop: asyncio.AbstractEventLoop) -> None:
         group, self._gathered = self._gathered, []
         self._under_way = len(group)
+        self._write(loop, group, self._written)
 
+    def _write(self, loop: asyncio.AbstractEventLoop, group: Group, then: Then) -> None:
         def deliver(result: list[Receipt] | Exception) -> None:
-            loop.call_soon_threadsafe(self._deliver, loop, group, result)
+            loop.call_soon_threadsafe(then, loop, group, result)
 
         self._writer.take_in([arrival for arrival, _ in group], deliver)
 
-    def _deliver(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        group: list[tuple[Arrival, asyncio.Future[Receipt]]],
-        result: list[Receipt] | Exception,
+    def _written(
+        self, loop: asyncio.AbstractEventLoop, group: Group, result: list[Receipt] | Exception
     ) -> None:
         self._under_way = 0
         if self._gathered:
             self._go(loop)
-        for position, (_, future) in enumerate(group):
-            if future.done():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result[position])
+        if isinstance(result, Exception) and len(group) > 1 and not isinstance(result, RetryableError):
+            for single in group:  # one of them cannot be kept; its neighbours came by chance
+                self._write(loop, [single], _answer)
+        else:
+            _answer(loop, group, result)
+
+
+def _answer(_: asyncio.AbstractEventLoop, group: Group, result: list[Receipt] | Exception) -> None:
+    for position, (_arrival, future) in enumerate(group):
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result[position])
