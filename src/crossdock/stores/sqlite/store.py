@@ -80,10 +80,12 @@ class SqliteStore:
 
     def _alone(self, job: Callable[[], Any]) -> Any:
         """One write of a group. Where SQLite has given the whole transaction up (a full disk), nobody's goes on."""
+        claimed = self._inbox.claimed()
         try:
             with self._db.transaction("writing"):
                 return job()
         except Exception as error:
+            self._inbox.unclaim_all_but(claimed)
             if not self._db.connection.in_transaction:
                 raise
             return error
