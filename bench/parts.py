@@ -18,7 +18,7 @@ from crossdock.gateway.server import HubServer
 from crossdock.stores.sqlite.database import Database
 from crossdock.stores.sqlite.reads import Reads
 
-CONNECTIONS = 64
+CONNECTIONS = 256
 STALLED_S = 60.0
 EFFECTS = ("create_sale", "release", "acknowledge")
 Figures = dict[str, Any]

@@ -4,31 +4,52 @@ from __future__ import annotations
 
 import json
 import pickle
+import selectors
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 
 
+class Line:
+    """One keep-alive connection: the request that it waits for, since when, and what has come of the reply."""
+
+    __slots__ = ("began", "reply", "socket")
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.began = 0.0
+        self.reply = b""
+
+    def send(self, request: bytes, began: float) -> None:
+        """Send a whole request; they are small enough to go at once."""
+        self.began, self.reply = began, b""
+        self.socket.sendall(request)
+
+
 class Sender:
-    """Each connection sends one request after the other. With a rate, each has its time, and waits for it."""
+    """One thread, many connections. With a rate, a request is due at its time, and its wait counts from then."""
 
     def __init__(self, requests: list[bytes], port: int, connections: int, rate: float) -> None:
-        self._requests, self._port, self._connections, self._rate = requests, port, connections, rate
-        self._latencies: list[list[float]] = [[] for _ in range(connections)]
+        self._requests, self._rate = requests, rate
+        self._idle = [Line(port) for _ in range(min(connections, len(requests)))]
+        self._selector = selectors.DefaultSelector()
+        for line in self._idle:
+            self._selector.register(line.socket, selectors.EVENT_READ, line)
+        self._latencies: list[float] = []
         self._refused = 0
+        self._next = 0
 
     def run(self) -> dict[str, float]:
         """Send everything; seconds, requests a second, latencies in milliseconds."""
-        threads = [threading.Thread(target=self._send, args=(n,)) for n in range(self._connections)]
-        self._start = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        seconds = time.perf_counter() - self._start
-        latencies = sorted(latency for part in self._latencies for latency in part)
+        start = time.perf_counter()
+        while len(self._latencies) + self._refused < len(self._requests):
+            wait = self._start_what_is_due(start)
+            for key, _ in self._selector.select(wait):
+                self._read(key.data)
+        seconds = time.perf_counter() - start
+        latencies = sorted(self._latencies)
         return {
             "accepted": len(latencies),
             "refused": self._refused,
@@ -40,31 +61,26 @@ class Sender:
             "max_ms": latencies[-1] * 1000 if latencies else 0.0,
         }
 
-    def _send(self, number: int) -> None:
-        with socket.create_connection(("127.0.0.1", self._port)) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for position in range(number, len(self._requests), self._connections):
-                due = self._start + position / self._rate if self._rate else 0.0
-                wait = due - time.perf_counter()
-                if self._rate and wait > 0:
-                    time.sleep(wait)
-                began = due if self._rate else time.perf_counter()
-                connection.sendall(self._requests[position])
-                if b" 200 " in _reply(connection)[:16]:
-                    self._latencies[number].append(time.perf_counter() - began)
-                else:
-                    self._refused += 1
+    def _start_what_is_due(self, start: float) -> float | None:
+        """Send on idle connections; returns how long until the next request is due, None where it waits for a place."""
+        while self._idle and self._next < len(self._requests):
+            due = start + self._next / self._rate if self._rate else time.perf_counter()
+            early = due - time.perf_counter()
+            if early > 0:
+                return early
+            self._idle.pop().send(self._requests[self._next], due)
+            self._next += 1
+        return None
 
-
-def _reply(connection: socket.socket) -> bytes:
-    """One whole reply; the hub's are small and say how long they are, or come in one chunk."""
-    reply = connection.recv(65_536)
-    while b"\r\n\r\n" not in reply or not _whole(reply):
-        more = connection.recv(65_536)
-        if not more:
-            break
-        reply += more
-    return reply
+    def _read(self, line: Line) -> None:
+        line.reply += line.socket.recv(65_536)
+        if b"\r\n\r\n" not in line.reply or not _whole(line.reply):
+            return
+        if b" 200 " in line.reply[:16]:
+            self._latencies.append(time.perf_counter() - line.began)
+        else:
+            self._refused += 1
+        self._idle.append(line)
 
 
 def _whole(reply: bytes) -> bool:

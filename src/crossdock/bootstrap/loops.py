@@ -92,7 +92,7 @@ class Writing(msgspec.Struct):
 
 
 class PipelineLoop:
-    """Two batches deep: while one is being written, the next one is translated."""
+    """Two batches deep: while one is being written, the next one is translated and, as a rule, decided."""
 
     def __init__(
         self, pipeline: Pipeline, store: Store, writer: Writer, clock: Clock, signals: Signals
@@ -126,6 +126,7 @@ class PipelineLoop:
     def _handle(self, claim: Claim, now: int) -> None:
         try:
             ready = self._pipeline.translate(claim)
+            ahead = self._decide_ahead(ready, now)
             in_order = self._settle()
         except BaseException:
             self._give_back(claim)
@@ -134,11 +135,24 @@ class PipelineLoop:
             self._give_back(claim)
             return
         try:
-            batch = self._pipeline.decide(ready, now)
+            batch = ahead or self._pipeline.decide(ready, now)
         except Exception as error:
             self._again(ready, error)
         else:
             self._writing = Writing(ready, batch, self._writer.submit(lambda: self._write(batch, now)))
+
+    def _decide_ahead(self, ready: list[Translated], now: int) -> Batch | None:
+        """Decide while the batch before is being written, on what it will leave; None where that must be waited for.
+
+        If that batch cannot be written after all, this decision is thrown away with it.
+        """
+        writing = self._writing
+        if writing is None or not writing.batch.plain:
+            return None
+        try:
+            return self._pipeline.decide(ready, now, writing.batch)
+        except Exception:
+            return None
 
     def _claim(self, now: int) -> Claim:
         return self._writer.call(lambda: self._pipeline.claim(now), None)

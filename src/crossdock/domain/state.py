@@ -136,3 +136,24 @@ class Changes(msgspec.Struct, kw_only=True):
     movements: list[Movement] = []
     postings: list[Posting] = []
     products: list[tuple[str, bytes]] = []
+
+
+def overlaid(
+    snapshot: Snapshot, needs: Needs, changes: Changes, seen: Mapping[tuple[int, str, str, str], str]
+) -> Snapshot:
+    """The snapshot as it will be once `changes` and `seen` are written; the same whether they are written by now or not."""
+    wanted = frozenset(needs.orders)
+    skus = frozenset(needs.skus)
+    orders = {
+        p.subject: Stored(p.subject, p.expected + 1, msgspec.Raw(p.value))
+        for p in changes.processes
+        if p.subject in wanted
+    }
+    levels = {(level.sku, level.location): level for level in changes.levels if level.sku in skus}
+    products = {sku: value for sku, value in changes.products if sku in skus}
+    return Snapshot(
+        orders={**snapshot.orders, **orders},
+        levels={**snapshot.levels, **levels},
+        products={**snapshot.products, **products},
+        seen={**snapshot.seen, **seen},
+    )

@@ -145,12 +145,18 @@ class Pipeline:
 
     # One batch
 
-    def decide(self, ready: list[Translated], now: int) -> Batch:
-        """What the batch leads to; nothing is written yet. Needs the batch before to be written."""
+    def decide(self, ready: list[Translated], now: int, after: Batch | None = None) -> Batch:
+        """What the batch leads to; nothing is written yet. The batch before is written, or is `after`.
+
+        `after` must be plain: a batch that leaves holds, or frees some, has to be written first.
+        """
         holds = self._store.holds([t.message.subject for t in ready])
         good = [(t.message, t.reports) for t in ready if t.error is None and not t.unhandled]
         needs = self._handler.needs([pair for pair in good if pair[0].kind not in ENGINE_KINDS])
-        world = self._handler.world(needs, self._store.load(needs))
+        snapshot = self._store.load(needs)
+        if after is not None:
+            snapshot = self._handler.after(needs, snapshot, after)
+        world = self._handler.world(needs, snapshot)
         batch = Batch(now=now)
         for translated in ready:
             self._one(translated, world, holds, batch)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crossdock.domain.policy import Plan
-from crossdock.domain.state import Needs, Snapshot
+from crossdock.domain.state import Needs, Snapshot, overlaid
 from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
@@ -24,6 +24,7 @@ from crossdock.engine.messages import (
     Settled,
     subject_id,
 )
+from crossdock.engine.port import Batch
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.desk import Again
 from crossdock.flows.facts import FACTS, fact_seen
@@ -129,6 +130,15 @@ class RetailHandler:
             for report in reports:
                 wanted.add(report, message, self._revisions.get(message.source, 1))
         return Needs(orders=tuple(wanted.orders), skus=tuple(wanted.skus), seen=tuple(wanted.seen))
+
+    def after(self, needs: Needs, snapshot: Snapshot, batch: Batch) -> Snapshot:
+        """The snapshot as it will be once `batch` is written."""
+        seen = {
+            (finished.message.subject, mark.source, mark.kind, mark.version): mark.hash
+            for finished in batch.finished
+            for mark in finished.seen
+        }
+        return overlaid(snapshot, needs, batch.changes, seen)
 
     def world(self, needs: Needs, snapshot: Snapshot) -> RetailWorld:
         """A world over what was loaded."""
