@@ -42,6 +42,7 @@ def read_plan(reading: Reading, connections: Connections) -> Plan:
         policy=msgspec.convert(policy, Policy),
         authority=msgspec.convert(authority, Authority),
         modes={name: connection.mode for name, connection in good.items()},
+        since={name: c.since for name, c in good.items() if c.since is not None},
         roles={name: connection.spec.roles for name, connection in good.items()},
         offers={name: frozenset(o.name for o in c.spec.operations) for name, c in good.items()},
     )

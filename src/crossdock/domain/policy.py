@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -75,7 +76,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     authority: Authority = Authority()
     modes: Mapping[str, Mode] = {}
+    since: Mapping[str, datetime] = {}
+    """Nothing that was sold before goes live on that connection: it is only observed."""
     roles: Mapping[str, tuple[str, ...]] = {}
     """Roles of every connection, by its name."""
     offers: Mapping[str, frozenset[str]] = {}
     """Names of the operations that each connection offers."""
+
+    def mode_at(self, connection: str, sold_at: datetime | None) -> Mode:
+        """The mode of an order of this connection: what was sold before its start date is only observed."""
+        since = self.since.get(connection)
+        if since is not None and sold_at is not None and sold_at < since:
+            return "observe"
+        return self.modes.get(connection, "live")

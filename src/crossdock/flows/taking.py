@@ -143,7 +143,7 @@ def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
     if first:
         process.known = True
         process.connection, process.external_id = order.connection, order.external_id
-        process.mode = plan.modes.get(order.connection, "live")
+        process.mode = plan.mode_at(order.connection, order.occurred_at)
         process.placed_at = micros(order.occurred_at) or desk.now
     process.test = order.test and not plan.policy.post_test_orders
     process.number, process.version, process.channel = order.number, order.version, order.channel

@@ -230,20 +230,20 @@ class SqliteStore:
         outcome = "done" if unpark.action == "done" else "dropped"
         row = (effect, subject, connection, operation, intent, outcome, unpark.reference, attempt, now)
         program.add("effect_left", *row)
-        if outcome == "done":
-            settled = Settled(
-                effect=effect,
-                connection=connection,
-                operation=operation,
-                intent=intent,
-                outcome="done",
-                reference=unpark.reference,
-                reason=text,
-                attempts=attempt,
-            )
-            body = msgspec.json.encode(settled)
-            reply = Arrival(source=HUB, kind=SETTLED, body=body, subject=subject, lane=LANE_FREE)
-            self._intake.plan([reply], now, program)
+        settled = Settled(
+            effect=effect,
+            connection=connection,
+            operation=operation,
+            intent=intent,
+            outcome="done" if outcome == "done" else "refused",
+            code="" if outcome == "done" else "dropped",
+            reference=unpark.reference,
+            reason=text,
+            attempts=attempt,
+        )
+        body = msgspec.json.encode(settled)
+        reply = Arrival(source=HUB, kind=SETTLED, body=body, subject=subject, lane=LANE_FREE)
+        self._intake.plan([reply], now, program)
 
 
 def _tick(connection: str, feed: str, cursor: str) -> Arrival:
