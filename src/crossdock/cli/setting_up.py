@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -159,16 +159,21 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def demo(
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=1, help="How long orders come.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of orders and faults; the same seed, the same day.")
-    ] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the page.")] = None,
+    *,
+    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Orders a second.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long orders come.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of orders and faults; the same seed, the same day.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0 is any free one.")] = 0,
+    faults: Annotated[
+        bool, typer.Option("--faults/--no-faults", help="Let things go wrong, and kill the hub halfway.")
+    ] = True,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Stay up after the proof until Ctrl-C, and keep the folder.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Run a whole retailer on this machine: shop, warehouse and ERP simulated, faults on, with the proof at the end."""
-    from crossdock.demo import main
+    from crossdock.demo import Options, run_demo
 
-    given = {"rate": rate, "seconds": seconds, "seed": seed, "port": port}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    raise typer.Exit(main(**options) or 0)
+    options = Options(rate=rate, seconds=seconds, seed=seed, port=port, faults=faults, keep=keep, json=json)
+    raise typer.Exit(run_demo(options))

@@ -1,0 +1,205 @@
+"""Everybody's books at the end of the day: what each partner says of itself, and what the hub holds. Only reading.
+
+Quantities are whole units by line of the order, money is cents. Orders are known by the shop's id throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from crossdock.demo.retailer import ERP, SHOP, WAREHOUSE
+from crossdock.domain.process import decode_process
+from crossdock.domain.state import Level
+from crossdock.engine.messages import subject_id
+from crossdock.stores.sqlite.reads import Reads
+
+CASES_MAX = 100_000
+VOIDED = "voided"
+
+Quantities = dict[str, int]
+
+
+class Sold(msgspec.Struct, kw_only=True):
+    """An order as the shop has it. `fulfilled`: what it was told has left."""
+
+    number: str
+    total: int
+    currency: str
+    money: str = ""
+    cancelled: bool = False
+    acknowledged: bool = False
+    fulfilled: Quantities = {}
+
+    @property
+    def committed(self) -> bool:
+        """Whether it became a sale: an order that was cancelled before it was paid never did."""
+        return self.money != VOIDED
+
+
+class Sale(msgspec.Struct, kw_only=True):
+    """A sale as the ERP has it; `reference` is the hub's id of the order, `channel_order` the shop's."""
+
+    id: str
+    reference: str
+    channel_order: str
+    currency: str
+    total: int
+    lines: Quantities = {}
+    cancelled: Quantities = {}
+    delivered: Quantities = {}
+    invoiced: Quantities = {}
+
+
+class Release(msgspec.Struct, kw_only=True):
+    """A release as the warehouse has it; `order_id` is the hub's id of the order."""
+
+    request_id: str
+    order_id: str
+    asked: Quantities = {}
+    skus: dict[str, str] = {}
+    open: Quantities = {}
+    shipped: Quantities = {}
+    cancelled: Quantities = {}
+    shipments: int = 0
+
+
+class Taken(msgspec.Struct, kw_only=True):
+    """An order as the hub has it. `requests`: what it asked the warehouse for, by request; `cases`: open reasons."""
+
+    id: str
+    external_id: str
+    commitment: str = ""
+    ordered: Quantities = {}
+    requests: dict[str, Quantities] = {}
+    finished: bool = False
+    cases: list[str] = []
+
+
+class Case(msgspec.Struct, kw_only=True):
+    """An open case: of which order, why, in which words."""
+
+    order: str
+    reason: str
+    text: str = ""
+
+
+class Source(msgspec.Struct, kw_only=True):
+    """What the hub counted of one source."""
+
+    accepted: int = 0
+    processed: int = 0
+    parked: int = 0
+    in_flight: int = 0
+    unhandled: int = 0
+    repeated: int = 0
+
+
+class Books(msgspec.Struct, kw_only=True):
+    """All of it. `opening`: the stock before the first order; `doubles`: references with more documents than one."""
+
+    opening: Mapping[str, int] = {}
+    sold: dict[str, Sold] = {}
+    shown: Quantities = {}
+    """What the shop offers of each SKU."""
+    shop_events: int = 0
+    shop_fulfilments: int = 0
+    sales: list[Sale] = []
+    erp_stock: Quantities = {}
+    doubles: list[str] = []
+    releases: list[Release] = []
+    warehouse_stock: Quantities = {}
+    warehouse_events: int = 0
+    warehouse_doubles: int = 0
+    taken: dict[str, Taken] = {}
+    """The hub's orders by the hub's id."""
+    levels: dict[str, Level] = {}
+    cases: list[Case] = []
+    sources: dict[str, Source] = {}
+
+
+def read_books(partners: Mapping[str, bytes], reads: Reads, opening: Mapping[str, int]) -> Books:
+    """Read everybody's books."""
+    shop, erp, warehouse = (msgspec.json.decode(partners[name]) for name in (SHOP, ERP, WAREHOUSE))
+    books = Books(
+        opening=opening,
+        sold={id_: _sold(order) for id_, order in shop["orders"].items()},
+        shown=shop["quantities"],
+        shop_events=shop["counts"]["events"],
+        shop_fulfilments=shop["counts"]["fulfillments"],
+        sales=msgspec.convert(erp["documents"], list[Sale]),
+        erp_stock=erp["stock"],
+        doubles=sorted(erp["doubles"]),
+        releases=msgspec.convert(warehouse["documents"], list[Release]),
+        warehouse_stock=warehouse["stock"],
+        warehouse_events=warehouse["events"],
+        warehouse_doubles=warehouse["doubles"],
+    )
+    _read_hub(books, reads)
+    return books
+
+
+def _read_hub(books: Books, reads: Reads) -> None:
+    finished = {row["subject"]: bool(row["finished"]) for row in _orders(reads)}
+    for subject, value in reads.processes():
+        process = decode_process(value)
+        books.taken[process.order] = Taken(
+            id=process.order,
+            external_id=process.external_id,
+            commitment=process.commitment,
+            ordered={line.id: line.ordered for line in process.lines},
+            requests={
+                request.id: {item.line: item.quantity for item in request.items}
+                for request in process.requests
+                if request.warehouse
+            },
+            finished=finished.get(subject, False),
+        )
+    for row in reads.cases(after=0, state="open", limit=CASES_MAX):
+        case = Case(order=subject_id(row["subject"]), reason=row["reason"], text=row["text"])
+        books.cases.append(case)
+        if case.order in books.taken:
+            books.taken[case.order].cases.append(case.reason)
+    levels = reads.levels(list(books.opening))
+    books.levels = {sku: level for (sku, _), level in levels.items()}
+    for source, *counts in reads.rows("source_balance"):
+        accepted, processed, unhandled, repeated, parked, in_flight = counts
+        books.sources[source] = Source(
+            accepted=accepted,
+            processed=processed,
+            unhandled=unhandled,
+            repeated=repeated,
+            parked=parked,
+            in_flight=in_flight,
+        )
+
+
+def _orders(reads: Reads) -> Iterable[dict[str, Any]]:
+    before = 1 << 62
+    while page := reads.orders(before=before, limit=1000):
+        yield from page
+        before = page[-1]["subject"]
+
+
+def _sold(order: Mapping[str, Any]) -> Sold:
+    return Sold(
+        number=order["number"],
+        total=int(Decimal(order["total"]) * 100),
+        currency=order["currency"],
+        money=order["money"],
+        cancelled=order["cancelled"],
+        acknowledged=order["acknowledged"],
+        fulfilled=order["fulfilled"],
+    )
+
+
+def add(*many: Mapping[str, int]) -> Quantities:
+    """The sum of quantities, line by line; lines of nothing are left out."""
+    sums: Quantities = {}
+    for quantities in many:
+        for line, quantity in quantities.items():
+            sums[line] = sums.get(line, 0) + quantity
+    return {line: quantity for line, quantity in sums.items() if quantity}

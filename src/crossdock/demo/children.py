@@ -1,0 +1,108 @@
+"""The processes of the demo: the hub and its partners, started as anyone would, and killed as nobody would wish."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crossdock.errors import ConfigurationError
+
+STOP_S = 15.0
+TAIL_LINES = 15
+KIB = 1024
+
+
+class Child:
+    """A process of ours, its output in a file. It may be started again after its end."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str]) -> None:
+        self.name, self.log = name, log
+        self._command, self._environ = list(command), {**os.environ, **environ}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it; what it prints is added to its log."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ
+            )
+
+    def kill(self) -> None:
+        """End it with SIGKILL: it gets no moment to finish anything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end; one that does not is killed."""
+        if self._process is None or not self.alive:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def require_alive(self) -> None:
+        """Raise with the last words of a process that has ended by itself."""
+        if not self.alive:
+            code = self._process.returncode if self._process is not None else None
+            raise ConfigurationError(
+                f"The demo's {self.name} has ended by itself, with {code}. It said last:\n{self.tail()}"
+            )
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-TAIL_LINES:])
+
+    def memory_mib(self) -> float:
+        """The most that it has had in memory since its start, in MiB; what it has now where that is not told; else 0."""
+        if self._process is None or not self.alive:
+            return 0.0
+        return memory_mib(self._process.pid)
+
+
+def memory_mib(pid: int) -> float:
+    """Resident memory of a process in MiB: its peak on Linux, the present elsewhere, 0 where nobody tells."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    except OSError:
+        return _memory_by_ps(pid)
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / KIB
+    return 0.0
+
+
+def _memory_by_ps(pid: int) -> float:
+    try:
+        told = subprocess.run(  # noqa: S603
+            ["ps", "-o", "rss=", "-p", str(pid)],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return 0.0
+    return int(told.stdout.strip() or 0) / KIB
+
+
+def hub_process(config: Path, log: Path, environ: Mapping[str, str]) -> Child:
+    """The real hub: `crossdock up`."""
+    return Child("hub", [sys.executable, "-m", "crossdock", "up", "--config", str(config)], log, environ)
+
+
+def partners_process(config: Path, log: Path) -> Child:
+    """All simulated partners."""
+    return Child(
+        "partners", [sys.executable, "-m", "crossdock.simulator.serve", "--config", str(config)], log, {}
+    )

@@ -1,0 +1,50 @@
+"""What is played: how many orders come how fast, and when what goes wrong. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+GONE_S_MAX = 60.0
+DEAD_S = 1.5
+"""How long the hub stays dead before it is started again."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person may choose. port 0: any that is free."""
+
+    rate: float = 20.0
+    seconds: float = 60.0
+    seed: int = 1
+    faults: bool = True
+    keep: bool = False
+    port: int = 0
+    json: bool = False
+
+    @property
+    def orders(self) -> int:
+        """How many orders the shop sells."""
+        return max(1, round(self.rate * self.seconds))
+
+    @property
+    def gone(self) -> tuple[float, float]:
+        """When the warehouse answers nobody, in seconds from the first order: a minute where the run is long enough."""
+        start = 0.15 * self.seconds
+        return start, start + min(GONE_S_MAX, 0.25 * self.seconds)
+
+    @property
+    def kill_at(self) -> float:
+        """When the hub is killed: halfway, and a while after the warehouse is back."""
+        return 0.5 * self.seconds
+
+    @property
+    def sales_per_s(self) -> float:
+        """What the ERP bears: a fifth less than what comes, so that a backlog grows, though none that takes minutes."""
+        if not self.faults:
+            return 0.0
+        slower = min(0.2, 10 / self.seconds)
+        return max(1.0, self.rate * (1 - slower))
+
+    @property
+    def settle_max_s(self) -> float:
+        """How long everything may take to come to rest after the last order."""
+        return 90.0 + 0.5 * self.seconds

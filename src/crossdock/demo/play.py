@@ -1,0 +1,158 @@
+"""The day as it goes: the partners open, orders come, the hub is killed and comes back, everything comes to rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from crossdock.demo.children import Child
+from crossdock.demo.options import DEAD_S, Options
+from crossdock.demo.retailer import SOURCE_RETRY_S
+from crossdock.demo.screen import Screen
+from crossdock.demo.view import picture
+from crossdock.demo.watch import Look, Watch
+from crossdock.errors import ConfigurationError
+
+LOOK_S = 0.5
+READY_S = 60.0
+REST_S = SOURCE_RETRY_S + 2.0
+"""As long nothing may happen before the day counts as over: longer than the hub's shortest timer."""
+
+
+class Played(msgspec.Struct, kw_only=True):
+    """How the day went. Times in seconds since the shop opened; memory is the hub's peak, over both of its lives."""
+
+    killed_at: float = 0.0
+    back_at: float = 0.0
+    sold_at: float = 0.0
+    rested_at: float = 0.0
+    rested: bool = False
+    memory_mib: float = 0.0
+
+
+class Play:
+    """Runs the day; `run` returns when everything has come to rest, or has taken too long to."""
+
+    def __init__(self, options: Options, hub: Child, partners: Child, watch: Watch, screen: Screen) -> None:
+        self._options, self._hub, self._partners = options, hub, partners
+        self._watch, self._screen = watch, screen
+        self._last = Look()
+        self._opened = time.monotonic()
+        self._dead_until: float | None = None
+        self._starting = False
+        self.played = Played()
+        gone, back = options.gone
+        plot = [
+            (gone, lambda: self._tell("the warehouse is gone: it answers nobody")),
+            (back, lambda: self._tell("the warehouse is back")),
+            (options.kill_at, self._kill),
+        ]
+        self._plot: list[tuple[float, Callable[[], None]]] = plot if options.faults else []
+
+    def run(self) -> Played:
+        """Open, sell, come to rest."""
+        self._open()
+        quiet_since: float | None = None
+        while True:
+            began = time.monotonic()
+            self._go_on()
+            look = self._look()
+            at = self._at()
+            if (
+                look.shop is not None
+                and look.shop.counts.orders == self._options.orders
+                and not self.played.sold_at
+            ):
+                self.played.sold_at = at
+                self._tell(
+                    f"the last of {self._options.orders:,} orders is sold; now everything has to come to rest"
+                )
+            quiet = not self._plot and look.at_rest(self._options.orders)
+            quiet_since = (quiet_since or began) if quiet else None
+            if quiet_since is not None and began - quiet_since >= REST_S:
+                self.played.rested = True
+            over = self.played.sold_at and at > self.played.sold_at + self._options.settle_max_s
+            if self.played.rested or over:
+                self.played.rested_at = at
+                return self.played
+            time.sleep(max(0.0, LOOK_S - (time.monotonic() - began)))
+
+    def _open(self) -> None:
+        """Wait until the hub has read the stock and told the shop, which begins to sell with that."""
+        self._wait(self._watch.ready, "the hub does not get ready")
+        self._wait(lambda: self._opens(self._watch.look()), "the shop was not told its stock")
+        self._opened = time.monotonic()
+        self._tell("the hub has read the ERP's stock and told the shop: it opens")
+
+    @staticmethod
+    def _opens(look: Look) -> bool:
+        return look.shop is not None and look.shop.open
+
+    def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:
+        limit = time.monotonic() + READY_S
+        while not condition():
+            self._hub.require_alive()
+            self._partners.require_alive()
+            if time.monotonic() > limit:
+                raise ConfigurationError(
+                    f"After {READY_S:.0f} s {otherwise}. It said last:\n{self._hub.tail()}"
+                )
+            time.sleep(0.05)
+
+    def _go_on(self) -> None:
+        """Do what the plot has for now, and see after the children."""
+        self._partners.require_alive()
+        while self._plot and self._at() >= self._plot[0][0]:
+            self._plot.pop(0)[1]()
+        if self._dead_until is None:
+            self._hub.require_alive()
+        elif not self._starting and self._at() >= self._dead_until:
+            self._hub.start()
+            self._starting = True
+        elif self._starting:
+            self._hub.require_alive()
+            if self._watch.ready():
+                self._dead_until, self._starting = None, False
+                self.played.back_at = self._at()
+                gap = self.played.back_at - self.played.killed_at
+                self._tell(f"the hub is back after {gap:.1f} s, and goes on where it was")
+
+    def _kill(self) -> None:
+        self._remember_memory()
+        self._hub.kill()
+        self.played.killed_at = self._at()
+        self._dead_until = self.played.killed_at + DEAD_S
+        store = self._watch.store()
+        under_way = f", {store.sent} calls to partners under way" if store is not None else ""
+        self._tell(f"the hub is killed (SIGKILL){under_way}")
+
+    def _look(self) -> Look:
+        look = self._watch.look(hub=self._dead_until is None)
+        memory = self._remember_memory()
+        view = picture(
+            look, self._last, self._options, at_s=self._at(), phase=self._phase(), memory_mib=memory
+        )
+        self._screen.show(view)
+        self._last = msgspec.structs.replace(
+            look,
+            hub=look.hub or self._last.hub,
+            shop=look.shop or self._last.shop,
+            store=look.store or self._last.store,
+        )
+        return look
+
+    def _phase(self) -> str:
+        return "the orders are sold, it comes to rest" if self.played.sold_at else "orders come in"
+
+    def _remember_memory(self) -> float:
+        now = self._hub.memory_mib()
+        self.played.memory_mib = max(self.played.memory_mib, now)
+        return now
+
+    def _tell(self, text: str) -> None:
+        self._screen.tell(self._at(), text)
+
+    def _at(self) -> float:
+        return time.monotonic() - self._opened

@@ -1,0 +1,156 @@
+"""The end: every question with its answer, a tick or a cross, and what to look at where it does not balance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from crossdock.console.face import Proof
+from crossdock.demo.balance import EXPLAINED, Finding
+from crossdock.demo.books import Books
+from crossdock.demo.options import Options
+from crossdock.demo.play import Played
+from crossdock.demo.view import brief_time, clock
+
+MEMORY_MIB_MAX = 400.0
+WIDTH_MAX = 120
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the demo found. `captured_ms`: from webhook to the ERP's sale, p50 and p95 of the whole run."""
+
+    options: Options
+    played: Played
+    findings: list[Finding]
+    invariants: list[Finding]
+    cases: dict[str, int]
+    captured_ms: tuple[float, float] | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything balances."""
+        return all(finding.ok for finding in (*self.findings, *self.invariants))
+
+
+def make_report(
+    options: Options,
+    played: Played,
+    *,
+    found: Sequence[Finding],
+    books: Books,
+    proof: Proof,
+    times: Sequence[int],
+) -> Report:
+    """Put the report together; `times` in microseconds, one an order."""
+    cases: dict[str, int] = {}
+    for case in books.cases:
+        cases[case.reason] = cases.get(case.reason, 0) + 1
+    return Report(
+        options=options,
+        played=played,
+        findings=[*_of_the_run(played), *found],
+        invariants=[
+            Finding(name=check.letter, ok=check.ok, text=check.text, look=() if check.ok else (_PROOF,))
+            for check in proof.checks
+        ],
+        cases=dict(sorted(cases.items())),
+        captured_ms=_percentiles(times),
+    )
+
+
+_PROOF = "`crossdock proof` says it again, `crossdock trace ORDER` tells the story of an order"
+
+
+def _of_the_run(played: Played) -> list[Finding]:
+    rested = Finding(
+        name="everything came to rest",
+        ok=played.rested,
+        text=f"{played.rested_at - played.sold_at:.0f} s after the last order",
+        look=() if played.rested else ("what was under way then stands in the last picture above",),
+    )
+    memory = Finding(
+        name="memory of the hub",
+        ok=played.memory_mib < MEMORY_MIB_MAX,
+        text=f"{played.memory_mib:.0f} MiB at most; it must stay under {MEMORY_MIB_MAX:.0f}",
+        look=() if played.memory_mib < MEMORY_MIB_MAX else ("see what grows with the orders",),
+    )
+    return [rested, memory]
+
+
+def print_report(console: Console, report: Report) -> None:
+    """For people."""
+    console.print(
+        Group(
+            Text(),
+            _story(report),
+            Text(),
+            Text("What the partners' own books say", "bold"),
+            _table(report.findings),
+            Text("What the hub's own books say", "bold"),
+            _table(report.invariants),
+            *_cases(report),
+            _verdict(report),
+        )
+    )
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """For machines."""
+    found: dict[str, Any] = msgspec.to_builtins(report)
+    return {"ok": report.ok, **found}
+
+
+def _story(report: Report) -> Text:
+    options, played = report.options, report.played
+    text = Text(f"{options.orders:,} orders in {clock(played.sold_at)}")
+    if played.killed_at:
+        text.append(f"; hub killed at {clock(played.killed_at)}, back at {clock(played.back_at)}")
+    if report.captured_ms is not None:
+        p50, p95 = (brief_time(ms) for ms in report.captured_ms)
+        text.append(f"; from the shop to the ERP {p50} (half of them), {p95} (95 of 100)")
+    return text.append(".")
+
+
+def _table(findings: Sequence[Finding]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        mark = Text("✓", "bold green") if finding.ok else Text("✗", "bold red")
+        table.add_row(mark, Text(finding.name, "" if finding.ok else "bold red"), Text(finding.text, "dim"))
+        for line in finding.look:
+            table.add_row("", "", Text(f"look at {line}", "red"))
+    return table
+
+
+def _cases(report: Report) -> list[RenderableType]:
+    if not report.cases:
+        return []
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for reason, count in report.cases.items():
+        table.add_row(f"{count:,}", reason, Text(EXPLAINED.get(reason, ""), "dim"))
+    return [Text("What is left for people", "bold"), table]
+
+
+def _verdict(report: Report) -> Text:
+    if report.ok:
+        return Text("\nEverything balances.", "bold green")
+    wrong = sum(not finding.ok for finding in (*report.findings, *report.invariants))
+    return Text(f"\nIt does not balance: {wrong} of the above.", "bold red")
+
+
+def _percentiles(times: Sequence[int]) -> tuple[float, float] | None:
+    if not times:
+        return None
+    ordered = sorted(times)
+    middle, late = (ordered[min(len(ordered) - 1, len(ordered) * part // 100)] / 1000 for part in (50, 95))
+    return round(middle, 1), round(late, 1)

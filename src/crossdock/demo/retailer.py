@@ -1,0 +1,213 @@
+"""The retailer of the demo: one shop, one ERP, one warehouse, and the hub between them. Writes files, starts nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from crossdock.config.keys import add_token, make_key
+from crossdock.demo.options import Options
+from crossdock.simulator.serve import Config, Served
+
+SHOP, ERP, WAREHOUSE = "shop", "erp", "warehouse"
+PARTNERS = (SHOP, ERP, WAREHOUSE)
+SKUS = 120
+SCARCE = ("SKU-0007", "SKU-0042")
+"""What there is too little of, so that somebody's order has to wait for stock."""
+UNITS_PER_ORDER = 3.6
+SOURCE_RETRY_S = 2
+LOCATION = "70000000001"
+SECRETS = ("SHOP_TOKEN", "SHOP_SECRET", "ERP_TOKEN", "WAREHOUSE_TOKEN", "WAREHOUSE_SECRET")
+
+_HUB = """\
+# The demo's retailer. Every order goes shop -> hub -> ERP and warehouse -> hub -> shop.
+[hub]
+name = "demo"
+data = "data"
+port = {port}
+
+[connections.shop]
+connector = "shopify"
+url = "{partners}/shop"
+access_token = "${{DEMO_SHOP_TOKEN}}"
+webhook_secret = "${{DEMO_SHOP_SECRET}}"
+currency = "EUR"
+location_id = "{location}"
+requests_per_s = 0
+
+# An ERP without idempotency keys: after an unclear reply the hub looks before it books again.
+[connections.erp]
+connector = "erp"
+url = "{partners}/erp"
+token = "${{DEMO_ERP_TOKEN}}"
+idempotency = "lookup"
+concurrency_max = 4
+feeds = ["stock"]
+poll_every_s = 1
+
+[connections.warehouse]
+connector = "wms"
+url = "{partners}/warehouse"
+token = "${{DEMO_WAREHOUSE_TOKEN}}"
+webhook_secret = "${{DEMO_WAREHOUSE_SECRET}}"
+
+[routes.shop]
+erp = "erp"
+locations = ["main"]
+
+[locations.main]
+warehouse = "warehouse"
+zone = "Europe/Berlin"
+partner_code = "MAIN"
+
+[authority]
+stock = "erp"
+
+# A day in a minute: less patience than in earnest.
+[policies]
+source_retry_s = {source_retry}
+
+[policies.retries]
+attempts_max = 12
+base_s = 0.2
+cap_s = 5.0
+"""
+
+
+class Retailer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where everything is. `environ` holds the secrets that the hub's configuration asks for; `token` opens its API."""
+
+    folder: Path
+    port: int
+    token: str
+    environ: Mapping[str, str]
+    opening: Mapping[str, int]
+
+    @property
+    def config(self) -> Path:
+        """The hub's configuration."""
+        return self.folder / "crossdock.toml"
+
+    @property
+    def partners(self) -> Path:
+        """The simulators' configuration."""
+        return self.folder / "partners.json"
+
+    @property
+    def data(self) -> Path:
+        """The hub's data folder."""
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """The hub's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def found_retailer(folder: Path, port: int, options: Options) -> Retailer:
+    """Make keys, secrets and the partners' configuration in an empty folder."""
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    make_key(data / "key")
+    token = add_token(data / "tokens", "demo")
+    environ = {f"DEMO_{name}": secrets.token_hex(16) for name in SECRETS}
+    opening = opening_stock(options)
+    retailer = Retailer(folder=folder, port=port, token=token, environ=environ, opening=opening)
+    retailer.partners.write_bytes(msgspec.json.encode(partners(retailer, options)))
+    return retailer
+
+
+def connect(retailer: Retailer, partners_url: str) -> None:
+    """Write the hub's configuration, now that it is known where the partners are."""
+    text = _HUB.format(
+        port=retailer.port, partners=partners_url, location=LOCATION, source_retry=SOURCE_RETRY_S
+    )
+    retailer.config.write_text(text, "utf-8")
+
+
+def opening_stock(options: Options) -> dict[str, int]:
+    """Plenty of everything but the scarce: of these a fifth of what will be wanted."""
+    wanted = options.orders * UNITS_PER_ORDER / SKUS
+    plenty = 100 + round(8 * wanted)
+    stock = dict.fromkeys((f"SKU-{n + 1:04d}" for n in range(SKUS)), plenty)
+    return stock | dict.fromkeys(SCARCE, max(1, round(wanted / 5)))
+
+
+def partners(retailer: Retailer, options: Options) -> Config:
+    """The simulators, their habits and their faults."""
+    faults = faults_of(options) if options.faults else {}
+    settings = _settings(retailer, options)
+    kinds = {SHOP: "shopify", ERP: "erp", WAREHOUSE: "wms"}
+    return Config(
+        hub=retailer.url,
+        seed=options.seed,
+        simulators=tuple(
+            Served(name=name, kind=kind, settings=settings[name], faults=faults.get(name, {}))
+            for name, kind in kinds.items()
+        ),
+    )
+
+
+def faults_of(options: Options) -> dict[str, dict[str, Any]]:
+    """What goes wrong at whom. A 429 stops all calls to that partner for a while, so it comes by time, not by call."""
+    calls_per_s = 3 * options.rate
+    replies = {
+        "throttled_rate": min(0.02, 0.2 / calls_per_s),
+        "retry_after_s": 1.0,
+        "error_rate": 0.01,
+        "lost_reply_rate": 0.02,
+        "lost_request_rate": 0.005,
+        "cut_body_rate": 0.005,
+        "slow_rate": 0.01,
+        "slow_s": 0.5,
+    }
+    deliveries = {"duplicate_rate": 0.05, "reorder_rate": 0.1, "reorder_s": 0.7}
+    return {
+        SHOP: {**replies, **deliveries},
+        ERP: replies,
+        WAREHOUSE: {**replies, **deliveries, "gone": [list(options.gone)]},
+    }
+
+
+def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]:
+    secret = {name: retailer.environ[f"DEMO_{name}"] for name in SECRETS}
+    pick_s = min(3.0, options.seconds / 10)
+    troubles = {"short_rate": 0.02, "refuse_rate": 0.004} if options.faults else {}
+    return {
+        SHOP: {
+            "access_token": secret["SHOP_TOKEN"],
+            "webhook_secret": secret["SHOP_SECRET"],
+            "location": LOCATION,
+            "rate": options.rate,
+            "orders_max": options.orders,
+            "opens_when_stocked": True,
+            "skus": SKUS,
+            "unpaid_rate": 0.05,
+            "cancel_rate": 0.05,
+            "cancel_after_s": 1.2 * pick_s,
+            "change_rate": 0.15,
+        },
+        ERP: {
+            "token": secret["ERP_TOKEN"],
+            "idempotency": "none",
+            "latency_s": 0.02,
+            "sales_per_s_max": options.sales_per_s,
+            "stock": dict(retailer.opening),
+        },
+        WAREHOUSE: {
+            "token": secret["WAREHOUSE_TOKEN"],
+            "webhook_secret": secret["WAREHOUSE_SECRET"],
+            "accept_after_s": 0.3,
+            "ship_after_s": pick_s,
+            "two_packages_rate": 0.2,
+            "part_rate": 0.15,
+            "cancel_answer": "later",
+            "cancel_after_s": 0.3,
+            "stock": dict(retailer.opening),
+            **troubles,
+        },
+    }

@@ -1,0 +1,159 @@
+"""`crossdock demo`: from an empty folder to the proof, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+
+from crossdock.console.face import Proof
+from crossdock.demo.balance import compare
+from crossdock.demo.books import read_books
+from crossdock.demo.children import Child, hub_process, partners_process
+from crossdock.demo.options import Options
+from crossdock.demo.play import READY_S, Play, Played
+from crossdock.demo.report import WIDTH_MAX, Report, make_report, print_report, report_json
+from crossdock.demo.retailer import Retailer, connect, found_retailer
+from crossdock.demo.screen import LiveScreen, PlainScreen, Screen
+from crossdock.demo.watch import Watch
+from crossdock.errors import ConfigurationError
+from crossdock.gateway.server import free_port
+
+INTERRUPTED = 130
+HOST = "127.0.0.1"
+
+
+class Listening(msgspec.Struct, frozen=True):
+    """The first line that the partners' process prints."""
+
+    listening: str
+
+
+def run_demo(options: Options) -> int:
+    """Run it; 0 where everything balances, 1 where something does not, 130 where a person broke it off."""
+    port = free_port(HOST, options.port)
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-demo-"))
+    console = _console(options)
+    try:
+        with _terminable():
+            return _run(options, console, found_retailer(folder, port, options))
+    except KeyboardInterrupt:
+        console.print("\nBroken off; there is no proof.")
+        return INTERRUPTED
+    finally:
+        if options.keep:
+            console.print(f"Kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(options: Options, console: Console, retailer: Retailer) -> int:
+    partners = partners_process(retailer.partners, retailer.folder / "partners.log")
+    hub = hub_process(retailer.config, retailer.folder / "hub.log", retailer.environ)
+    _introduce(console, options, retailer)
+    try:
+        partners.start()
+        address = _address(partners)
+        connect(retailer, address)
+        hub.start()
+        with contextlib.closing(Watch(retailer, address)) as watch:
+            screen = _screen(options, console, retailer)
+            try:
+                played = Play(options, hub, partners, watch, screen).run()
+            finally:
+                screen.close()
+            report = _prove(options, played, retailer, watch)
+            _show(options, console, report)
+            if options.keep:
+                _stay(console, retailer, hub)
+        return 0 if report.ok else 1
+    finally:
+        hub.stop()
+        partners.stop()
+
+
+def _prove(options: Options, played: Played, retailer: Retailer, watch: Watch) -> Report:
+    proof = watch.proof(Proof)
+    with watch.reads() as reads:
+        books = read_books(watch.books(), reads, retailer.opening)
+        times = [row[1] for row in reads.rows("recent_capture_times", 0)]
+    return make_report(options, played, found=compare(books), books=books, proof=proof, times=times)
+
+
+def _show(options: Options, console: Console, report: Report) -> None:
+    if options.json:
+        sys.stdout.write(msgspec.json.encode(report_json(report)).decode() + "\n")
+        sys.stdout.flush()
+    else:
+        print_report(console, report)
+
+
+def _introduce(console: Console, options: Options, retailer: Retailer) -> None:
+    troubles = "nothing goes wrong this time"
+    if options.faults:
+        troubles = "things go wrong on purpose, and halfway the hub is killed"
+    console.print(
+        f"A shop sells {options.orders:,} orders, {options.rate:g} a second, to be booked by an ERP and shipped by a "
+        f"warehouse; {troubles} (seed {options.seed})."
+    )
+    console.print(f"Look around while it runs: {retailer.url} with the token {retailer.token}\n")
+
+
+def _stay(console: Console, retailer: Retailer, hub: Child) -> None:
+    console.print(
+        f"The hub stays up at {retailer.url} (token {retailer.token}) until Ctrl-C. From another terminal:\n"
+        f"  crossdock cases --config {retailer.config}"
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        while hub.alive:
+            time.sleep(0.5)
+
+
+def _address(partners: Child) -> str:
+    """Where the partners listen, as they say in their first line."""
+    limit = time.monotonic() + READY_S
+    while time.monotonic() < limit:
+        partners.require_alive()
+        first, ended, _ = partners.log.read_bytes().partition(b"\n")
+        if ended:
+            return msgspec.json.decode(first, type=Listening).listening
+        time.sleep(0.02)
+    raise ConfigurationError(f"The demo's partners did not start in {READY_S:.0f} s: {partners.tail()}")
+
+
+def _console(options: Options) -> Console:
+    """Everything for people; on stderr where stdout is for a machine."""
+    stream = sys.stderr if options.json else sys.stdout
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal or console.width > WIDTH_MAX:
+        console.width = WIDTH_MAX
+    return console
+
+
+def _screen(options: Options, console: Console, retailer: Retailer) -> Screen:
+    if console.is_terminal:
+        return LiveScreen(console, options, f"{retailer.url}  {retailer.token}")
+    return PlainScreen(console.file, options)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does: the children must not outlive us."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

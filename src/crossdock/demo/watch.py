@@ -1,0 +1,190 @@
+"""What can be seen of a running demo: the hub by its own API, the partners by what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+
+from crossdock.console.overview import Overview
+from crossdock.demo.retailer import ERP, PARTNERS, SHOP, WAREHOUSE, Retailer
+from crossdock.errors import CrossdockError
+from crossdock.sdk.calls import get
+from crossdock.sdk.webhooks import bearer
+from crossdock.stores.sqlite.database import Database
+from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.vault import Vault
+from crossdock.transport.http import HttpTransport
+
+T = TypeVar("T")
+ASK_S = 5.0
+STATE_S = 60.0
+STATE_BYTES_MAX = 1 << 30
+POLL = "poll"
+TELLING = (SHOP, WAREHOUSE)
+"""Those who send webhooks."""
+TO_DO = (0, 1, 3)
+"""States of calls that will go out by themselves; what waits behind another one is as its head is."""
+SENT = 3
+"""State of calls that are under way."""
+PARKED = 3
+"""State of messages that wait for a person."""
+
+
+class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
+    """What a partner has told the hub: taken, still to be posted, refused by answer."""
+
+    delivered: int = 0
+    waiting: int = 0
+    refused: dict[str, int] = {}
+
+
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner's own counts. `next_due`: it has something to do by itself."""
+
+    deliveries: Deliveries = Deliveries()
+    faults: dict[str, int] = {}
+    next_due: int | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing to tell and nothing planned."""
+        return self.next_due is None and not self.deliveries.waiting
+
+
+class ShopCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """orders: sold. events: webhooks signed, each once whatever became of it."""
+
+    orders: int = 0
+    events: int = 0
+
+
+class Shop(Partner, frozen=True, kw_only=True):
+    """The shop's own counts."""
+
+    counts: ShopCounts = ShopCounts()
+    open: bool = False
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True):
+    """The hub's store: orders, and what is still to be done.
+
+    calls: to partners, but for polls; sent: those of them whose end is not known yet; messages: webhooks.
+    """
+
+    orders: int = 0
+    finished: int = 0
+    calls: int = 0
+    sent: int = 0
+    messages: int = 0
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything at one moment; what did not answer is None."""
+
+    shop: Shop | None = None
+    erp: Partner | None = None
+    warehouse: Partner | None = None
+    hub: Overview | None = None
+    store: Store | None = None
+
+    @property
+    def partners(self) -> list[Partner]:
+        """Those who answered."""
+        return [partner for partner in (self.shop, self.erp, self.warehouse) if partner is not None]
+
+    def at_rest(self, orders: int) -> bool:
+        """Whether all of `orders` are sold, and nobody has anything to do now. Timers of the hub may still run."""
+        shop, hub, store = self.shop, self.hub, self.store
+        if shop is None or hub is None or store is None or len(self.partners) < len(PARTNERS):
+            return False
+        told = not any(connection.values_waiting for connection in hub.connections)
+        return (
+            shop.counts.orders == orders
+            and told
+            and not store.calls
+            and not store.messages
+            and all(partner.quiet for partner in self.partners)
+        )
+
+
+class Watch:
+    """Looks at everything; changes nothing."""
+
+    def __init__(self, retailer: Retailer, partners_url: str) -> None:
+        self._retailer = retailer
+        self._partners = HttpTransport(partners_url, response_bytes_max=STATE_BYTES_MAX)
+        self._hub = HttpTransport(retailer.url, bearer(retailer.token))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._partners.close()
+        self._hub.close()
+
+    def ready(self) -> bool:
+        """Whether the hub takes work."""
+        try:
+            return self._hub.send(get("/readyz"), ASK_S).status == 200
+        except CrossdockError:
+            return False
+
+    def look(self, *, hub: bool = True) -> Look:
+        """Look once; `hub` False where it is known to be dead."""
+        return Look(
+            shop=self._partner(SHOP, Shop),
+            erp=self._partner(ERP, Partner),
+            warehouse=self._partner(WAREHOUSE, Partner),
+            hub=self._overview() if hub else None,
+            store=self.store(),
+        )
+
+    def books(self) -> dict[str, bytes]:
+        """All that each partner holds, as JSON, by its name."""
+        return {name: self._partners.send(get(f"/_state/{name}"), STATE_S).body for name in PARTNERS}
+
+    def proof(self, type_: type[T]) -> T:
+        """The hub's own proof, made now."""
+        return self._hub.send(get("/v1/proof"), STATE_S).decode(type_)
+
+    @contextmanager
+    def reads(self) -> Iterator[Reads]:
+        """The hub's store, read-only, beside the hub."""
+        data = self._retailer.data
+        reads = Reads(Database(data / "crossdock.db", readonly=True), Vault((data / "key").read_bytes()))
+        try:
+            yield reads
+        finally:
+            reads.close()
+
+    def _overview(self) -> Overview | None:
+        return self._asked(self._hub, "/v1/overview", {}, Overview)
+
+    def _partner(self, name: str, type_: type[T]) -> T | None:
+        return self._asked(self._partners, f"/_state/{name}", {"brief": "1"}, type_)
+
+    def store(self) -> Store | None:
+        """What the store holds, whether the hub lives or not; None where it cannot be read now."""
+        try:
+            with self.reads() as reads:
+                known, finished = reads.rows("order_count")[0]
+                outbox = [row[2:4] for row in reads.rows("outbox_by_state") if row[1] != POLL]
+                inbox = [row[1:3] for row in reads.rows("inbox_by_state") if row[0] in TELLING]
+        except CrossdockError:
+            return None
+        return Store(
+            orders=known,
+            finished=finished,
+            calls=sum(count for state, count in outbox if state in TO_DO),
+            sent=sum(count for state, count in outbox if state == SENT),
+            messages=sum(count for state, count in inbox if state != PARKED),
+        )
+
+    @staticmethod
+    def _asked(transport: HttpTransport, path: str, query: dict[str, str], type_: type[T]) -> T | None:
+        try:
+            reply = transport.send(get(path, query=query), ASK_S)
+            return reply.decode(type_) if reply.status == 200 else None
+        except CrossdockError:
+            return None
