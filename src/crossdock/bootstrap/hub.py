@@ -136,6 +136,10 @@ class Hub:
             reads.close()
         self.store.close()
 
+    def stopped_threads(self) -> list[str]:
+        """Names of threads that should run and do not: a hub that has some is not ready."""
+        return [thread.name for thread in self._threads if not thread.is_alive()]
+
     def gathering(self) -> Gathering:
         """A gate for one event loop."""
         return Gathering(self.writer, self.config.limits.intake_waiting_max)

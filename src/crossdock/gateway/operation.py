@@ -155,7 +155,7 @@ def healthz() -> dict[str, str]:
 async def readyz(face: NamedDependency[Face]) -> Response[Any]:
     """200 while the writer writes and every thread of the hub runs; else 503 with what is wrong."""
     hub = face.hub
-    dead = [thread.name for thread in hub._threads if not thread.is_alive()]
+    dead = hub.stopped_threads()
     if dead or hub.signals.stopping.is_set():
         return problem(503, f"Not running: {', '.join(dead) or 'the hub is stopping'}.")
     ticket = hub.writer.submit(lambda: None)
