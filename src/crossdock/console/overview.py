@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from crossdock.bootstrap.hub import Hub
 
 SLOW_US = 60_000_000
+RECENT_ORDERS = 500
 RECENT_SUBJECTS = 500
-"""Latencies are those of the subjects that came last, so that they tell of now, and cost the same at any size."""
+RECENT_SUBJECTS_MAX = 20_000
+"""Latencies are those of what came last, so that they tell of now and cost the same at any size. Stock is a subject too,
+and there is much of it between two orders of a quiet night: so of orders, but not of more than that many subjects."""
 READY, RETRYING, BEHIND, SENDING, PARKED, IN_DOUBT, HELD = range(7)
 
 State = Literal["ok", "slow", "not_answering", "paused", "observing"]
@@ -109,12 +112,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def overview(hub: Hub, reads: Reads, now: int) -> Overview:
     """Read it all: a dozen brief questions."""
     last = reads.rows("last_subject")[0][0]
-    called = reads.rows("recent_effect_times", last - RECENT_SUBJECTS)
+    far_back = reads.rows("order_so_far_back", RECENT_ORDERS)
+    since = max(far_back[0][0] if far_back else 0, last - RECENT_SUBJECTS_MAX)
+    called = reads.rows("recent_effect_times", since)
     calls: dict[str, list[Latency]] = {}
     for name, values in _grouped((f"{row[0]} {row[1]}", row[2]) for row in called).items():
         connection, _, operation = name.rpartition(" ")
         calls.setdefault(connection, []).append(_latency(operation, values))
-    captured = _grouped(reads.rows("recent_capture_times", last - RECENT_SUBJECTS))
+    captured = _grouped(reads.rows("recent_capture_times", since))
     decided = _grouped((row[0], row[1]) for row in reads.rows("recent_message_times", last - RECENT_SUBJECTS))
     return Overview(
         hub=hub.config.hub.name,

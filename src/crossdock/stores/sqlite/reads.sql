@@ -211,6 +211,9 @@ select source, sum(accepted), sum(processed), sum(unhandled), sum(repeated), sum
   union all select source, 0, 0, 0, 0, state = 3, state <> 3 from inbox)
 group by source order by source;
 
+-- name: order_so_far_back
+select subject from process order by subject desc limit 1 offset ?1;
+
 -- name: last_subject
 select coalesce(max(no), 0) from subject;
 
