@@ -1,0 +1,46 @@
+"""A hub in a process of its own, to be killed: as `crossdock up`, but with partners that are given up on sooner.
+
+`python -m tests.faults.hub_process CONFIG`; CROSSDOCK_CRASH_AT names the crash point at which it kills itself.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from crossdock.bootstrap import hub as bootstrap
+from crossdock.config import load_config
+from crossdock.gateway import running
+
+DEADLINE_S = 2.0
+SETTLE_S = 0.2
+
+
+class QuickHub(bootstrap.Hub):
+    """Its partners' contracts allow two seconds a call, so that what a dead process had claimed is soon taken over."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        for connector in self.connectors.values():
+            connector.spec = quick(connector.spec)
+
+
+def quick(spec):
+    operations = tuple(
+        msgspec.structs.replace(operation, deadline_s=DEADLINE_S, settle_s=SETTLE_S)
+        for operation in spec.operations
+    )
+    return msgspec.structs.replace(spec, operations=operations)
+
+
+def main():
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    bootstrap.SETTLE_GRACE_US = int(SETTLE_S * 1_000_000)
+    running.Hub = QuickHub
+    running.run(load_config(Path(sys.argv[1]), os.environ))
+
+
+if __name__ == "__main__":
+    main()
