@@ -59,7 +59,8 @@ def test_what_was_accepted_is_there_after_the_store_is_opened_again(tmp_path: Pa
     (later,) = second.accept([arrival("2")], NOW)
     second.close()
     assert (message.id, message.body) == (receipt.message, b"kept")
-    assert later.message > receipt.message and later.subject > receipt.subject
+    assert later.message > receipt.message
+    assert later.subject > receipt.subject
 
 
 def test_bodies_do_not_open_under_another_key(tmp_path: Path) -> None:
@@ -85,7 +86,8 @@ def test_an_error_in_a_group_undoes_only_its_own_write(store: SqliteStore) -> No
         raise ValueError("no")
 
     results = store.group([lambda: store.accept([arrival("1")], NOW), fails])
-    assert len(results[0]) == 1 and isinstance(results[1], ValueError)
+    assert len(results[0]) == 1
+    assert isinstance(results[1], ValueError)
 
 
 def test_a_batch_that_kills_the_process_is_retried_in_halves_and_then_alone(tmp_path: Path) -> None:

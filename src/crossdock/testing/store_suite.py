@@ -63,7 +63,9 @@ class InboxSuite(StoreCase):
     def test_a_delivery_that_was_seen_is_known_again(self, store: Any) -> None:
         (first,) = self.take(store, arrival(delivery_id="d1"))
         again, twice = self.take(store, arrival(delivery_id="d1"), arrival(delivery_id="d1"))
-        assert again.duplicate and twice.duplicate and again.message == first.message
+        assert again.duplicate
+        assert twice.duplicate
+        assert again.message == first.message
         assert len(self.claim(store)) == 1
 
     def test_a_thousand_copies_in_one_call_are_one_message(self, store: Any) -> None:
@@ -74,13 +76,15 @@ class InboxSuite(StoreCase):
     def test_another_body_under_one_key_is_refused_where_keys_are_strict(self, store: Any) -> None:
         self.take(store, arrival(delivery_id="k", strict=True))
         (receipt,) = self.take(store, arrival(delivery_id="k", strict=True, body=b"other"))
-        assert receipt.conflict and not receipt.duplicate
+        assert receipt.conflict
+        assert not receipt.duplicate
         assert len(self.claim(store)) == 1
 
     def test_another_body_under_one_delivery_id_is_kept_as_a_message(self, store: Any) -> None:
         self.take(store, arrival(delivery_id="k"))
         (receipt,) = self.take(store, arrival(delivery_id="k", body=b"other"))
-        assert not receipt.duplicate and len(self.claim(store)) == 2
+        assert not receipt.duplicate
+        assert len(self.claim(store)) == 2
 
     def test_a_message_due_later_waits_for_its_time(self, store: Any) -> None:
         self.take(store, arrival(due_at=NOW + SECOND))
@@ -117,11 +121,11 @@ class InboxSuite(StoreCase):
         )
         key = (subject, "shop", "order", "7")
         snapshot = store.load(Needs(orders=(subject, 77), skus=("sku", "none"), seen=(key,)))
-        assert (
-            snapshot.orders[subject].version == 1 and bytes(snapshot.orders[subject].value) == b'{"lines":[]}'
-        )
+        assert snapshot.orders[subject].version == 1
+        assert bytes(snapshot.orders[subject].value) == b'{"lines":[]}'
         assert snapshot.levels == {("sku", "loc"): Level("sku", "loc", 5, 1)}
-        assert bytes(snapshot.products["sku"]) == b'{"title":"x"}' and snapshot.seen == {key: "h"}
+        assert bytes(snapshot.products["sku"]) == b'{"title":"x"}'
+        assert snapshot.seen == {key: "h"}
 
     def test_a_state_that_another_has_changed_is_not_overwritten(self, store: Any) -> None:
         receipts = self.take(store, arrival(), arrival("2"))
@@ -149,7 +153,8 @@ class InboxSuite(StoreCase):
     def test_a_parked_message_holds_its_stream_under_a_case(self, store: Any) -> None:
         head, behind = self.parked(store)
         hold = store.holds([head.subject])[head.subject, "shop"]
-        assert (hold.message, hold.parked) == (head.id, True) and not self.claim(store)
+        assert (hold.message, hold.parked) == (head.id, True)
+        assert not self.claim(store)
         (case,) = self.open_case(store)
         assert (case["field"], case["waiting"], case["message"]) == ("lines[0].sku", 1, head.id)
         assert behind.subject == head.subject
@@ -169,7 +174,8 @@ class InboxSuite(StoreCase):
             )
         )
         assert [m.id for m in self.claim(store)] == [behind.id]
-        assert not self.open_case(store) and not store.holds([head.subject])
+        assert not self.open_case(store)
+        assert not store.holds([head.subject])
 
     def test_a_dropped_message_frees_those_behind_it(self, store: Any) -> None:
         _, behind = self.parked(store)
@@ -189,7 +195,8 @@ class InboxSuite(StoreCase):
                 now=NOW,
             )
         )
-        assert [m.id for m in self.claim(store)] == [behind.id] and not self.open_case(store)
+        assert [m.id for m in self.claim(store)] == [behind.id]
+        assert not self.open_case(store)
 
     def test_a_retried_message_counts_its_attempts(self, store: Any) -> None:
         self.take(store, arrival())
@@ -213,7 +220,8 @@ class InboxSuite(StoreCase):
         assert not self.claim(store)
         store.wake(NOW + 61 * SECOND)
         (again,) = self.claim(store)
-        assert again.headers["cursor"] == "c7" and again.subject == tick.subject
+        assert again.headers["cursor"] == "c7"
+        assert again.subject == tick.subject
 
     def test_after_erasure_nothing_personal_is_left(self, store: Any) -> None:
         (receipt,) = self.take(store, arrival(body=b"Jane Doe, 1 Elm St"))
