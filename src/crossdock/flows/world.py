@@ -109,6 +109,9 @@ class RetailWorld:
     def _decide(self, desk: Desk, reports: Sequence[Any], *, known: bool) -> Any:
         if desk.message.kind.startswith(PAGE_PREFIX):
             return take_page(desk)
+        if not reports:  # understood, and nothing follows from it: a warehouse that has a release in hand
+            desk.event("message.noted", {"kind": desk.message.kind})
+            return "processed"
         outcome = "unhandled"
         for report in reports:
             found = self._take(desk, report, known=known)
