@@ -5,6 +5,7 @@ Read `Hub.__init__` to see what wraps what: store, writer, pipeline, dispatcher,
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -38,6 +39,7 @@ from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.pace import Breaker, bucket
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import ClaimedEffect
+from crossdock.errors import CrossdockError
 from crossdock.flows.documents import fill_command, join_document
 from crossdock.flows.handler import RetailHandler
 from crossdock.flows.quantities import quantity_command
@@ -124,7 +126,7 @@ class Hub:
         self._loop("checkpoint", self._checkpoint)
 
     def stop(self) -> None:
-        """Finish what is being written and close the store; claimed effects are asked about at the next start."""
+        """Finish what has begun and close the store; what could not be finished is asked about at the next start."""
         self.signals.stopping.set()
         for signal in (self.signals.messages, self.signals.effects, self.signals.marks):
             signal.set()
@@ -134,6 +136,8 @@ class Hub:
         self._threads[0].join(timeout=35)
         for reads in self._pooled:
             reads.close()
+        with contextlib.suppress(CrossdockError):  # the disk may be full; then the next start looks closer
+            self.store.rest()
         self.store.close()
 
     def stopped_threads(self) -> list[str]:

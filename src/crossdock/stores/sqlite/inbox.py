@@ -71,6 +71,13 @@ class Inbox:
         for message in messages:
             self._claimed.pop(message.id, None)
 
+    def rest(self) -> None:
+        """Inside a transaction: forget every claim, and the mark of the batch begun."""
+        self._claimed.clear()
+        program = Program()
+        program.add("batch_done", WORKER)
+        self._db.run_program(program)
+
     def claimed(self) -> set[int]:
         """Messages that somebody is at."""
         return set(self._claimed)
