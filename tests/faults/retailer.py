@@ -159,10 +159,7 @@ class Retailer:
         (folder / "data").mkdir()
         keys.make_key(folder / "data" / "key")
         keys.add_token(folder / "data" / "tokens", "test")
-        plan = folder / "partners.json"
-        plan.write_text(json.dumps(simulators(self.url, **settings)))
-        self.partners = Child(folder, "partners", "crossdock.simulator.serve", "--config", str(plan))
-        self.at = json.loads(self.partners.first_line)["listening"]
+        self.at = self.start_partners(simulators(self.url, **settings))
         self.config = folder / "crossdock.toml"
         self.config.write_text(CONFIG.format(port=self.port, partners=self.at, location=LOCATION, more=more))
         self.hub = None
@@ -170,6 +167,13 @@ class Retailer:
         self._gate, self._state = HttpTransport(self.url), HttpTransport(self.at)
         self._shop = ShopifySimulator({"webhook_secret": "shop-secret", "skus": SKUS}, 1)
         self._dice, self._numbered, self._lock = random.Random(5), 0, threading.Lock()
+
+    def start_partners(self, plan):
+        """Start the simulators; returns their address."""
+        path = self.folder / "partners.json"
+        path.write_text(json.dumps(plan))
+        self.partners = Child(self.folder, "partners", "crossdock.simulator.serve", "--config", str(path))
+        return json.loads(self.partners.first_line)["listening"]
 
     # The hub
 
@@ -184,6 +188,7 @@ class Retailer:
         assert self.hub.end(signal.SIGTERM) == 0, self.hub.log.read_text()[-2000:]
 
     def close(self):
+        """End everything, however it is."""
         for child in (self.hub, self.partners):
             if child is not None:
                 child.end()

@@ -1,0 +1,78 @@
+"""A whole hub, started, stopped and started again over one folder, with its partners over loopback."""
+
+import logging
+
+import apsw
+import pytest
+
+from crossdock.errors import ConfigurationError
+from tests.bootstrap.waiting import eventually
+from tests.faults.here import retailer
+
+ORDERS = 12
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with retailer(tmp_path) as made:
+        yield made
+
+
+def test_orders_go_from_dock_to_dock_and_the_books_balance(shop):
+    shop.send(ORDERS)
+    shop.settled()
+    shop.stop()
+    shop.check_partners()
+    shop.check_hub()
+
+
+def test_stopped_in_the_middle_and_started_again_it_goes_on_where_it_was(shop):
+    for _ in range(4):
+        shop.send(ORDERS)
+        shop.stop()
+        shop.start()
+    shop.settled()
+    shop.check_partners()
+    shop.stop()
+    shop.check_hub()
+
+
+def test_a_clean_stop_is_no_crash_and_leaves_no_doubt(shop, caplog):
+    caplog.set_level(logging.WARNING, logger="crossdock")
+    for _ in range(3):
+        shop.send(ORDERS)
+        shop.stop()
+        assert store_rows(shop, "select count(*) from batch") == [(0,)]
+        assert store_rows(shop, "select count(*) from outbox where state = 3") == [(0,)]
+        shop.start()
+    assert caplog.messages == []
+
+
+def store_rows(shop, question):
+    connection = apsw.Connection(str(shop.folder / "data" / "crossdock.db"))
+    try:
+        return connection.execute(question).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_second_hub_on_the_same_folder_is_refused_and_the_first_goes_on(shop):
+    first = shop.hub
+    with pytest.raises(ConfigurationError, match="Another process"):
+        shop.start()
+    shop.hub = first
+    shop.send(2)
+    shop.settled()
+
+
+def test_the_published_quantities_are_those_of_the_stock_in_the_end(shop):
+    shop.send(ORDERS)
+    shop.settled()
+    eventually(
+        lambda: shop.rows("marks_by_state") and all(row[1] == 4 for row in shop.rows("marks_by_state"))
+    )
+    for name in ("shop", "market"):
+        quantities = shop.state(name)["quantities"]
+        for sku, quantity in quantities.items():
+            (level,) = shop.rows("get_stock", sku)
+            assert quantity == level[2] - level[3] - level[4], (name, sku)
