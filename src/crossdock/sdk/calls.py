@@ -22,11 +22,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from crossdock.errors import ContractError, CredentialsError, RejectedError, ThrottledError, UnclearError
+from crossdock.sdk.decoders import decoder_of
 from crossdock.sdk.spec import Child
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 DETAIL_CHARS_MAX = 300
 
@@ -56,11 +56,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
     def decode(self, type_: type[T]) -> T:
         """Decode the JSON body, or raise ContractError that names the place in it."""
-        decoder = _decoders.get(type_)
-        if decoder is None:
-            decoder = _decoders[type_] = msgspec.json.Decoder(type_)
         try:
-            return decoder.decode(self.body)  # type: ignore[no-any-return]
+            return decoder_of(type_).decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ContractError(
                 f"The partner answered {self.status} with a body that is not what its contract says: {error}. "

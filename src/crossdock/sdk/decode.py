@@ -16,13 +16,13 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from crossdock.errors import CrossdockError, MappingError
+from crossdock.sdk.decoders import decoder_of
 
 T = TypeVar("T")
 
 BODY = "body"
 """The `field` of an error about the body as a whole."""
 
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -39,11 +39,8 @@ def decode(body: bytes, type_: type[T]) -> T:
 
 def decode_checked(body: bytes, type_: type[T]) -> T:
     """Decode a body that `require_plain_json` has passed, or of which only a key is read; errors as `decode`."""
-    decoder = _decoders.get(type_)
-    if decoder is None:
-        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
     try:
-        return decoder.decode(body)  # type: ignore[no-any-return]
+        return decoder_of(type_).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _raise_mapping_error(error)
 
