@@ -15,7 +15,7 @@ LOOK_MAX = 5
 TOO_LATE = frozenset({"order.cancelled_and_shipped", "cancellation.too_late", "cancellation.refused"})
 """Cases of a cancellation that the goods were quicker than."""
 EXPLAINED = {
-    "stock.short": "Too little stock: a scarce SKU is sold out, or a shelf was empty and nobody has counted it since.",
+    "stock.short": "Too little stock: a scarce SKU is sold out, or a shelf was empty and was not counted since.",
     "order.cancelled_and_shipped": "Cancelled while the parcel left. Somebody must intercept it.",
     "cancellation.too_late": "Cancelled when the parcel had left. Somebody must intercept it.",
     "cancellation.refused": "The warehouse could not stop it any more.",

@@ -38,10 +38,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sales_per_s(self) -> float:
-        """What the ERP bears: a fifth less than what comes, so that a backlog grows, though none that takes minutes."""
+        """What the ERP bears: less than what comes, so that a backlog grows, though none that takes minutes; 0: anything."""
         if not self.faults:
             return 0.0
-        slower = min(0.2, 10 / self.seconds)
+        slower = min(0.1, 3 / self.seconds)
         return max(1.0, self.rate * (1 - slower))
 
     @property

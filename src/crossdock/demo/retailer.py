@@ -39,15 +39,15 @@ currency = "EUR"
 location_id = "{location}"
 requests_per_s = 0
 
-# An ERP without idempotency keys: after an unclear reply the hub looks before it books again.
+# An ERP without idempotency keys: after an unclear reply the hub looks before it books again. Its stock is read at the
+# start, and then once an hour; between two readings the hub counts what moves.
 [connections.erp]
 connector = "erp"
 url = "{partners}/erp"
 token = "${{DEMO_ERP_TOKEN}}"
 idempotency = "lookup"
-concurrency_max = 4
 feeds = ["stock"]
-poll_every_s = 1
+poll_every_s = 3600
 
 [connections.warehouse]
 connector = "wms"
@@ -130,11 +130,11 @@ def connect(retailer: Retailer, partners_url: str) -> None:
 
 
 def opening_stock(options: Options) -> dict[str, int]:
-    """Plenty of everything but the scarce: of these a fifth of what will be wanted."""
+    """Plenty of everything but the scarce: of these a quarter of what will be wanted."""
     wanted = options.orders * UNITS_PER_ORDER / SKUS
     plenty = 100 + round(8 * wanted)
     stock = dict.fromkeys((f"SKU-{n + 1:04d}" for n in range(SKUS)), plenty)
-    return stock | dict.fromkeys(SCARCE, max(1, round(wanted / 5)))
+    return stock | dict.fromkeys(SCARCE, max(1, round(wanted / 4)))
 
 
 def partners(retailer: Retailer, options: Options) -> Config:
@@ -176,7 +176,7 @@ def faults_of(options: Options) -> dict[str, dict[str, Any]]:
 def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]:
     secret = {name: retailer.environ[f"DEMO_{name}"] for name in SECRETS}
     pick_s = min(3.0, options.seconds / 10)
-    troubles = {"short_rate": 0.02, "refuse_rate": 0.004} if options.faults else {}
+    troubles = {"short_rate": 0.01, "refuse_rate": 0.002} if options.faults else {}
     return {
         SHOP: {
             "access_token": secret["SHOP_TOKEN"],
@@ -188,7 +188,7 @@ def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]
             "skus": SKUS,
             "unpaid_rate": 0.05,
             "cancel_rate": 0.05,
-            "cancel_after_s": 1.2 * pick_s,
+            "cancel_after_s": 0.9 * pick_s,
             "change_rate": 0.15,
         },
         ERP: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -19,6 +20,7 @@ BEHIND_S = 2.0
 STAGES_MAX = 6
 CASES_MAX = 6
 FAULTS_MAX = 6
+_ASIDE = re.compile(r" \(.*?\)")
 FAULTS = {
     "duplicate": "webhooks sent twice",
     "reorder": "sent out of order",
@@ -121,9 +123,10 @@ def _partners(hub: Overview | None) -> tuple[PartnerRow, ...]:
 def _row(state: ConnectionState) -> PartnerRow:
     time = next((t for t in state.latencies if t.name == FIRST_CALL[state.name]), None)
     health: Literal["ok", "behind", "ill"] = "ok" if state.state in ("ok", "slow") else "ill"
-    text = state.text.partition(";")[0].partition(":")[0]
+    text = _ASIDE.sub("", state.text.partition(":")[0]).replace("does not answer", "no answer")
     waiting = state.waiting + state.sending
-    if health == "ok" and state.oldest_s > BEHIND_S and waiting > state.parked + state.in_doubt:
+    behind_cases = state.parked + state.in_doubt + state.held
+    if health == "ok" and state.oldest_s > BEHIND_S and waiting > behind_cases:
         health, text = "behind", "is slower than what comes"
     return PartnerRow(
         name=state.name,

@@ -1,0 +1,75 @@
+"""The end of the demo: what is printed, what a machine is told, and when it has failed."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from crossdock.console.face import CheckResult, Proof
+from crossdock.demo.balance import compare
+from crossdock.demo.books import Books, Case
+from crossdock.demo.options import Options
+from crossdock.demo.play import Played
+from crossdock.demo.report import make_report, print_report, report_json
+from tests.demo.books import balanced
+from tests.demo.test_view import NOON
+
+WELL = CheckResult(
+    letter="a", name="nothing is dropped", ok=True, count=3, text="shop: 3 accepted = 3 processed"
+)
+
+
+def report_of(books=None, *, rested=True, memory_mib=120.0, check=WELL):
+    books = books if books is not None else balanced()
+    played = Played(
+        killed_at=4.1, back_at=6.0, sold_at=8.0, rested_at=12.4, rested=rested, memory_mib=memory_mib
+    )
+    proof = Proof(at=NOON, ok=check.ok, took_ms=3, checks=[check])
+    times = [n * 1000 for n in range(1, 101)]
+    return make_report(Options(), played, found=compare(books), books=books, proof=proof, times=times)
+
+
+def printed(report, width=80):
+    stream = io.StringIO()
+    print_report(Console(file=stream, width=width, highlight=False), report)
+    return stream.getvalue()
+
+
+def test_a_balanced_run_is_told_line_by_line():
+    text = printed(report_of())
+    assert "hub killed at 00:04, back at 00:06" in text
+    assert "51 ms (half of them), 96 ms (95 of 100)" in text.replace("\n", "")
+    assert "✓ every order once in the ERP   4 orders, 4 sales" in text
+    assert "✓ a shop: 3 accepted = 3 processed" in text
+    assert "1 stock.short" in text
+    assert "✗" not in text
+    assert text.rstrip().endswith("Everything balances.")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"books": Books(cases=[Case(order="CD1", reason="internal")])},
+        {"rested": False},
+        {"memory_mib": 400.0},
+        {"check": CheckResult(letter="f", name="stock", ok=False, count=1, text="A at main: 3 is not 4")},
+    ],
+)
+def test_one_cross_is_enough_to_fail(more):
+    report = report_of(**more)
+    text = printed(report)
+    assert not report.ok
+    assert not report_json(report)["ok"]
+    assert "✗" in text
+    assert "look at" in text
+    assert "It does not balance: 1 of the above." in text
+
+
+def test_a_machine_is_told_everything():
+    found = report_json(report_of())
+    assert found["ok"] is True
+    assert found["played"]["killed_at"] == 4.1
+    assert found["captured_ms"] == (51.0, 96.0)
+    assert found["cases"] == {"stock.short": 1}
+    assert len(found["findings"]) == 13

@@ -1,0 +1,71 @@
+"""The demo's retailer: a configuration without a mistake, simulators that understand their settings, times that add up."""
+
+import msgspec
+import pytest
+
+from crossdock.config import load_config
+from crossdock.config.keys import read_tokens
+from crossdock.demo.options import Options
+from crossdock.demo.retailer import PARTNERS, SCARCE, connect, found_retailer
+from crossdock.simulator.serve import App, Config
+
+
+@pytest.fixture
+def retailer(tmp_path):
+    made = found_retailer(tmp_path, 8765, Options(rate=10, seconds=8, seed=3))
+    connect(made, "http://127.0.0.1:9")
+    return made
+
+
+def test_the_hubs_configuration_has_no_mistake_and_no_doubt(retailer):
+    config = load_config(retailer.config, retailer.environ, all_secrets=True)
+    assert config.warnings == ()
+    assert set(config.connections) == set(PARTNERS)
+    assert config.hub.local_url == retailer.url
+    assert config.plan.authority.stock == "erp"
+
+
+def test_no_secret_stands_in_the_hubs_configuration(retailer):
+    text = retailer.config.read_text("utf-8")
+    assert not [value for value in retailer.environ.values() if value in text]
+
+
+def test_the_token_that_is_printed_opens_the_hub(retailer):
+    assert read_tokens(retailer.data / "tokens").owner(retailer.token) == "demo"
+
+
+def test_the_simulators_understand_what_they_are_told(retailer):
+    config = msgspec.json.decode(retailer.partners.read_bytes(), type=Config)
+    assert [served.name for served in config.simulators] == list(PARTNERS)
+    assert all(served.faults for served in config.simulators)
+    App(config)
+
+
+def test_without_faults_nothing_goes_wrong(tmp_path):
+    made = found_retailer(tmp_path, 8765, Options(rate=10, seconds=8, faults=False))
+    config = msgspec.json.decode(made.partners.read_bytes(), type=Config)
+    assert not any(served.faults for served in config.simulators)
+    settings = {served.name: served.settings for served in config.simulators}
+    assert "short_rate" not in settings["warehouse"]
+    assert settings["erp"]["sales_per_s_max"] == 0
+
+
+def test_two_skus_are_scarce_and_nothing_else_is(retailer):
+    plenty = {quantity for sku, quantity in retailer.opening.items() if sku not in SCARCE}
+    assert len(plenty) == 1
+    assert all(0 < retailer.opening[sku] < min(plenty) / 10 for sku in SCARCE)
+
+
+@pytest.mark.parametrize("seconds", [1, 8, 60, 240, 3600])
+def test_the_warehouse_is_back_before_the_hub_is_killed(seconds):
+    options = Options(rate=20, seconds=seconds)
+    start, end = options.gone
+    assert 0 < start < end < options.kill_at < seconds
+    assert end - start == min(60, seconds / 4)
+
+
+def test_the_erp_is_slower_than_the_orders_and_its_backlog_takes_seconds():
+    for seconds in (8, 60, 3600):
+        options = Options(rate=20, seconds=seconds)
+        backlog = options.orders - options.sales_per_s * seconds
+        assert 0 < backlog <= 3 * options.rate + 1e-6
