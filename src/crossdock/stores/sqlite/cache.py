@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 RECENT_BYTES_MAX = 32 * 1024 * 1024
@@ -40,3 +41,16 @@ class Recent(Generic[K, V]):
         """Forget everything."""
         self._kept.clear()
         self._bytes = 0
+
+
+class Memory:
+    """What one store has at hand: bodies by message (headers, raw bytes), documents by subject and version (value, persons)."""
+
+    def __init__(self) -> None:
+        self.bodies: Recent[int, tuple[Mapping[str, str], bytes]] = Recent()
+        self.documents: Recent[tuple[int, int], tuple[bytes, bytes]] = Recent()
+
+    def clear(self) -> None:
+        """Forget everything, because a person must be forgotten."""
+        self.bodies.clear()
+        self.documents.clear()

@@ -11,9 +11,9 @@ from crossdock.domain.state import Changes, Level, Needs, ProcessRow, Snapshot, 
 from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
+from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
-from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Bodies, Intake
-from crossdock.stores.sqlite.outbox import Documents
+from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake
 from crossdock.stores.vault import Vault
 
 EFFECTS_PER_MESSAGE_MAX = 1024
@@ -28,16 +28,10 @@ class Inbox:
     """Claims and commits for the pipeline. One worker on SQLite: its claim is the record of what it is at."""
 
     def __init__(
-        self,
-        database: Database,
-        reader: Database,
-        vault: Vault,
-        intake: Intake,
-        recent: Bodies,
-        documents: Documents,
+        self, database: Database, reader: Database, vault: Vault, intake: Intake, memory: Memory
     ) -> None:
         self._db, self._read, self._vault, self._intake = database, reader, vault, intake
-        self._recent, self._written = recent, documents
+        self._recent, self._written = memory.bodies, memory.documents
         self._claimed: dict[int, None] = {}
         self._crashed: tuple[int, int] | None = None
 

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from crossdock.engine.messages import HUB, Arrival, Receipt, subject_number
 from crossdock.errors import RejectedError
-from crossdock.stores.sqlite.cache import Recent
+from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.vault import Vault
 
 STATE_READY, STATE_DELAYED, STATE_WAITING, STATE_PARKED = 0, 1, 2, 3
 HUB_KIND = "hub"
 
-Bodies = Recent[int, tuple[Mapping[str, str], bytes]]
-"""Headers and raw bytes, by message."""
-
 
 class Intake:
     """Keeps arrivals. Ids are given in memory by the one writer, and only ever grow: gaps mean nothing."""
 
-    def __init__(self, database: Database, vault: Vault, recent: Bodies) -> None:
-        self._db, self._vault, self._recent = database, vault, recent
+    def __init__(self, database: Database, vault: Vault, memory: Memory) -> None:
+        self._db, self._vault, self._recent = database, vault, memory.bodies
         row = database.run("max_ids")[0]
         self._message, self._subject = int(row[0]), int(row[1])
 

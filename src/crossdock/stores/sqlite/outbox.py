@@ -9,7 +9,7 @@ import msgspec
 
 from crossdock.engine.messages import Arrival
 from crossdock.engine.port import ClaimedEffect, ClaimedMark, EffectResult, MarkResult, Want
-from crossdock.stores.sqlite.cache import Recent
+from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.sqlite.intake import Intake
 from crossdock.stores.vault import Vault
@@ -37,15 +37,12 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
 
 _rows = msgspec.json.Decoder(list[_Row])
 
-Documents = Recent[tuple[int, int], tuple[bytes, bytes]]
-"""Documents and their opened personal parts, by subject and version."""
-
 
 class Outbox:
     """Claims and settles for the dispatcher."""
 
-    def __init__(self, database: Database, vault: Vault, intake: Intake, documents: Documents) -> None:
-        self._db, self._vault, self._intake, self._documents = database, vault, intake, documents
+    def __init__(self, database: Database, vault: Vault, intake: Intake, memory: Memory) -> None:
+        self._db, self._vault, self._intake, self._documents = database, vault, intake, memory.documents
 
     def claim(self, wants: Sequence[Want]) -> list[ClaimedEffect]:
         """Inside a transaction: take due heads, in the order staged, connection after connection."""

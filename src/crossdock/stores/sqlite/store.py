@@ -24,7 +24,7 @@ from crossdock.engine.port import (
     Want,
 )
 from crossdock.errors import NotFoundError
-from crossdock.stores.sqlite.cache import Recent
+from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import (
     Database,
     Program,
@@ -35,8 +35,8 @@ from crossdock.stores.sqlite.database import (
     translated,
 )
 from crossdock.stores.sqlite.inbox import Inbox
-from crossdock.stores.sqlite.intake import Bodies, Intake
-from crossdock.stores.sqlite.outbox import Documents, Outbox
+from crossdock.stores.sqlite.intake import Intake
+from crossdock.stores.sqlite.outbox import Outbox
 from crossdock.stores.sqlite.reads import Reads
 from crossdock.stores.vault import Vault
 
@@ -54,11 +54,10 @@ class SqliteStore:
         self._db.load_program()
         self._reader = Database(path, readonly=True)
         self._checkpointer = Database(path)
-        recent: Bodies = Recent()
-        self._documents: Documents = Recent()
-        self._intake = Intake(self._db, vault, recent)
-        self._inbox = Inbox(self._db, self._reader, vault, self._intake, recent, self._documents)
-        self._outbox = Outbox(self._db, vault, self._intake, self._documents)
+        self._memory = Memory()
+        self._intake = Intake(self._db, vault, self._memory)
+        self._inbox = Inbox(self._db, self._reader, vault, self._intake, self._memory)
+        self._outbox = Outbox(self._db, vault, self._intake, self._memory)
 
     def reads(self) -> Reads:
         """A reader of its own for a face; close it when the thread ends."""
@@ -165,7 +164,7 @@ class SqliteStore:
             self._db.run("erase_bodies_before_edit", subject)
             self._db.run("erase_parties", subject)
             self._db.run("renew_salt", subject, self._vault.salt())
-        self._documents.clear()
+        self._memory.clear()
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file, on a connection of its own, beside the writer."""
