@@ -15,10 +15,8 @@ def failing(books):
 def test_books_that_agree_give_only_ticks_with_their_numbers():
     found = {finding.name: finding.text for finding in compare(balanced())}
     assert failing(balanced()) == {}
-    assert (
-        found["every order once in the ERP"] == "4 orders, 4 sales; 1 order cancelled unpaid, without a sale"
-    )
-    assert found["the same total to the cent"] == "34.99 EUR sold, 34.99 EUR booked"
+    assert found["every order once in the ERP"] == "5 orders, 5 sales"
+    assert found["the same total to the cent"] == "35.99 EUR sold, 35.99 EUR booked"
     assert found["released once a request"] == "4 requests, 4 releases"
     assert found["stock agrees everywhere"] == "14 units - 6 shipped = 8 on hand"
     assert found["every webhook kept once"] == "17 webhooks signed and kept, 2 repetitions known again"
@@ -34,10 +32,6 @@ def a_lost_order(books):
 
 def a_double_sale(books):
     books.sales.append(sale(1, 1999, {}))
-
-
-def a_sale_of_a_void_order(books):
-    books.sales.append(sale(4, 100, {}))
 
 
 def a_sale_of_nobodys_order(books):
@@ -85,7 +79,7 @@ def a_cancellation_that_the_erp_was_not_told(books):
 
 
 def a_cancellation_that_nobody_wanted(books):
-    books.sales[3].cancelled = {"a": 1}
+    books.sales[4].cancelled = {"a": 1}
 
 
 def a_cancelled_order_that_is_still_picked(books):
@@ -155,7 +149,6 @@ def an_order_that_nobody_looks_after(books):
     [
         (a_lost_order, "every order once in the ERP"),
         (a_double_sale, "every order once in the ERP"),
-        (a_sale_of_a_void_order, "every order once in the ERP"),
         (a_sale_of_nobodys_order, "every order once in the ERP"),
         (a_cent, "the same total to the cent"),
         (another_currency, "the same total to the cent"),

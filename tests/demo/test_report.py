@@ -39,7 +39,7 @@ def test_a_balanced_run_is_told_line_by_line():
     text = printed(report_of())
     assert "hub killed at 00:04, back at 00:06" in text
     assert "51 ms (half of them), 96 ms (95 of 100)" in text.replace("\n", "")
-    assert "✓ every order once in the ERP   4 orders, 4 sales" in text
+    assert "✓ every order once in the ERP   5 orders, 5 sales" in text
     assert "✓ a shop: 3 accepted = 3 processed" in text
     assert "1 stock.short" in text
     assert "✗" not in text

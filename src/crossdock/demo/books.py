@@ -18,7 +18,6 @@ from crossdock.engine.messages import subject_id
 from crossdock.stores.sqlite.reads import Reads
 
 CASES_MAX = 100_000
-VOIDED = "voided"
 
 Quantities = dict[str, int]
 
@@ -29,15 +28,9 @@ class Sold(msgspec.Struct, kw_only=True):
     number: str
     total: int
     currency: str
-    money: str = ""
     cancelled: bool = False
     acknowledged: bool = False
     fulfilled: Quantities = {}
-
-    @property
-    def committed(self) -> bool:
-        """Whether it became a sale: an order that was cancelled before it was paid never did."""
-        return self.money != VOIDED
 
 
 class Sale(msgspec.Struct, kw_only=True):
@@ -189,7 +182,6 @@ def _sold(order: Mapping[str, Any]) -> Sold:
         number=order["number"],
         total=int(Decimal(order["total"]) * 100),
         currency=order["currency"],
-        money=order["money"],
         cancelled=order["cancelled"],
         acknowledged=order["acknowledged"],
         fulfilled=order["fulfilled"],
