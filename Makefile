@@ -36,11 +36,12 @@ check: $(STAMP) ## Check format, style, types, layers and the fast tests, in und
 	run style $(BIN)/ruff check --quiet; \
 	run types $(BIN)/mypy --no-error-summary; \
 	run layers $(BIN)/lint-imports --no-cache; \
-	run "tidy and fast tests" $(BIN)/python -m pytest -q -m "not slow and not serial"; \
+	run "tidy and fast tests" $(BIN)/python -m pytest -q -n 2 -m "not slow and not serial"; \
 	if [ -n "$$failed" ]; then echo "check failed:$$failed" >&2; exit 1; fi
 
-bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many)
-	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders)
+HELD ?= 1000000
+bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, HELD= orders that the second store holds)
+	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders) $(if $(PART),,--held $(HELD))
 
 sim: ## Run the deterministic simulation (not there yet)
 	@echo "The deterministic simulation is not there yet; it comes with a later release." >&2; exit 2

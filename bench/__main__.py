@@ -13,9 +13,10 @@ from typing import Any
 from bench import limits
 from bench.held import hold_orders
 from bench.parts import PARTS
-from bench.world import new_world
+from bench.world import World, new_world
 
 FIRST_NEW = 5_000_000
+STEP = 1_000_000
 """Order numbers of the orders that are measured begin here, above those that are held."""
 RESULT = Path("build/bench.json")
 
@@ -25,27 +26,32 @@ def main() -> int:
     options = _options()
     chosen = [options.part] if options.part else [*PARTS, "limits"]
     results: dict[str, Any] = {"machine": _machine()}
-    for held in dict.fromkeys([0, options.held]):
-        key = "held" if held else ""
-        _say(f"\n== {'a store that holds ' + format(held, ',') + ' orders' if held else 'an empty store'}")
-        for name in chosen:
-            if name == "limits":
-                if not held:
-                    results["limits"] = limits.measure(_say)
-                continue
-            part, orders = PARTS[name]
-            with new_world() as world:
-                if held:
-                    hold_orders(world, held, _say)
-                figures = part(world, options.orders or orders, FIRST_NEW)
-            results[f"{name}_{key}" if key else name] = figures
-            _say(f"{name:12s} {_line(figures)}")
+    _say("\n== an empty store")
+    for name in chosen:
+        if name == "limits":
+            results["limits"] = limits.measure(_say)
+            continue
+        with new_world() as world:
+            results[name] = _measure(name, world, options.orders, FIRST_NEW)
+    if options.held:
+        _say(f"\n== a store that holds {options.held:,} orders")
+        with new_world() as world:
+            hold_orders(world, options.held, _say)
+            for n, name in enumerate(name for name in chosen if name != "limits"):
+                results[f"{name}_held"] = _measure(name, world, options.orders, FIRST_NEW + n * STEP)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(results, indent=2), "utf-8")
     if options.json:
         print(json.dumps(results))
     _say(f"\nFigures in {RESULT}.")
     return 0
+
+
+def _measure(name: str, world: World, orders: int, first: int) -> dict[str, Any]:
+    part, usual = PARTS[name]
+    figures = part(world, orders or usual, first)
+    _say(f"{name:12s} {_line(figures)}")
+    return figures
 
 
 def _options() -> argparse.Namespace:

@@ -93,14 +93,9 @@ class Hub:
         )
         self._orders: Recent[tuple[int, int, bool], Order] = Recent(ORDERS_READ_MAX)
         self._pooled: list[Reads] = []
-        self.publisher = Publisher(
-            on_writer(self.store, self.writer),
-            {name: lane for name, lane in self.lanes.items() if _publishes(lane)},
-            self._values,
-            clock=clock_us,
-            jitter=self._random.random,
-            reach=reach,
-        )
+        self.publishers = {
+            name: self._publisher(name) for name, lane in self.lanes.items() if _publishes(lane)
+        }
         self._threads: list[threading.Thread] = []
         transports = {name: self._async_transport(name) for name in self.lanes}
         self._effects = EffectLoop(self.dispatcher, transports, self.writer, clock_us, self.signals)
@@ -113,7 +108,7 @@ class Hub:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         now = clock_us()
-        self.store.recover(now, SETTLE_GRACE_US)
+        self.store.recover(now, SETTLE_GRACE_US, self._keyed())
         self.store.schedules(self._schedules(), now)
         self._thread("writer", self.writer.run)
         if "pipeline" in parts:
@@ -121,7 +116,8 @@ class Hub:
             self._loop("pipeline", pipeline.turn)
         if "effects" in parts:
             self._thread("effects", lambda: uvloop.run(self._effects.run()))
-            self._loop("publisher", PublisherLoop(self.publisher, clock_us, self.signals).turn)
+            for name, publisher in self.publishers.items():
+                self._loop(f"publisher-{name}", PublisherLoop(publisher, clock_us, self.signals).turn)
         self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
         self._loop("checkpoint", self._checkpoint)
 
@@ -204,6 +200,26 @@ class Hub:
             breaker=Breaker(),
             live=connection.mode != "observe",
         )
+
+    def _publisher(self, name: str) -> Publisher:
+        """One a connection: a channel that does not answer delays no other's quantities."""
+        return Publisher(
+            on_writer(self.store, self.writer),
+            {name: self.lanes[name]},
+            self._values,
+            clock=clock_us,
+            jitter=self._random.random,
+            reach=self._reach,
+        )
+
+    def _keyed(self) -> list[str]:
+        """Operations that a partner dedupes by our key: they can be repeated at once after a crash."""
+        return [
+            f"{name} {operation.name}"
+            for name, connector in self.connectors.items()
+            for operation in connector.spec.operations
+            if operation.doubles == "key"
+        ]
 
     def _async_transport(self, name: str) -> AsyncHttpTransport:
         url = str(self.config.connections[name].settings.get("url", ""))

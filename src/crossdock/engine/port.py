@@ -6,7 +6,7 @@ is all or nothing. It never decides anything of the trade: needs, snapshots and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -215,6 +215,10 @@ class Store(Protocol):
         """The streams (subject, source) of these subjects that wait for a head."""
         ...
 
+    def message(self, number: int) -> Message | None:
+        """One message of the inbox, whatever its state; None once it has left."""
+        ...
+
     def load(self, needs: Any) -> Any:
         """A snapshot of what a batch touches."""
         ...
@@ -247,6 +251,10 @@ class Store(Protocol):
         """Make the schedules these: name -> (connection, feed, every_us). A new one is due at once."""
         ...
 
-    def recover(self, now: int, grace_us: int) -> dict[str, int]:
-        """At start, alone: give back what a dead process had claimed; effects may have happened. Counts per kind."""
+    def recover(self, now: int, grace_us: int, keyed: Collection[str] = ()) -> dict[str, int]:
+        """At start, alone: give back what a dead process had claimed; effects may have happened. Counts per kind.
+
+        An effect is due once its lease and `grace_us` are over; those of `keyed` ("connection operation", whose
+        partner knows our key again) are due at once.
+        """
         ...

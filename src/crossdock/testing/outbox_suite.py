@@ -109,6 +109,23 @@ class OutboxSuite(StoreCase):
         assert again.unclear
         assert again.attempt == 2
 
+    def test_after_a_crash_what_the_partner_knows_by_its_key_is_repeated_at_once(self, store: Any) -> None:
+        self.staged(store, Stage(connection="erp", operation="create_sale", intent="sale"))
+        self.effects(store)
+        store.recover(NOW, SECOND, ["erp create_sale"])
+        (again,) = self.effects(store)
+        assert again.unclear
+
+    def test_an_open_case_does_not_hold_what_may_have_happened(self, store: Any) -> None:
+        stage = Stage(connection="wms", operation="release", intent="r1", held_by_case=True)
+        self.staged(store, stage)
+        (effect,) = self.effects(store, "wms")
+        store.settle([EffectResult(effect=effect, state="retry", due_at=NOW, unclear=True)], NOW)
+        self.take(store, arrival(body=b"2"))
+        self.finish(store, *self.claim(store), cases=[OpenCase(reason="price", text="dear")])
+        store.wake(NOW)
+        assert [e.unclear for e in self.effects(store, "wms")] == [True]
+
     def test_an_open_case_holds_back_what_asks_for_it(self, store: Any) -> None:
         self.take(store, arrival())
         release = Stage(connection="wms", operation="release", intent="r1", held_by_case=True)
@@ -121,6 +138,54 @@ class OutboxSuite(StoreCase):
         closed = CloseCase(reason="price", about="line 1", resolution="approved")
         self.finish(store, *self.claim(store), closed=[closed])
         assert [e.operation for e in self.effects(store, "wms")] == ["release"]
+
+    def test_effects_that_a_case_held_and_one_of_an_older_message_do_not_wait_for_each_other(
+        self, store: Any
+    ) -> None:
+        older = self.take(store, arrival(body=b"1"), arrival(body=b"2"))[0].message
+        first, second = self.claim(store)
+        assert first.id == older
+        release = Stage(connection="wms", operation="release", intent="r1", held_by_case=True)
+        self.finish(store, second, effects=[release])
+        self.finish(store, first, effects=[Stage(connection="wms", operation="cancel_release", intent="c1")])
+        self.take(store, arrival(body=b"3"))
+        self.finish(store, *self.claim(store), cases=[OpenCase(reason="price", about="line 1", text="dear")])
+        assert not self.effects(store, "wms")
+        self.take(store, arrival(body=b"4"))
+        closed = CloseCase(reason="price", about="line 1", resolution="approved")
+        self.finish(store, *self.claim(store), closed=[closed])
+        (one,) = self.effects(store, "wms")
+        store.settle([EffectResult(effect=one, state="done")], NOW)
+        (other,) = self.effects(store, "wms")
+        assert {one.operation, other.operation} == {"release", "cancel_release"}
+
+    def test_an_effect_given_back_unbegun_is_held_by_the_case_that_opened_meanwhile(self, store: Any) -> None:
+        self.staged(store, Stage(connection="wms", operation="release", intent="r1", held_by_case=True))
+        (effect,) = self.effects(store, "wms")
+        self.take(store, arrival(body=b"2"))
+        self.finish(store, *self.claim(store), cases=[OpenCase(reason="price", about="line 1", text="dear")])
+        store.settle([EffectResult(effect=effect, state="released", spent=False)], NOW)
+        store.wake(NOW)
+        assert not self.effects(store, "wms")
+
+    def test_an_effect_retried_by_hand_still_waits_for_another_case_of_its_order(self, store: Any) -> None:
+        release = Stage(connection="wms", operation="release", intent="r1", held_by_case=True)
+        subject = self.staged(store, release)
+        (effect,) = self.effects(store, "wms")
+        reply = Arrival(source=HUB, kind=SETTLED, body=b"{}", subject=subject, lane=LANE_FREE)
+        store.settle([EffectResult(effect=effect, state="parked", text="no", reply=reply)], NOW)
+        refused = OpenCase(reason="refused", text="no")
+        self.finish(store, *self.claim(store), cases=[refused], effect=effect.id)
+        (case,) = self.open_case(store)
+        self.take(store, arrival(body=b"2"))
+        self.finish(store, *self.claim(store), cases=[OpenCase(reason="price", about="line 1", text="dear")])
+        retry = Unpark(case=case["id"], action="retry", actor="a", reason="r")
+        store.commit(Batch(unparked=[retry], now=NOW))
+        assert not self.effects(store, "wms")
+        self.take(store, arrival(body=b"3"))
+        closed = CloseCase(reason="price", about="line 1", resolution="approved")
+        self.finish(store, *self.claim(store), closed=[closed])
+        assert len(self.effects(store, "wms")) == 1
 
     def refused(self, store: Any, state: Any = "parked") -> Any:
         """A refused effect, its case opened by the message that told of it."""
@@ -170,6 +235,19 @@ class OutboxSuite(StoreCase):
         assert again.sent == "5"
         store.settle_marks([MarkResult(mark=again, sent="4")], NOW)
         assert not store.claim_marks(wants, NOW)
+
+    def test_a_change_while_a_slow_call_outlives_its_lease_is_sent_too(self, store: Any) -> None:
+        self.take(store, arrival(), arrival(body=b"2"))
+        first, second = self.claim(store)
+        mark = Mark(connection="shop", operation="set_quantities", key="sku")
+        self.finish(store, first, marks=[mark])
+        wants = [Want(connection="shop", limit=10, lease_until=NOW + SECOND)]
+        (slow,) = store.claim_marks(wants, NOW)
+        store.wake(NOW + SECOND)
+        self.finish(store, second, marks=[mark])
+        store.settle_marks([MarkResult(mark=slow, sent="5")], NOW + 2 * SECOND)
+        (again,) = store.claim_marks(wants, NOW + 2 * SECOND)
+        assert again.sent == "5"
 
     def test_a_mark_that_failed_is_due_again(self, store: Any) -> None:
         self.take(store, arrival())

@@ -44,6 +44,8 @@ create temp trigger program_count instead of insert on program when new.op = 'co
 end;
 
 -- name: finish (id, outcome, note, now, resolution of its case)
+-- What a case held is due again, unless another of its key goes first. Ids say nothing about who stands at the head: an
+-- older message that was handled later stages a lower one.
 create temp trigger program_finish instead of insert on program when new.op = 'finish' begin
   insert into message (id, source, kind, subject, received_at, handled_at, outcome, note, attempts, parent, position,
     origin)
@@ -53,7 +55,8 @@ create temp trigger program_finish instead of insert on program when new.op = 'f
   where closed_at = 0 and message = new.v->>1 and about = 'message ' || message;
   update outbox set state = case when exists (
       select 1 from outbox o
-      where o.subject = outbox.subject and o.connection = outbox.connection and o.id < outbox.id) then 2
+      where o.subject = outbox.subject and o.connection = outbox.connection and o.id <> outbox.id
+        and (o.state not in (2, 6) or (o.state = 6 and o.id < outbox.id))) then 2
     when due_at > (new.v->>4) then 1 else 0 end
   where state = 6 and subject = (select subject from inbox where id = new.v->>1)
     and not exists (select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0);
@@ -210,9 +213,10 @@ create temp trigger program_mark_claimed instead of insert on program when new.o
 end;
 
 -- name: mark_settled (connection, operation, key, state, due, sent or null, now)
+-- One that is not claimed any more has outlived its lease: it may have been marked again since, so it is looked at again.
 create temp trigger program_mark_settled instead of insert on program when new.op = 'mark_settled' begin
   update mark set
-    state = case when dirty = 1 then 0 else new.v->>4 end, due_at = new.v->>5,
+    state = case when dirty = 1 or state <> 3 then 0 else new.v->>4 end, due_at = new.v->>5,
     attempt = case when (new.v->>4) = 4 then 0 else attempt end,
     sent = coalesce(new.v->>6, sent), sent_at = case when (new.v->>6) is null then sent_at else new.v->>7 end,
     marked_at = case when dirty = 1 then new.v->>7 else marked_at end, dirty = 0
@@ -227,7 +231,7 @@ create temp trigger program_case_opened instead of insert on program when new.op
   values (new.v->>1, new.v->>2, new.v->>3, new.v->>4, new.v->>5, new.v->>6, new.v->>7, new.v->>8, new.v->>9, 0, '', '')
   on conflict (subject, reason, about) where closed_at = 0 do update set text = excluded.text, field = excluded.field,
     message = excluded.message, effect = excluded.effect;
-  update outbox set state = 6 where subject = new.v->>1 and held = 1 and state in (0, 1);
+  update outbox set state = 6 where subject = new.v->>1 and held = 1 and unclear = 0 and state in (0, 1);
 end;
 
 -- name: case_closed (subject, reason, about, resolution, now)
@@ -236,7 +240,8 @@ create temp trigger program_case_closed instead of insert on program when new.op
   where subject = new.v->>1 and reason = new.v->>2 and about = new.v->>3 and closed_at = 0;
   update outbox set state = case when exists (
       select 1 from outbox o
-      where o.subject = outbox.subject and o.connection = outbox.connection and o.id < outbox.id) then 2
+      where o.subject = outbox.subject and o.connection = outbox.connection and o.id <> outbox.id
+        and (o.state not in (2, 6) or (o.state = 6 and o.id < outbox.id))) then 2
     when due_at > (new.v->>5) then 1 else 0 end
   where state = 6 and subject = new.v->>1
     and not exists (select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0);
@@ -248,7 +253,8 @@ create temp trigger program_case_signed instead of insert on program when new.op
   where id = new.v->>1 and closed_at = 0;
   update outbox set state = case when exists (
       select 1 from outbox o
-      where o.subject = outbox.subject and o.connection = outbox.connection and o.id < outbox.id) then 2
+      where o.subject = outbox.subject and o.connection = outbox.connection and o.id <> outbox.id
+        and (o.state not in (2, 6) or (o.state = 6 and o.id < outbox.id))) then 2
     when due_at > (new.v->>4) then 1 else 0 end
   where state = 6 and subject = (select subject from case_file where id = new.v->>1)
     and not exists (select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0);
@@ -284,8 +290,11 @@ create temp trigger program_body_edited instead of insert on program when new.op
 end;
 
 -- name: effect_retried (id)
--- Of one in doubt the person says that it did not happen; of any other it is still asked, where it may have.
+-- Of one in doubt the person says that it did not happen; of any other it is still asked, where it may have. Another
+-- case of its subject still holds it back.
 create temp trigger program_effect_retried instead of insert on program when new.op = 'effect_retried' begin
-  update outbox set state = 0, attempt = 0, due_at = 0, unclear = case when state = 5 then 0 else unclear end
+  update outbox set state = case when held = 1 and exists (
+      select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else 0 end,
+    attempt = 0, due_at = 0, unclear = case when state = 5 then 0 else unclear end
   where id = new.v->>1 and state in (4, 5);
 end;

@@ -38,6 +38,9 @@ select '[' || coalesce(group_concat(
   || json_quote(s.trace) || ',"' || coalesce(hex(s.salt), '') || '"]'), '') || ']'
 from json_each(?1) j join inbox i on i.id = j.value join subject s on s.no = i.subject;
 
+-- name: body_sizes
+select json_group_array(json_array(b.message, length(b.raw))) from json_each(?1) j join body b on b.message = j.value;
+
 -- name: read_bodies
 select '[' || coalesce(group_concat('[' || b.message || ',' || b.headers || ',"' || hex(b.raw) || '"]'), '') || ']'
 from json_each(?1) j join body b on b.message = j.value;
@@ -101,7 +104,7 @@ update inbox set state = 0 where state = 1 and due_at <= ?1;
 
 -- A case that was opened while the effect was being tried holds it back now.
 -- name: wake_outbox
-update outbox set state = case when held = 1 and exists (
+update outbox set state = case when held = 1 and unclear = 0 and exists (
     select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else 0 end
 where state = 1 and due_at <= ?1;
 
@@ -135,6 +138,10 @@ delete from schedule where name not in (select value from json_each(?1));
 
 -- name: recover_outbox
 update outbox set state = 1, unclear = 1, due_at = lease_until + ?1 where state = 3;
+
+-- name: recover_keyed
+update outbox set state = 0, due_at = 0
+where state = 1 and unclear = 1 and connection || ' ' || operation in (select value from json_each(?1));
 
 -- name: recover_marks
 update mark set state = 0, dirty = 0 where state = 3;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,16 @@ class SqliteStore:
         self._inbox.give_back(messages)
 
     def holds(self, subjects: Sequence[int]) -> dict[tuple[int, str], Hold]:
-        return self._inbox.holds(subjects)
+        with translated("reading what waits"):
+            return self._inbox.holds(subjects)
+
+    def message(self, number: int) -> Message | None:
+        with translated("reading a message"):
+            return self._inbox.message(number)
 
     def load(self, needs: Needs) -> Snapshot:
-        return self._inbox.load(needs)
+        with translated("reading state"):
+            return self._inbox.load(needs)
 
     def commit(self, batch: Batch) -> None:
         with self._db.transaction("writing a batch"):
@@ -150,10 +156,11 @@ class SqliteStore:
             for name, (connection, feed, every) in wanted.items():
                 self._db.run("put_schedule", name, connection, feed, every, now)
 
-    def recover(self, now: int, grace_us: int) -> dict[str, int]:
+    def recover(self, now: int, grace_us: int, keyed: Collection[str] = ()) -> dict[str, int]:
         with self._db.transaction("recovering"):
             self._db.run("recover_outbox", grace_us)
             effects = self._db.changed()
+            self._db.run("recover_keyed", encode(list(keyed)).decode())
             self._db.run("recover_marks")
             return {"effects": effects, "marks": self._db.changed()}
 
