@@ -120,7 +120,11 @@ class PipelineLoop:
                 self._signals.messages.clear()
             return
         if self._writing is None and not self._claims and len(claim.messages) >= self._pipeline.batch_max:
-            self._claims.append(self._claim(now))
+            try:
+                self._claims.append(self._claim(now))
+            except BaseException:
+                self._give_back(claim)
+                raise
         self._handle(claim, now)
 
     def _handle(self, claim: Claim, now: int) -> None:
@@ -137,6 +141,9 @@ class PipelineLoop:
         try:
             batch = ahead or self._pipeline.decide(ready, now)
         except Exception as error:
+            for later in self._claims:
+                self._store.give_back(later.messages)
+            self._claims.clear()
             self._again(ready, error)
         else:
             self._writing = Writing(ready, batch, self._writer.submit(lambda: self._write(batch, now)))
