@@ -300,13 +300,12 @@ def test_a_case_that_opens_while_an_effect_waits_behind_another_holds_it_back_to
 def test_a_case_that_opens_while_an_effect_waits_for_its_retry_holds_it_back_too(rig):
     rig.wire.will("/by_key", NO_ROUTE)
     rig.effect("by_key", held=True)
-    rig.dispatcher.take(rig.now)
+    (effect,) = rig.dispatcher.take(rig.now)
     rig.send("1", "dear", case="price")
     rig.run()
-    rig.store.recover(rig.now, 0)
-    rig.lanes["partner"].in_flight = 0
+    rig.dispatcher.settle([rig.dispatcher.perform(effect)], rig.now)
     rig.after(60)
-    assert rig.wire.count("/by_key") == 0
+    assert rig.wire.count("/by_key") == 1
 
 
 def test_with_the_lease_spent_nothing_is_sent_and_the_next_takes_over(rig):
@@ -332,6 +331,16 @@ def test_pending_resumes_where_it_was_and_spends_no_attempt(rig):
     assert rig.wire.count("/feeds") == 1
     assert [i.resume for i in rig.connectors["partner"].intents] == ["", "feed-7", "feed-7", "feed-7"]
     assert rig.story(receipt)["effects"][0]["attempts"] == 1
+
+
+def test_what_is_pending_is_resumed_after_a_failed_question_too(rig):
+    rig.effect("feed_in")
+    rig.wire.will("/feeds/feed-7", NotSentError("no route"), 404)
+    rig.deliver()
+    for _ in range(4):
+        rig.after(400)
+    assert rig.wire.count("/feeds") == 1
+    assert all(intent.resume == "feed-7" for intent in rig.connectors["partner"].intents[1:])
 
 
 def test_what_a_reply_tells_besides_goes_through_the_inbox_after_it(rig):

@@ -84,6 +84,18 @@ def test_a_newer_whole_version_supersedes_a_parked_one_and_frees_those_behind_it
     assert sorted(rig.outcomes(bad)) == ["processed", "processed", "superseded"]
 
 
+def test_an_older_whole_version_that_comes_later_does_not_make_the_parked_newer_one_moot(rig):
+    newer = rig.send("1", "v2", kind="whole", mood="mapping", version=2)
+    older = rig.send("1", "v1", kind="whole", version=1)
+    rig.run()
+    assert rig.waiting(newer) == {newer.message: PARKED, older.message: WAITING}
+    rig.trade.moods["v2"] = ""
+    (case,) = rig.cases()
+    rig.act("retry", case["id"], newer.subject)
+    rig.run()
+    assert rig.outcomes(newer).count("superseded") == 0
+
+
 def test_a_newer_whole_version_that_fails_waits_like_any_other(rig):
     bad = rig.send("1", "v1", kind="whole", mood="mapping")
     worse = rig.send("1", "v2", kind="whole", mood="mapping")

@@ -69,6 +69,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     take: int = 0
     """How many of the one SKU it takes; a level is kept, and movements."""
     outcome: str = "processed"
+    version: int = 0
 
 
 class Trade:
@@ -116,6 +117,9 @@ class Trade:
         if word.early == "translate":
             raise ValueError("a bug in the mapping")
         return (word,)
+
+    def newer(self, reports, than):
+        return bool(reports and than) and reports[0].version > than[0].version
 
     def needs(self, batch):
         for _, reports in batch:

@@ -5,6 +5,7 @@ import pytest
 
 from crossdock.errors import ConfigurationError
 from crossdock.stores.sqlite import SqliteStore, open_store
+from crossdock.stores.sqlite.cache import Recent
 from crossdock.stores.sqlite.database import Database, check_durable
 from crossdock.stores.vault import Vault
 from crossdock.testing.outbox_suite import OutboxSuite
@@ -104,3 +105,27 @@ def test_a_batch_that_kills_the_process_is_retried_in_halves_and_then_alone(tmp_
         died.close()
     assert sizes == [4, 2, 1, 1, 1]
     assert crashes == [0, 0, 0, 1, 2]
+
+
+def test_more_than_one_statement_can_carry_is_claimed_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.stores.sqlite.inbox.CLAIM_BYTES_MAX", 2_500)
+    first = open_store(tmp_path / "x.db", Vault(KEY))
+    receipts = [first.accept([arrival(body=b"x" * 1_000)], NOW)[0].message for _ in range(4)]
+    receipts += [first.accept([arrival(body=b"x" * 9_000)], NOW)[0].message for _ in range(2)]
+    first.close()
+    store = open_store(tmp_path / "x.db", Vault(KEY))
+    claims = [[message.id for message in store.claim(100, NOW).messages] for _ in range(6)]
+    store.close()
+    assert [len(claim) for claim in claims] == [2, 2, 1, 1, 0, 0]
+    assert [number for claim in claims for number in claim] == receipts
+
+
+def test_what_is_remembered_twice_is_counted_once() -> None:
+    recent: Recent[int, str] = Recent(bytes_max=10)
+    for _ in range(5):
+        recent.add(1, "a", 6)
+    assert recent.get(1) == "a"
+    recent.add(2, "b", 4)
+    assert (recent.get(1), recent.get(2)) == ("a", "b")

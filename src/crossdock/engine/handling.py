@@ -50,6 +50,10 @@ class Handler(Protocol):
         """Bytes to canonical reports; raise MappingError that names the field."""
         ...
 
+    def newer(self, reports: Reports, than: Reports) -> bool:
+        """True where both tell of a whole object, and the first of a newer version of it."""
+        ...
+
     def needs(self, batch: Sequence[tuple[Message, Reports]]) -> Needs:
         """What must be loaded to decide on all of these."""
         ...

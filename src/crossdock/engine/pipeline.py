@@ -170,7 +170,7 @@ class Pipeline:
         message = translated.message
         stream = (message.subject, message.source)
         hold = holds.get(stream) if message.lane == LANE_STREAM else None
-        if hold is not None and hold.message != message.id and not self._may_supersede(message, hold):
+        if hold is not None and hold.message != message.id and not self._may_supersede(translated, hold):
             batch.waiting.append(message)
             return
         try:
@@ -192,12 +192,22 @@ class Pipeline:
             return
         holds[stream] = FREED
 
-    def _may_supersede(self, message: Message, hold: Hold) -> bool:
-        if not hold.parked:
+    def _may_supersede(self, translated: Translated, hold: Hold) -> bool:
+        """A whole object may, unless what is parked can be read and is the newer version: it only came earlier."""
+        message = translated.message
+        if not hold.parked or translated.error is not None:
             return False
         newer = self._handler.inbound(message.source, message.kind)
         older = self._handler.inbound(message.source, hold.kind)
-        return bool(newer and older and newer.whole_object and older.whole_object)
+        if not (newer and older and newer.whole_object and older.whole_object):
+            return False
+        parked = self._store.message(hold.message)
+        if parked is None:
+            return True
+        try:
+            return not self._handler.newer(self._handler.translate(parked), translated.reports)
+        except Exception:
+            return True  # it cannot be read, so nothing can be taken from it either
 
     def _handle(self, translated: Translated, world: World, batch: Batch) -> Finished:
         message = translated.message

@@ -40,6 +40,7 @@ from crossdock.model.reports import (
     ProductReported,
     StockReported,
 )
+from crossdock.model.versions import is_newer
 from crossdock.sdk.spec import Connector, Inbound, Translation
 
 API = "api"
@@ -122,6 +123,14 @@ class RetailHandler:
             received_at=(_EPOCH + timedelta(microseconds=message.received_at)).isoformat(),
         )
         return connector.translate(message.kind, message.headers, message.body, context)
+
+    def newer(self, reports: Sequence[Any], than: Sequence[Any]) -> bool:
+        """True where both tell of an order, and the first of a newer version of it."""
+        first, second = (
+            next((r.order.version for r in told if isinstance(r, OrderReported)), "")
+            for told in (reports, than)
+        )
+        return bool(first and second) and is_newer(first, second)
 
     def needs(self, batch: Sequence[tuple[Message, Any]]) -> Needs:
         """Orders, SKUs and versions that a batch touches, each once, in the order met."""

@@ -21,6 +21,7 @@ class Recent(Generic[K, V]):
 
     def add(self, key: K, value: V, size: int) -> None:
         """Remember one; the oldest go when there are too many bytes."""
+        self.drop(key)
         self._kept[key] = (value, size)
         self._bytes += size
         while self._bytes > self._bytes_max and self._kept:

@@ -18,6 +18,8 @@ from crossdock.stores.vault import Vault
 
 EFFECTS_PER_MESSAGE_MAX = 1024
 DOCUMENT_VERSIONS_MAX = 1024
+CLAIM_BYTES_MAX = 64 * 1024 * 1024
+"""How many bytes of bodies one claim reads from the file: one SQLite value holds 1 GB, and they travel as hex."""
 WORKER = 1
 
 _stored = msgspec.json.Decoder(list[Stored])
@@ -45,7 +47,8 @@ class Inbox:
         ids = [i for i in self._ids(limit + len(self._claimed)) if i not in self._claimed][:limit]
         if not ids:
             return Claim(messages=[])
-        messages = self._messages(ids)
+        ids = self._bounded(ids)
+        messages = self._messages(ids, self._db)
         self._claimed.update(dict.fromkeys(ids))
         program = Program()
         program.add("batch", WORKER, next(iter(self._claimed)), len(ids), crashes)
@@ -102,12 +105,26 @@ class Inbox:
         text = self._db.run("ready_ids", limit)[0][0]
         return msgspec.json.decode(text, type=list[int])
 
-    def _messages(self, ids: Sequence[int]) -> list[Message]:
-        rows = sorted(self._db.ask("read_messages", ids))
+    def _bounded(self, ids: list[int]) -> list[int]:
+        """The first of these whose bodies can be read together; always one."""
+        missing = [i for i in ids if self._recent.get(i) is None]
+        total = 0
+        for number, size in sorted(self._db.ask("body_sizes", missing)):
+            total += size
+            if total > CLAIM_BYTES_MAX and number != ids[0]:
+                return ids[: ids.index(number)]
+        return ids
+
+    def message(self, number: int) -> Message | None:
+        """One message of the inbox, whatever its state."""
+        return next(iter(self._messages([number], self._read)), None)
+
+    def _messages(self, ids: Sequence[int], database: Database) -> list[Message]:
+        rows = sorted(database.ask("read_messages", ids))
         missing = [row[0] for row in rows if self._recent.get(row[0]) is None]
         stored = {
             number: (headers, bytes.fromhex(raw))
-            for number, headers, raw in self._db.ask("read_bodies", missing)
+            for number, headers, raw in database.ask("read_bodies", missing)
         }
         messages = []
         for (
