@@ -165,7 +165,6 @@ class OutboxSuite(StoreCase):
         self.take(store, arrival(body=b"2"))
         self.finish(store, *self.claim(store), cases=[OpenCase(reason="price", about="line 1", text="dear")])
         store.settle([EffectResult(effect=effect, state="released", spent=False)], NOW)
-        store.wake(NOW)
         assert not self.effects(store, "wms")
 
     def test_an_effect_retried_by_hand_still_waits_for_another_case_of_its_order(self, store: Any) -> None:

@@ -190,8 +190,11 @@ create temp trigger program_effect_left instead of insert on program when new.op
 end;
 
 -- name: outbox_state (id, state, due, attempts given back, unclear, resume)
+-- One that was never begun is due again, but for a case that was opened meanwhile.
 create temp trigger program_outbox_state instead of insert on program when new.op = 'outbox_state' begin
-  update outbox set state = new.v->>2, due_at = new.v->>3, attempt = attempt - (new.v->>4), unclear = new.v->>5,
+  update outbox set state = case when (new.v->>2) = 0 and held = 1 and (new.v->>5) = 0 and exists (
+      select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else new.v->>2 end,
+    due_at = new.v->>3, attempt = attempt - (new.v->>4), unclear = new.v->>5,
     resume = new.v->>6, lease_until = 0
   where id = new.v->>1;
 end;
@@ -216,7 +219,7 @@ end;
 -- One that is not claimed any more has outlived its lease: it may have been marked again since, so it is looked at again.
 create temp trigger program_mark_settled instead of insert on program when new.op = 'mark_settled' begin
   update mark set
-    state = case when dirty = 1 or state <> 3 then 0 else new.v->>4 end, due_at = new.v->>5,
+    state = case when dirty = 1 or (state <> 3 and (new.v->>4) = 4) then 0 else new.v->>4 end, due_at = new.v->>5,
     attempt = case when (new.v->>4) = 4 then 0 else attempt end,
     sent = coalesce(new.v->>6, sent), sent_at = case when (new.v->>6) is null then sent_at else new.v->>7 end,
     marked_at = case when dirty = 1 then new.v->>7 else marked_at end, dirty = 0
@@ -290,10 +293,10 @@ create temp trigger program_body_edited instead of insert on program when new.op
 end;
 
 -- name: effect_retried (id)
--- Of one in doubt the person says that it did not happen; of any other it is still asked, where it may have. Another
--- case of its subject still holds it back.
+-- Of one in doubt the person says that it did not happen; of any other it is still asked, where it may have. What
+-- certainly did not happen is still held back by another case of its subject.
 create temp trigger program_effect_retried instead of insert on program when new.op = 'effect_retried' begin
-  update outbox set state = case when held = 1 and exists (
+  update outbox set state = case when held = 1 and (unclear = 0 or state = 5) and exists (
       select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else 0 end,
     attempt = 0, due_at = 0, unclear = case when state = 5 then 0 else unclear end
   where id = new.v->>1 and state in (4, 5);
