@@ -4,7 +4,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, OPERATOR, SETTLED, TICK, Message
+from crossdock.engine.messages import (
+    HUB,
+    LANE_FREE,
+    LANE_STREAM,
+    OPERATOR,
+    SETTLED,
+    TICK,
+    UNREADABLE,
+    Message,
+)
 from crossdock.errors import ConfigurationError, ContractError, MappingError
 from crossdock.flows.documents import fill_command
 from crossdock.flows.handler import RetailHandler
@@ -31,7 +40,9 @@ class Paper:
     def verify(self, headers: Mapping[str, str], body: bytes) -> None: ...
 
     def gate(self, headers: Mapping[str, str], body: bytes) -> Gate:
-        return Gate(kind="order")
+        if body == b"broken":
+            raise MappingError("id: it is missing.", field="id")
+        return Gate(kind=headers.get("topic", "order"), ref_kind="order", ref="7", delivery_id="d1")
 
     def split(self, kind: str, body: bytes) -> Iterable[Child] | None:
         if not kind.startswith("page."):
@@ -86,6 +97,22 @@ def test_a_page_becomes_children_that_each_go_their_way(handler):
     ]
     assert handler.split(message("shop", "order")) is None
     assert handler.split(message("nobody", "order")) is None
+
+
+def test_a_delivery_whose_key_cannot_be_read_names_the_field(handler):
+    assert handler.inbound("shop", UNREADABLE) is not None
+    assert handler.inbound("nobody", UNREADABLE) is None
+    with pytest.raises(MappingError, match="id: it is missing") as raised:
+        handler.split(message("shop", UNREADABLE, b"broken"))
+    assert raised.value.field == "id"
+
+
+def test_a_delivery_that_was_corrected_is_read_by_its_key(handler):
+    corrected = message("shop", UNREADABLE, b"{}", headers={"topic": "stop"})
+    (arrival,) = handler.split(corrected)
+    assert (arrival.kind, arrival.ref, arrival.lane, arrival.parent) == ("stop", "7", LANE_FREE, 5)
+    assert (arrival.headers, arrival.body, arrival.delivery_id) == ({"topic": "stop"}, b"{}", "d1")
+    assert handler.translate(corrected) == ()
 
 
 def test_a_page_moves_the_cursor_and_asks_for_the_next():

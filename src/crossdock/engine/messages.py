@@ -214,6 +214,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 SETTLED = "effect.settled"
 OPERATOR = "operator.action"
 TICK = "schedule.tick"
+UNREADABLE = "unreadable"
+"""The kind of a delivery whose key the gate could not read. It is kept, and read again by whoever decides on it."""
 PAGE_PREFIX = "page."
 
 

@@ -18,6 +18,7 @@ from crossdock.engine.messages import (
     PAGE_PREFIX,
     SETTLED,
     TICK,
+    UNREADABLE,
     Arrival,
     Message,
     OperatorAction,
@@ -56,6 +57,7 @@ _order = msgspec.json.Decoder(Order)
 _API_INBOUND = Inbound(
     kind=CANONICAL, doc="One version of an order, in the canonical model", whole_object=True
 )
+_UNREADABLE_INBOUND = Inbound(kind=UNREADABLE, doc="A delivery whose key could not be read")
 
 
 class RetailHandler:
@@ -73,13 +75,17 @@ class RetailHandler:
         if source == API:
             return _API_INBOUND if kind == CANONICAL else None
         connector = self._connectors.get(source)
-        return connector.spec.understands(kind) if connector is not None else None
+        if connector is None:
+            return None
+        return _UNREADABLE_INBOUND if kind == UNREADABLE else connector.spec.understands(kind)
 
     def split(self, message: Message) -> list[Arrival] | None:
         """The children of a page, file or upload, each a message of its own; None for a single message."""
         connector = self._connectors.get(message.source)
         if connector is None:
             return None
+        if message.kind == UNREADABLE:
+            return [_gated(connector, message)]
         children = connector.split(message.kind, message.body)
         if children is None:
             return [] if message.kind.startswith(PAGE_PREFIX) else None
@@ -106,7 +112,7 @@ class RetailHandler:
 
     def translate(self, message: Message) -> tuple[Any, ...]:
         """Reports of a message; a MappingError names the field that cannot be understood."""
-        if message.kind.startswith(PAGE_PREFIX):
+        if message.kind == UNREADABLE or message.kind.startswith(PAGE_PREFIX):
             return ()
         if message.source == HUB:
             return (_decode(_OWN[message.kind], message),)
@@ -206,6 +212,26 @@ def _canonical(order: Order, message: Message) -> Order:
             field="id",
         )
     return order
+
+
+def _gated(connector: Connector, message: Message) -> Arrival:
+    """The delivery that the gate could not read, by its key; the MappingError again while it cannot be read."""
+    gate = connector.gate(message.headers, message.body)
+    known = connector.spec.understands(gate.kind)
+    return Arrival(
+        source=message.source,
+        kind=gate.kind,
+        body=message.body,
+        headers=message.headers,
+        ref_kind=gate.ref_kind,
+        ref=gate.ref,
+        delivery_id=gate.delivery_id,
+        lane=LANE_FREE if known is not None and known.overtakes else LANE_STREAM,
+        received_at=message.received_at,
+        trace=message.trace,
+        parent=message.id,
+        origin=message.origin,
+    )
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], message: Message) -> Any:

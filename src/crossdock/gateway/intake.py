@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from crossdock.bootstrap.gathering import Gathering
-from crossdock.engine.messages import LANE_FREE, LANE_STREAM, Arrival, Receipt
+from crossdock.engine.messages import LANE_FREE, LANE_STREAM, UNREADABLE, Arrival, Receipt
 from crossdock.errors import (
     CrossdockError,
     MappingError,
@@ -32,7 +32,6 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEPT_HEADERS_MAX = 40
 HEADER_CHARS_MAX = 1_000
-UNREADABLE = "unreadable"
 STATUS = {
     SignatureError: 401,
     NotFoundError: 404,
