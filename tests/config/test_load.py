@@ -226,6 +226,12 @@ MISTAKES = [
         'no feeds are named. Add feeds = ["..."].',
     ),
     (ERP + 'feeds = ["stock"]\n', 5, "connections.erp1.feeds", "the feeds are never read."),
+    (
+        ERP + 'feeds = ["stok"]\npoll_every_s = 60\n',
+        5,
+        "connections.erp1.feeds",
+        "the connector 'erp' has no feed 'stok'. Did you mean 'stock'?",
+    ),
     (WMS + "poll_every_s = 60\n", 6, "connections.wms1.poll_every_s", "the connector 'wms' has no feeds."),
     (
         WMS + "since = 2026-03-01T06:00:00\n",

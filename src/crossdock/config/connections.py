@@ -13,7 +13,7 @@ from crossdock.config.lines import KeyPath
 from crossdock.config.model import ConnectionConfig
 from crossdock.config.reading import Reading, only_a_variable
 from crossdock.config.registry import Entry, Registry
-from crossdock.config.values import Field, Kind, Wrong, is_loopback, kind_of, read
+from crossdock.config.values import Field, Kind, Wrong, did_you_mean, is_loopback, kind_of, read
 from crossdock.errors import ConfigurationError, CrossdockError
 from crossdock.sdk.spec import ConnectorSpec, Setting
 
@@ -125,6 +125,9 @@ def _check_feeds(reading: Reading, path: KeyPath, values: Mapping[str, Any], spe
         reading.note(place, "no feeds are named.", f'Add feeds = ["..."]. {polls[0].doc}.')
     elif not every:
         reading.note(place, "the feeds are never read.", "Add poll_every_s = 60, or take them out.")
+    for unknown in [feed for feed in feeds if spec.feeds and feed not in spec.feeds]:
+        remedy = did_you_mean(unknown, spec.feeds) or f"There is {', '.join(spec.feeds)}."
+        reading.note(place, f"the connector {spec.name!r} has no feed {unknown!r}.", remedy)
 
 
 def _setting(reading: Reading, path: KeyPath, table: Mapping[str, Any], setting: Setting) -> str | None:

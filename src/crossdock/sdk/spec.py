@@ -65,7 +65,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
 class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be known of a connector without running it.
 
-    mapping_revision is raised whenever the mapping would give another result for the same bytes.
+    feeds: what the operation `poll` can read. mapping_revision is raised whenever the mapping would give another result for the same bytes.
     """
 
     name: str
@@ -74,6 +74,7 @@ class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[Setting, ...]
     operations: tuple[Operation, ...]
     inbound: tuple[Inbound, ...]
+    feeds: tuple[str, ...] = ()
     limits: Limits = Limits()
     mapping_revision: int = 1
 

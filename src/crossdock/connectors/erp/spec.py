@@ -47,6 +47,7 @@ SPEC = ConnectorSpec(
         Inbound(kind="page.stock", doc="A page of the stock feed"),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
     ),
+    feeds=("stock",),
     limits=Limits(requests_per_s=0.0, burst=20, concurrency_max=8, page_max=1000),
 )
 

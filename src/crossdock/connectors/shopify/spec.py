@@ -176,5 +176,6 @@ SPEC = ConnectorSpec(
         Inbound(kind="page.payouts", doc="A page of payouts"),
         Inbound(kind="page.balance", doc="A page of balance transactions"),
     ),
+    feeds=("orders", "payouts", "balance"),
     limits=Limits(requests_per_s=2.0, burst=40, concurrency_max=4, page_max=250),
 )
