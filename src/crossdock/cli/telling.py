@@ -90,7 +90,7 @@ def print_case(case: CaseView) -> None:
         ("from", case.source),
         ("opened", when(datetime.fromisoformat(case.opened_at))),
         ("waiting behind it", str(case.waiting) if case.waiting else ""),
-        ("closed", f"{closed} by {case.owner}: {case.resolution}" if closed else ""),
+        ("closed", f"{closed} by {case.owner or 'the hub'}: {case.resolution}" if closed else ""),
     ]
     table("", ["", ""], [fact for fact in facts if fact[1]])
     if case.message or case.effect:

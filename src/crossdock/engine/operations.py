@@ -50,7 +50,7 @@ def _mark_refused(message: Message) -> Finished:
         reason="refused",
         about=f"{told['connection']} {told['operation']} {told['key']}",
         field=told["field"],
-        text=f"{told['connection']} refuses the value of {told['key']} ({told['operation']}): {told['reason']}. Mend it "
+        text=f"{told['connection']} refuses the value of {told['key']} ({told['operation']}): {told['reason'].rstrip('.')}. Mend it "
         "there; the next change is sent again by itself.",
     )
     event = Event(type="value.refused", data=told)

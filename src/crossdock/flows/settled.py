@@ -49,7 +49,7 @@ def take_settled(desk: Desk, settled: Settled) -> str:
 def tell_person(desk: Desk, settled: Settled) -> None:
     """Open the case of an effect that did not happen."""
     name = desk.process.number or desk.message.subject_id
-    reason = f": {settled.reason}" if settled.reason else ""
+    reason = f": {settled.reason.rstrip('.')}" if settled.reason else ""
     desk.case(
         f"effect.{settled.outcome}",
         f"{settled.operation} of {name} at {settled.connection} ({settled.intent}) {_WORDS[settled.outcome]}, "

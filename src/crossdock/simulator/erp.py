@@ -232,6 +232,7 @@ class ErpSimulator:
             return refusal
         self._counts["amendments"] += 1
         _fill(sale, wanted)
+        sale.currency = wanted.currency
         sale.total = wanted.total + self._rounding
         sale.changes.append(wanted.amendment)
         return json_response({"id": sale.id, "total": sale.total})
