@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import Iterable
 from datetime import timedelta
@@ -51,7 +52,8 @@ class Deliveries:
                 group.create_task(self._work(client))
 
     async def _work(self, client: Client) -> None:
-        while True:
+        task = asyncio.current_task()
+        while task is not None and not task.cancelling():  # a post that fails as we are told to end hides it
             attempt, event = await self._next()
             self._in_flight += 1
             try:
@@ -71,10 +73,9 @@ class Deliveries:
                 return heapq.heappop(self._heap)[2:]
             self._wake.clear()
             wait = self._heap[0][0] - now if self._heap else None
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):  # wait_for of Python 3.11 may swallow that we are told to end
+                    await self._wake.wait()
 
     async def _post(self, client: Client, event: Event) -> bool:
         headers, body = event
