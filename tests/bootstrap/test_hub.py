@@ -76,3 +76,12 @@ def test_the_published_quantities_are_those_of_the_stock_in_the_end(shop):
         for sku, quantity in quantities.items():
             (level,) = shop.rows("get_stock", sku)
             assert quantity == level[2] - level[3] - level[4], (name, sku)
+
+
+def test_a_channel_that_does_not_answer_delays_no_other_channels_quantities(tmp_path):
+    with retailer(tmp_path, shop_faults={"slow_rate": 1.0, "slow_s": 60.0}) as made:
+        eventually(lambda: made.state("market")["quantities"])
+        silent = made.hub.lanes["shop"]
+        assert (silent.done, silent.failed) == (0, 0), (
+            "it was told while the other's call was still under way"
+        )
