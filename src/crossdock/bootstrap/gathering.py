@@ -9,6 +9,11 @@ from typing import Protocol
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.errors import OverloadedError, RetryableError
 
+GROUP_BYTES_MAX = 32 * 1024 * 1024
+"""Bodies of one group: they are written in one statement, whose values SQLite bounds."""
+WAITING_BYTES_MAX = 256 * 1024 * 1024
+"""Bodies that may be in memory on their way to the writer; more are refused until those are written."""
+
 Group = list[tuple[Arrival, asyncio.Future[Receipt]]]
 Then = Callable[[asyncio.AbstractEventLoop, Group, list[Receipt] | Exception], None]
 
@@ -28,22 +33,36 @@ class Gathering:
         self._writer, self._waiting_max = writer, waiting_max
         self._gathered: Group = []
         self._under_way = 0
+        self._bytes = 0
 
     async def accept(self, arrival: Arrival) -> Receipt:
         """Keep one arrival; returns after the commit. Raises OverloadedError when too many wait."""
-        if len(self._gathered) + self._under_way >= self._waiting_max:
+        size = len(arrival.body)
+        if len(self._gathered) + self._under_way >= self._waiting_max or (
+            self._bytes and self._bytes + size > WAITING_BYTES_MAX
+        ):
             raise OverloadedError(
                 "Too many messages wait to be written. Try again in a moment.", retry_after=1
             )
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Receipt] = loop.create_future()
         self._gathered.append((arrival, future))
-        if not self._under_way:
-            self._go(loop)
-        return await future
+        self._bytes += size
+        try:
+            if not self._under_way:
+                self._go(loop)
+            return await future
+        finally:
+            self._bytes -= size
 
     def _go(self, loop: asyncio.AbstractEventLoop) -> None:
-        group, self._gathered = self._gathered, []
+        count = size = 0
+        for arrival, _ in self._gathered:
+            size += len(arrival.body)
+            if count and size > GROUP_BYTES_MAX:
+                break
+            count += 1
+        group, self._gathered = self._gathered[:count], self._gathered[count:]
         self._under_way = len(group)
         self._write(loop, group, self._written)
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from crossdock.bootstrap.gathering import GROUP_BYTES_MAX
 from crossdock.engine import crash
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.port import Store
@@ -123,10 +124,11 @@ class Writer:
 
     def _write_intake(self) -> None:
         groups: list[tuple[Sequence[Arrival], Deliver]] = []
-        count = 0
-        while self._intake and count < INTAKE_GROUP_MAX:
+        count = size = 0
+        while self._intake and count < INTAKE_GROUP_MAX and size < GROUP_BYTES_MAX:
             groups.append(self._intake.popleft())
             count += len(groups[-1][0])
+            size += sum(len(arrival.body) for arrival in groups[-1][0])
         self._reach(crash.INTAKE_BEFORE_COMMIT)
         now = self._clock()
         try:

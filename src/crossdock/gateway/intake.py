@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from crossdock.bootstrap.gathering import Gathering
-from crossdock.engine.messages import LANE_FREE, LANE_STREAM, UNREADABLE, Arrival, Receipt
+from crossdock.engine.messages import LANE_FREE, LANE_STREAM, PAGE_PREFIX, UNREADABLE, Arrival, Receipt
 from crossdock.errors import (
     CrossdockError,
     MappingError,
@@ -99,6 +99,10 @@ class IntakeApp:
         trace = trace_of(headers.get("traceparent", "")) or self._new_trace()
         try:
             gate = connector.gate(headers, body)
+            if gate.kind.startswith(
+                PAGE_PREFIX
+            ):  # it would move our cursor, and no signature covers its kind
+                raise MappingError("A page is asked for, never delivered.", field="kind")
         except MappingError:
             return Arrival(
                 source=name,
@@ -147,7 +151,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], bytes_max: int
     if headers.get("content-encoding", "identity") not in ("identity", ""):
         raise RejectedError("Send the body uncompressed.", field="content-encoding")
     length = headers.get("content-length", "0")
-    if length.isdigit() and int(length) > bytes_max:
+    if length.isascii() and length.isdigit() and int(length[:20]) > bytes_max:
         raise TooLargeError(f"The body has {length} bytes; up to {bytes_max} are taken.")
     first = await receive()
     body: bytes = first.get("body", b"")

@@ -1,0 +1,83 @@
+"""The gate without a server: what it keeps of a delivery, and how much may wait to be kept."""
+
+import asyncio
+
+import pytest
+
+from crossdock.bootstrap import gathering
+from crossdock.bootstrap.gathering import Gathering
+from crossdock.engine.messages import Arrival, Receipt
+from crossdock.errors import OverloadedError
+from crossdock.gateway.intake import UNREADABLE, IntakeApp, TooLargeError, read_body
+from crossdock.sdk.spec import Gate
+
+
+class Anything:
+    """A connector whose senders say themselves what they send."""
+
+    def gate(self, headers, body):
+        return Gate(kind=headers["kind"], ref_kind="order", ref="1", delivery_id="d1")
+
+
+def kept(kind):
+    app = IntakeApp({}, None, None, body_bytes_max=9, new_trace=lambda: "a" * 32, overtakes=lambda *_: False)
+    return app.arrival("shop", Anything(), {"kind": kind, "cursor": "9999"}, b"{}")
+
+
+def test_nobody_delivers_a_page_and_so_moves_the_cursor():
+    assert kept("orders/create").kind == "orders/create"
+    assert kept("page.orders").kind == UNREADABLE
+
+
+@pytest.mark.parametrize("length", ["\xb2", "-1", "x", "", "9" * 5_000])
+def test_no_length_that_a_sender_states_is_a_defect(length):
+    async def receive():
+        return {"type": "http.request", "body": b"{}"}
+
+    try:
+        assert asyncio.run(read_body(receive, {"content-length": length}, 9)) == b"{}"
+    except TooLargeError:
+        assert length.startswith("9")
+
+
+class Slow:
+    """A writer that keeps what it is handed until it is told to go on."""
+
+    def __init__(self):
+        self.groups, self.waiting = [], []
+
+    def take_in(self, arrivals, deliver):
+        self.groups.append([len(arrival.body) for arrival in arrivals])
+        self.waiting.append((len(arrivals), deliver))
+
+    def go_on(self):
+        count, deliver = self.waiting.pop(0)
+        deliver([Receipt(1, 1)] * count)
+
+
+def test_large_bodies_go_in_groups_that_can_be_written_and_only_so_many_wait(monkeypatch):
+    monkeypatch.setattr(gathering, "GROUP_BYTES_MAX", 100)
+    monkeypatch.setattr(gathering, "WAITING_BYTES_MAX", 400)
+
+    async def senders():
+        writer = Slow()
+        gate = Gathering(writer, 1_000)
+
+        def send(size):
+            return asyncio.create_task(gate.accept(Arrival(source="shop", kind="k", body=b"x" * size)))
+
+        tasks = [send(size) for size in (40, 40, 40, 30, 250)]
+        await asyncio.sleep(0)
+        refused = send(1)
+        with pytest.raises(OverloadedError):
+            await refused
+        while not all(task.done() for task in tasks):
+            writer.go_on()
+            await asyncio.sleep(0.01)
+        assert writer.groups == [[40], [40, 40], [30], [250]]
+        alone = send(9_999)
+        await asyncio.sleep(0)
+        writer.go_on()
+        assert (await alone).message == 1
+
+    asyncio.run(senders())
