@@ -279,3 +279,12 @@ def test_a_snooze_after_a_retry_lets_the_stream_go_on(rig):
     rig.later(10)
     assert rig.words(head) == ["next"]
     assert not rig.store.holds([head.subject])
+
+
+@pytest.mark.parametrize("kind", ["connection.paused", "mark.refused", "operator.action", "effect.settled"])
+def test_a_partner_cannot_speak_as_the_hub_itself(rig, kind):
+    body = b'{"connection":"bank","operation":"o","key":"k","reason":"r","field":""}'
+    receipt = rig.send("1", kind=kind, raw=body)
+    rig.run()
+    assert rig.outcomes(receipt) == ["unhandled"]
+    assert not rig.cases()

@@ -214,7 +214,11 @@ def _decision(word, message, now):
 
 def _decision_on(settled):
     reason = f"{settled.outcome} {settled.connection}/{settled.operation}"
-    cases = [] if settled.outcome == "done" else [OpenCase(reason=reason, text=settled.reason or "?")]
+    cases = (
+        []
+        if settled.outcome == "done"
+        else [OpenCase(reason=reason, text=settled.reason or "?", effect=settled.effect)]
+    )
     return Decision(events=[Event(type="settled")], cases=cases)
 
 

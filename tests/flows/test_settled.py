@@ -63,6 +63,16 @@ def test_the_total_of_the_erp_is_compared_and_a_cent_is_posted_as_rounding():
     assert hub.reasons() == ["sale.total_differs"]
 
 
+def test_only_the_case_of_an_effect_that_did_not_happen_is_about_that_effect():
+    def cases_of(**outcome):
+        hub = taken()
+        settled = Settled(effect=9, connection="erp", operation="create_sale", intent="sale", **outcome)
+        return [(case.reason, case.effect) for case in hub.tell(HUB, settled, kind=SETTLED).cases]
+
+    assert cases_of(outcome="refused") == [("effect.refused", 9)]
+    assert cases_of(outcome="done", total=1) == [("sale.total_differs", 0)]
+
+
 def test_an_outcome_of_nobodys_effect_is_kept_unhandled():
     hub = taken()
     settled = Settled(effect=9, connection="erp", operation="poll", intent="stock:1", outcome="exhausted")

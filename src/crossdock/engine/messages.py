@@ -140,12 +140,16 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a person must look at. One open case per (subject, reason, about)."""
+    """Something that a person must look at. One open case per (subject, reason, about).
+
+    effect: the effect that it is about, so that a person's word on the case is carried out on it; 0 for none.
+    """
 
     reason: str
     text: str
     field: str = ""
     about: str = ""
+    effect: int = 0
 
 
 class CloseCase(msgspec.Struct, frozen=True, kw_only=True):

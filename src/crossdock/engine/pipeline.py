@@ -19,12 +19,10 @@ from crossdock.engine.messages import (
     LANE_STREAM,
     OPERATOR,
     PAGE_PREFIX,
-    SETTLED,
     Arrival,
     Message,
     OpenCase,
     OperatorAction,
-    Settled,
     Timer,
 )
 from crossdock.engine.operations import ENGINE_KINDS, decide_engine_kind, unpark_of
@@ -132,7 +130,7 @@ class Pipeline:
             self.again(ready, error, now)
 
     def _translate(self, message: Message) -> Translated:
-        if message.kind in ENGINE_KINDS:
+        if _is_ours(message):
             return Translated(message)
         inbound = self._handler.inbound(message.source, message.kind)
         if inbound is None:
@@ -152,7 +150,7 @@ class Pipeline:
         """
         holds = self._store.holds([t.message.subject for t in ready])
         good = [(t.message, t.reports) for t in ready if t.error is None and not t.unhandled]
-        needs = self._handler.needs([pair for pair in good if pair[0].kind not in ENGINE_KINDS])
+        needs = self._handler.needs([pair for pair in good if not _is_ours(pair[0])])
         snapshot = self._store.load(needs)
         if after is not None:
             snapshot = self._handler.after(needs, snapshot, after)
@@ -215,7 +213,7 @@ class Pipeline:
             raise translated.error
         if translated.unhandled:
             return Finished(message=message, outcome="unhandled", note=f"no flow for {message.kind}")
-        if message.kind in ENGINE_KINDS:
+        if _is_ours(message):
             return decide_engine_kind(message)
         if message.kind == OPERATOR:
             action = _operator_action(message)
@@ -231,7 +229,6 @@ class Pipeline:
                 message=message, outcome="split", note=f"{len(children)} children", children=children
             )
         decision = world.handle(message, translated.reports, batch.now)
-        effect = msgspec.json.decode(message.body, type=Settled).effect if message.kind == SETTLED else 0
         return Finished(
             message=message,
             outcome=decision.outcome,
@@ -245,7 +242,6 @@ class Pipeline:
             seen=decision.seen,
             children=[*children, *decision.children, *(_timer(message, t) for t in decision.timers)],
             cursor=decision.cursor,
-            effect=effect,
         )
 
     def _failed(
@@ -281,6 +277,11 @@ class Pipeline:
         elif stream in holds:
             batch.freed.append(stream)
             holds[stream] = FREED
+
+
+def _is_ours(message: Message) -> bool:
+    """Whether the engine decides on it: nobody else's message is one of ours, whatever kind its sender gave it."""
+    return message.source == HUB and message.kind in ENGINE_KINDS
 
 
 def _operator_action(message: Message) -> OperatorAction:

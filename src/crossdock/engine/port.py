@@ -42,8 +42,6 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     seen: Sequence[Seen] = ()
     children: Sequence[Arrival] = ()
     cursor: tuple[str, str, str] | None = None
-    effect: int = 0
-    """The effect that the message tells of, so that a case that it opens can retry it."""
 
 
 class Delayed(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,9 +110,11 @@ class Desk:
         """Tell what happened; data is small and never personal."""
         self.decision.events.append(Event(type=type_, data=data))
 
-    def case(self, reason: str, text: str, *, about: str = "", field: str = "") -> None:
+    def case(self, reason: str, text: str, *, about: str = "", field: str = "", effect: int = 0) -> None:
         """Ask a person: what was tried, on which reference, what to do next."""
-        self.decision.cases.append(OpenCase(reason=reason, text=text, about=about, field=field))
+        self.decision.cases.append(
+            OpenCase(reason=reason, text=text, about=about, field=field, effect=effect)
+        )
 
     def close(self, reason: str, resolution: str, *, about: str = "") -> None:
         """The facts have settled what a case asked."""

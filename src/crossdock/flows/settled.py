@@ -56,6 +56,7 @@ def tell_person(desk: Desk, settled: Settled) -> None:
         f"attempt {settled.attempts}{reason}. {_NEXT[settled.outcome]}",
         about=effect_key(settled.connection, settled.operation, settled.intent),
         field=settled.field,
+        effect=settled.effect,
     )
 
 

@@ -173,8 +173,8 @@ class OutboxSuite(StoreCase):
         (effect,) = self.effects(store, "wms")
         reply = Arrival(source=HUB, kind=SETTLED, body=b"{}", subject=subject, lane=LANE_FREE)
         store.settle([EffectResult(effect=effect, state="parked", text="no", reply=reply)], NOW)
-        refused = OpenCase(reason="refused", text="no")
-        self.finish(store, *self.claim(store), cases=[refused], effect=effect.id)
+        refused = OpenCase(reason="refused", text="no", effect=effect.id)
+        self.finish(store, *self.claim(store), cases=[refused])
         (case,) = self.open_case(store)
         self.take(store, arrival(body=b"2"))
         self.finish(store, *self.claim(store), cases=[OpenCase(reason="price", about="line 1", text="dear")])
@@ -193,7 +193,7 @@ class OutboxSuite(StoreCase):
         reply = Arrival(source=HUB, kind=SETTLED, body=b"{}", subject=subject, lane=LANE_FREE)
         store.settle([EffectResult(effect=effect, state=state, kind="refused", text="no", reply=reply)], NOW)
         self.finish(
-            store, *self.claim(store), cases=[OpenCase(reason="refused", text="no")], effect=effect.id
+            store, *self.claim(store), cases=[OpenCase(reason="refused", text="no", effect=effect.id)]
         )
         return effect
 

@@ -248,7 +248,7 @@ class Inbox:
     def _cases(batch: Batch, now: int, program: Program) -> None:
         for f in batch.finished:
             for case in f.cases:
-                program.add(*_case_row(f.message, case, case.about, f.effect), now)
+                program.add(*_case_row(f.message, case, case.about, case.effect), now)
             for c in f.closed:
                 program.add("case_closed", f.message.subject, c.reason, c.about, c.resolution, now)
         for p in batch.parked:
