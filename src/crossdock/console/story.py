@@ -88,7 +88,7 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
         money=order.get("money", ""),
         correlation_id=found[0][0],
         waits=[
-            *_message_waits(known, cases),
+            *_message_waits(known, cases, known_order=order.get("stage", "unknown") != "unknown"),
             *_order_waits(order, cases),
             *_effect_waits(known, cases, partner),
         ],
@@ -249,7 +249,7 @@ def _case(number: int, row: dict[str, Any]) -> Iterator[Step]:
 # What it waits for
 
 
-def _message_waits(known: Rows, cases: Cases) -> Iterator[Wait]:
+def _message_waits(known: Rows, cases: Cases, *, known_order: bool) -> Iterator[Wait]:
     heads = {row["id"]: row for row in known["inbox"]}
     of_message = {row["message"]: number for number, row in cases.items() if not row["closed_at"]}
     for row in known["inbox"]:
@@ -279,6 +279,8 @@ def _message_waits(known: Rows, cases: Cases) -> Iterator[Wait]:
                 case=str(of_message.get(row["held_by"], "")),
             )
         elif row["state"] == DELAYED:
+            if row["kind"] == "order.awaited" and known_order:
+                continue  # nobody is told any more: it has come
             ours = row["source"] == HUB
             yield Wait(
                 what=words.timer(row["kind"]) if ours else what,

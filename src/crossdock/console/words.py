@@ -41,7 +41,7 @@ EVENTS = {
     "order.accepted": "order taken",
     "order.updated": "order changed",
     "order.stale_ignored": "an older version came late and was ignored",
-    "order.test_ignored": "a test order: nothing is sent",
+    "order.test_ignored": "a test order: nothing is sent unless post_test_orders is set in [policies]",
     "order.reported_early": "a report came before its order and was kept for it",
     "order.price_differs": "a price differs from ours",
     "order.hold_released": "hold released",
