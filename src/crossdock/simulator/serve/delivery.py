@@ -74,7 +74,8 @@ class Deliveries:
             self._wake.clear()
             wait = self._heap[0][0] - now if self._heap else None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):  # wait_for of Python 3.11 may swallow that we are told to end
+                # wait_for of Python 3.11 may swallow that we are told to end
+                async with asyncio.timeout(wait):
                     await self._wake.wait()
 
     async def _post(self, client: Client, event: Event) -> bool:
