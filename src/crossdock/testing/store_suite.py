@@ -12,6 +12,9 @@ import pytest
 
 from crossdock.domain.state import Changes, DocumentRow, Level, Movement, Needs, Posting
 from crossdock.engine.messages import (
+    HUB,
+    LANE_FREE,
+    Arrival,
     Event,
     Reference,
     Seen,
@@ -233,6 +236,26 @@ class InboxSuite(StoreCase):
         reads = store.reads()
         assert reads.document(receipt.subject) == (b'{"total":1}', b"")
         assert reads.raw(receipt.message, receipt.subject)["body"] == b""
+        reads.close()
+
+    def test_erasure_leaves_what_we_told_ourselves_and_no_text_of_a_failure(self, store: Any) -> None:
+        head, _ = self.parked(store)
+        timer = Arrival(
+            source=HUB,
+            kind="alarm",
+            body=b'{"at":1}',
+            subject=head.subject,
+            lane=LANE_FREE,
+            due_at=NOW + SECOND,
+        )
+        self.take(store, timer)
+        store.erase(head.subject, NOW)
+        store.wake(NOW + SECOND)
+        assert [(m.kind, m.body) for m in self.claim(store)] == [("alarm", b'{"at":1}')]
+        reads = store.reads()
+        timeline = reads.timeline(head.subject)
+        assert [attempt["text"] for attempt in timeline["attempts"]] == [""]
+        assert reads.raw(head.id, head.subject)["body"] == b""
         reads.close()
 
     def test_the_counters_balance(self, store: Any) -> None:

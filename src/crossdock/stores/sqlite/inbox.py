@@ -121,7 +121,10 @@ class Inbox:
 
     def _messages(self, ids: Sequence[int], database: Database) -> list[Message]:
         rows = sorted(database.ask("read_messages", ids))
-        missing = [row[0] for row in rows if self._recent.get(row[0]) is None]
+        known = {
+            row[0]: self._recent.get(row[0]) for row in rows
+        }  # once: another thread may forget one meanwhile
+        missing = [number for number, found in known.items() if found is None]
         stored = {
             number: (headers, bytes.fromhex(raw))
             for number, headers, raw in database.ask("read_bodies", missing)
@@ -141,7 +144,7 @@ class Inbox:
             trace,
             salt,
         ) in rows:
-            found = self._recent.get(number)
+            found = known[number]
             if found is None:
                 headers, sealed = stored[number]
                 found = (headers, self._vault.open(bytes.fromhex(salt), sealed))

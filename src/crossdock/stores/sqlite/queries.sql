@@ -161,6 +161,23 @@ select
 update body set raw = zeroblob(0), headers = '{}' where message in (
   select id from message where subject = ?1 union all select id from inbox where subject = ?1);
 
+-- What the hub has yet to tell itself of a subject: timers and outcomes, not an operator's edit.
+-- name: own_bodies
+select b.message, b.raw from inbox i join body b on b.message = i.id
+where i.subject = ?1 and i.source = 'hub' and i.kind <> 'operator.action';
+
+-- name: put_body
+update body set raw = ?2 where message = ?1;
+
+-- Errors and refusals may quote what they are about.
+-- name: erase_attempts
+update attempt set text = '' where (about = 'message' and id in (
+  select id from message where subject = ?1 union all select id from inbox where subject = ?1))
+  or (about = 'effect' and id in (select id from effect where subject = ?1));
+
+-- name: erase_cases
+update case_file set text = '' where subject = ?1 and closed_at > 0;
+
 -- name: erase_bodies_before_edit
 delete from body_before_edit where message in (
   select id from message where subject = ?1 union all select id from inbox where subject = ?1);

@@ -165,12 +165,19 @@ class SqliteStore:
             return {"effects": effects, "marks": self._db.changed()}
 
     def erase(self, subject: int, now: int) -> None:
-        """Forget every person of a subject: its sealed bytes are gone here, and unreadable in every backup."""
+        """Forget every person of a subject: its sealed bytes are gone here, and unreadable in every backup.
+
+        An open case keeps its words until it is closed; what the hub has yet to tell itself stays.
+        """
         with self._db.transaction("erasing a person"):
-            self._db.run("erase_bodies", subject)
-            self._db.run("erase_bodies_before_edit", subject)
-            self._db.run("erase_parties", subject)
-            self._db.run("renew_salt", subject, self._vault.salt())
+            salt = self._vault.salt()
+            own = self._db.run("own_bodies", subject)
+            before = self._db.run("subject_salt", subject)[0][1]
+            for name in ("bodies", "bodies_before_edit", "parties", "attempts", "cases"):
+                self._db.run(f"erase_{name}", subject)
+            self._db.run("renew_salt", subject, salt)
+            for message, sealed in own:
+                self._db.run("put_body", message, self._vault.seal(salt, self._vault.open(before, sealed)))
         self._memory.clear()
 
     def checkpoint(self) -> None:
