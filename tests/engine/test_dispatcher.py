@@ -366,6 +366,14 @@ def test_a_defect_of_a_connector_parks_its_effect_as_internal_and_harms_no_other
     assert [row["kind"] for row in rig.story(receipt)["attempts"]] == ["internal"]
 
 
+def test_an_error_whose_words_cannot_be_written_parks_like_any_other(rig):
+    receipt = rig.effect("by_key")
+    rig.wire.will("/by_key", ContractError("the reply says \ud800"))
+    rig.deliver()
+    assert rig.outbox(receipt) == [("by_key", PARKED, 1)]
+    assert len(rig.cases()) == 1
+
+
 def test_an_operation_that_the_connector_does_not_have_parks(rig):
     receipt = rig.effect("fax")
     rig.deliver()

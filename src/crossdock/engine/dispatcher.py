@@ -238,7 +238,7 @@ class Dispatcher:
             acted=failure.acted,
             probe=probe,
         )
-        text = str(error) or type(error).__name__
+        text = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
         if isinstance(recovery, Park):
             field = error.field or "" if isinstance(error, CrossdockError) else ""
             return Attempted(self._parked(effect, recovery, text, field, acted=failure.acted), error)

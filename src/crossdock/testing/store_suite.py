@@ -18,11 +18,13 @@ from crossdock.engine.messages import (
     Event,
     Reference,
     Seen,
+    Stage,
     subject_id,
 )
 from crossdock.engine.port import (
     Batch,
     Delayed,
+    EffectResult,
     Finished,
     Unpark,
 )
@@ -225,6 +227,19 @@ class InboxSuite(StoreCase):
         (again,) = self.claim(store)
         assert again.headers["cursor"] == "c7"
         assert again.subject == tick.subject
+
+    def test_a_feed_that_is_still_to_be_read_is_not_asked_for_again(self, store: Any) -> None:
+        store.schedules({"shop/orders": ("shop", "orders", 60 * SECOND)}, NOW)
+        store.wake(NOW)
+        poll = Stage(connection="shop", operation="poll", intent="orders:1")
+        self.finish(store, *self.claim(store), effects=[poll])
+        for minute in range(1, 5):
+            assert store.wake(NOW + minute * 60 * SECOND) == NOW + (minute + 1) * 60 * SECOND
+            assert not self.claim(store)
+        (effect,) = self.effects(store, "shop")
+        store.settle([EffectResult(effect=effect, state="done")], NOW)
+        store.wake(NOW + 300 * SECOND)
+        assert len(self.claim(store)) == 1
 
     def test_after_erasure_nothing_personal_is_left(self, store: Any) -> None:
         (receipt,) = self.take(store, arrival(body=b"Jane Doe, 1 Elm St"))

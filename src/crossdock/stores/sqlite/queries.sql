@@ -122,8 +122,12 @@ select min(due) from (
   union all select min(due_at) from mark where state = 1
   union all select min(next_at) from schedule);
 
+-- A feed that is being read, or waits to be, is not asked for once more: after an outage that would be many times over.
 -- name: due_schedules
-select name, connection, feed, every_us from schedule where next_at <= ?1 order by name;
+select name, connection, feed, every_us, exists (
+    select 1 from reference r join outbox o on o.subject = r.subject and o.connection = s.connection
+    where r.connection = 'hub' and r.kind = 'feed' and r.ref = s.connection || '/' || s.feed) as busy
+from schedule s where next_at <= ?1 order by name;
 
 -- name: move_schedule
 update schedule set next_at = ?2 where name = ?1;

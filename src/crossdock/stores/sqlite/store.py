@@ -141,10 +141,12 @@ class SqliteStore:
                 self._db.run(name, now)
             due = self._db.run("due_schedules", now)
             arrivals = []
-            for name, connection, feed, every in due:
+            for name, connection, feed, every, busy in due:
+                self._db.run("move_schedule", name, now + every)
+                if busy:
+                    continue
                 cursor = self._db.run("read_cursor", connection, feed)
                 arrivals.append(_tick(connection, feed, cursor[0][0] if cursor else ""))
-                self._db.run("move_schedule", name, now + every)
             if arrivals:
                 self._intake.accept(arrivals, now)
             found = self._db.run("next_due")[0][0]
