@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from crossdock.engine import crash
+from crossdock.engine.messages import Mark
+from crossdock.engine.port import Batch, Finished
 from crossdock.errors import NotSentError, RetryableError, UnclearError
 from crossdock.sdk.calls import Response
 from tests.engine.partner import Outbound
@@ -43,6 +45,31 @@ def test_the_value_is_read_when_it_is_sent(rig):
     rig.values["A"] = 3
     publish(rig)
     assert told(rig) == [{"A": 3}]
+
+
+def test_a_partner_that_takes_its_time_takes_none_of_the_others(rig):
+    def slowly():
+        rig.now += 40_000_000
+        return 200
+
+    rig.send("1", "count")
+    (message,) = rig.store.claim(10, rig.now).messages
+    marks = [Mark(connection=name, operation="set_values", key="A") for name in ("partner", "other")]
+    finished = Finished(message=message, outcome="processed", marks=marks)
+    rig.store.commit(Batch(finished=[finished], now=rig.now))
+    for name in ("partner", "other"):
+        rig.wires[name].will("/values", slowly)
+    publish(rig)
+    assert told(rig) == told(rig, "other") == [{"A": 5}]
+    assert not rig.lanes["other"].failed
+
+
+def test_a_retry_after_of_years_is_obeyed_up_to_a_limit_only(rig):
+    rig.wire.will("/values", Response(status=429, headers={"retry-after": "999999999"}))
+    mark(rig, "A")
+    publish(rig)
+    publish(rig, 2 * 3_600)
+    assert rig.wire.count("/values") == 2
 
 
 def test_many_marks_of_a_key_are_one_call(rig):

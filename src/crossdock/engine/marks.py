@@ -57,12 +57,12 @@ class Publisher:
             groups.setdefault((mark.connection, mark.operation), []).append(mark)
         results: list[MarkResult] = []
         for (connection, name), group in groups.items():
-            results += self._send(self._lanes[connection], name, group, now)
+            results += self._send(self._lanes[connection], name, group)
         self._reach(crash.MARKS_ANSWERED)
         self._store.settle_marks(results, now)
         return len(marks)
 
-    def _send(self, lane: Lane, name: str, marks: list[ClaimedMark], now: int) -> list[MarkResult]:
+    def _send(self, lane: Lane, name: str, marks: list[ClaimedMark]) -> list[MarkResult]:
         operation = lane.connector.spec.operation(name)
         if operation is None:
             return [MarkResult(mark=mark, sent=None) for mark in marks]
@@ -75,7 +75,7 @@ class Publisher:
         changed = [mark for mark in marks if mark.key in found and found[mark.key][0] != mark.sent]
         for start in range(0, len(changed), operation.batch_max):
             part = changed[start : start + operation.batch_max]
-            results += self._call(lane, operation, part, found, now)
+            results += self._call(lane, operation, part, found, self._clock())
         return results
 
     def _call(
@@ -125,7 +125,8 @@ class Publisher:
         if isinstance(error, CredentialsError):
             lane.paused_until = now + int(lane.policy.paused_s * US)
         elif isinstance(error, ThrottledError):
-            lane.paused_until = now + int((error.retry_after or lane.policy.base_s) * US)
+            wait = min(error.retry_after or lane.policy.base_s, lane.policy.retry_after_max_s)
+            lane.paused_until = now + int(wait * US)
         elif says_partner_is_down(error):
             lane.breaker = lane.breaker.failed(now, self._jitter())
         recovery = after_effect_failure(
