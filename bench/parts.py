@@ -155,9 +155,9 @@ def until(reads: Reads, reached: Callable[[], bool]) -> None:
 
 
 PARTS: dict[str, tuple[Callable[[World, int, int], Figures], int]] = {
-    "intake": (intake, 30_000),
+    "intake": (intake, 20_000),
     "pipeline": (pipeline, 20_000),
-    "end_to_end": (end_to_end, 20_000),
+    "end_to_end": (end_to_end, 10_000),
     "latency": (latency, 2_000),
     "together": (together, 10_000),
 }
