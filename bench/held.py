@@ -62,11 +62,13 @@ def _multiply(path: str, copies: int, template: int) -> None:
         database.execute("commit")
     database.execute("update counter set value = value * ?", (max(1, copies),))
     database.execute(
-        "update level set (on_hand, reserved, allocated) = ("
-        "select sum(quantity) filter (where bucket = 'on_hand'), "
-        "coalesce(sum(quantity) filter (where bucket = 'reserved'), 0), "
-        "coalesce(sum(quantity) filter (where bucket = 'allocated'), 0) "
-        "from movement m where m.sku = level.sku and m.location = level.location)"
+        "create temp table moved as select sku, location, sum(quantity) filter (where bucket = 'on_hand') as on_hand, "
+        "sum(quantity) filter (where bucket = 'reserved') as reserved, "
+        "sum(quantity) filter (where bucket = 'allocated') as allocated from movement group by sku, location"
+    )
+    database.execute(
+        "update level set on_hand = coalesce(m.on_hand, 0), reserved = coalesce(m.reserved, 0), "
+        "allocated = coalesce(m.allocated, 0) from moved m where m.sku = level.sku and m.location = level.location"
     )
     database.pragma("wal_checkpoint(truncate)")
     database.close()
