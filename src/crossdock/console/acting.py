@@ -269,12 +269,24 @@ def _again(face: Face, messages: list[tuple[int, int]], actor: str, reason: str)
     return len(arrivals)
 
 
+NEEDS_ADDRESS = ("open", "allocated", "released", "part_shipped")
+"""Custody of goods that somebody still has to send somewhere."""
+
+
 def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
     """Forget the persons of an order, for good; who did it and why stays on its timeline."""
     require_named(actor, reason)
     with face.reads() as reads:
-        if not reads.rows("get_order", subject):
-            raise NotFoundError(f"There is no order {subject_id(subject)} whose persons could be forgotten.")
+        order = reads.order(subject)
+    if order is None:
+        raise NotFoundError(f"There is no order {subject_id(subject)} whose persons could be forgotten.")
+    if order["custody"] in NEEDS_ADDRESS:
+        raise ConflictError(
+            f"Order {subject_id(subject)} is still to be shipped: without its address it could not be. Cancel it, or wait "
+            "until it has left, then erase it.",
+            field="order",
+        )
     hub = face.hub
     hub.writer.call(lambda: hub.store.erase(subject, clock_us()))
+    hub.writer.alone(hub.store.truncate_log)  # the old salt must not stay behind in the log
     return act(face, subject, "erase", actor=actor, reason=reason)
