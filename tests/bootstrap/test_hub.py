@@ -9,6 +9,8 @@ from crossdock.errors import ConfigurationError
 from tests.bootstrap.waiting import eventually
 from tests.faults.here import retailer
 
+pytestmark = pytest.mark.slow
+
 ORDERS = 12
 
 

@@ -8,9 +8,11 @@ import msgspec
 
 from crossdock.bootstrap.hub import Hub
 from crossdock.config import keys, load_config
+from crossdock.engine.messages import HUB, LANE_FREE, OPERATOR, Arrival, OperatorAction
 from crossdock.errors import RetryableError
 from crossdock.gateway.server import HubServer
 from crossdock.sdk.calls import get
+from crossdock.simulator.faults import Plan
 from crossdock.simulator.serve import App, Config
 from tests.bootstrap.waiting import eventually
 from tests.faults.hub_process import quick
@@ -53,11 +55,16 @@ class RetailerHere(Retailer):
         self.partners = Partners(plan)
         return self.partners.address
 
+    doubles = None
+    """How the ERPs are said to avoid doubles, where it is not what their settings say."""
+
     def start(self, crash_at=""):
         config = load_config(self.config, SECRETS)
         self.hub = Hub(config, master_key=keys.read_key(config.hub.key))
-        for connector in self.hub.connectors.values():
+        for name, connector in self.hub.connectors.items():
             connector.spec = quick(connector.spec)
+            if self.doubles and name.startswith("erp"):
+                connector.spec = with_doubles(connector.spec, self.doubles)
         server = HubServer(self.hub)
         self.hub.start()
         self.hub.run_beside("http", server.run)
@@ -78,6 +85,23 @@ class RetailerHere(Retailer):
             (subject,) = reads.find(order_id, [channel])
             return reads.timeline(subject)
 
+    def mend(self, name):
+        """A partner's faults are over."""
+        self.partners.app._simulators[name]._plan = Plan()
+
+    def act(self, action, case, **data):
+        """An operator's word on a case."""
+        told = OperatorAction(action=action, actor="ann", reason="looked", data={"case": case["id"], **data})
+        arrival = Arrival(
+            source=HUB,
+            kind=OPERATOR,
+            body=msgspec.json.encode(told),
+            subject=case["subject"],
+            lane=LANE_FREE,
+            trace="a" * 32,
+        )
+        self.hub.accept([arrival])
+
     def cases(self):
         with self.hub.reads() as reads:
             return reads.cases(after=0, state="open", limit=100)
@@ -93,10 +117,19 @@ class RetailerHere(Retailer):
             return False
 
 
+def with_doubles(spec, doubles):
+    operations = tuple(
+        msgspec.structs.replace(operation, doubles=doubles) if operation.kind == "once" else operation
+        for operation in spec.operations
+    )
+    return msgspec.structs.replace(spec, operations=operations)
+
+
 @contextmanager
-def retailer(folder, **settings):
+def retailer(folder, *, doubles=None, **settings):
     """A retailer that is running and has stock."""
     made = RetailerHere(folder, **settings)
+    made.doubles = doubles
     try:
         made.start()
         made.stock()

@@ -155,7 +155,7 @@ class Child:
 class Retailer:
     """All of it. `accepted` are the orders that got their 2xx, by channel."""
 
-    def __init__(self, folder, *, more="", **settings):
+    def __init__(self, folder, *, more="", urls=None, **settings):
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "data").mkdir()
@@ -163,7 +163,10 @@ class Retailer:
         keys.add_token(folder / "data" / "tokens", "test")
         self.at = self.start_partners(simulators(self.url, **settings))
         self.config = folder / "crossdock.toml"
-        self.config.write_text(CONFIG.format(port=self.port, partners=self.at, location=LOCATION, more=more))
+        text = CONFIG.format(port=self.port, partners=self.at, location=LOCATION, more=more)
+        for name, url in (urls or {}).items():
+            text = text.replace(f"{self.at}/{name}", url)
+        self.config.write_text(text)
         self.hub = None
         self.accepted = {name: [] for name in CHANNELS}
         self._gate, self._state = HttpTransport(self.url), HttpTransport(self.at)

@@ -22,6 +22,8 @@ from tests.faults.deadly_process import KEY
 from tests.faults.here import RetailerHere, retailer
 from tests.faults.retailer import ROOT, SECRETS, Retailer
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = 2**30
 
 
@@ -58,7 +60,6 @@ def test_a_full_disk_is_a_503_nothing_is_half_accepted_and_work_goes_on_by_itsel
 
 
 @pytest.mark.serial
-@pytest.mark.slow
 @pytest.mark.fault(8)
 def test_a_disk_that_takes_no_byte_for_a_while_loses_nothing(tmp_path):
     shop = Retailer(tmp_path)
