@@ -124,12 +124,14 @@ def new_world(keep: Path | None = None) -> Iterator[World]:
         tempfile.mkdtemp(prefix="crossdock-bench-", dir=os.environ.get("BENCH_DIR") or Path.cwd())
     )
     folder.mkdir(exist_ok=True)
-    with partners(folder) as address:
-        world = World(folder, address)
-        world.stock()
-        yield world
-    if keep is None:
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with partners(folder) as address:
+            world = World(folder, address)
+            world.stock()
+            yield world
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -148,8 +150,10 @@ def partners(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "crossdock.simulator.serve", "--config", str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["listening"]
-        process.terminate()
+        try:
+            yield json.loads(process.stdout.readline())["listening"]
+        finally:
+            process.terminate()
 
 
 def bodies(count: int, first: int) -> list[bytes]:
