@@ -73,10 +73,10 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trade:
-    """Implements `engine.handling.Handler`. `moods` overrides what words say of themselves: a fault that passes."""
+    """Implements `engine.handling.Handler`. `moods` overrides what words say of themselves; what is `mended` fails no more."""
 
     def __init__(self):
-        self.moods = {}
+        self.moods, self.mended = {}, set()
         self.worlds = 0
         self.translated = []
 
@@ -163,12 +163,13 @@ class TradeWorld:
                 events=[Event(type="page")], cursor=(message.source, feed, message.headers["cursor"])
             )
         word = reports[0]
-        mood = self._trade.moods.get(word.text, word.mood)
+        well = word.text in self._trade.mended
+        mood = "" if well else self._trade.moods.get(word.text, word.mood)
         if mood:
             raise MOODS[mood]()
         self._say(message.subject, word.text, whole=message.kind == "whole")
         self._take(message, word, now)
-        if word.poison:
+        if word.poison and not well:
             self._poison.append(message)
         return _decision(word, message.id, now)
 
