@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -220,8 +219,3 @@ def wait_for(port: int, seconds: float = 30) -> None:
                 return
         time.sleep(0.05)
     raise TimeoutError(f"Nothing listens on port {port} after {seconds} s.")
-
-
-def port_of(url: str) -> int:
-    """The port of an address."""
-    return urllib.parse.urlsplit(url).port or 80

@@ -304,7 +304,7 @@ class Dispatcher:
 
 
 def traceparent_of(effect: ClaimedEffect) -> str:
-    """The W3C traceparent of an attempt: the order's trace, the effect as its span."""
+    """The W3C traceparent of an attempt: the subject's trace, the effect as its span."""
     return f"00-{effect.trace}-{effect.id & 0xFFFFFFFFFFFFFFFF:016x}-01"
 
 

@@ -175,13 +175,6 @@ where d.id > ?1 order by d.id limit ?2;
 -- name: processes_after
 select subject, value from process where subject > ?1 order by subject limit ?2;
 
--- name: raw_of_subject
-select b.message, b.headers, b.raw, m.source, m.kind from message m join body b on b.message = m.id
-where m.subject = ?1 order by m.id;
-
--- name: meta
-select value from meta where name = ?1;
-
 -- name: broken_quantities
 select count(*), coalesce(min(p.subject), 0) from process p
 where exists (
