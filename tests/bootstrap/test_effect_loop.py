@@ -87,6 +87,7 @@ def test_no_more_calls_are_under_way_than_the_partner_bears(rig):
     assert rig.lanes["partner"].in_flight == 0
 
 
+@pytest.mark.fault(9)
 def test_a_partner_that_does_not_answer_holds_no_other_back(rig):
     rig.stage(20, "by_key", "other:by_key")
     rig.start()
@@ -94,6 +95,7 @@ def test_a_partner_that_does_not_answer_holds_no_other_back(rig):
     assert rig.wire.count("/by_key") == 0
 
 
+@pytest.mark.fault(8)
 def test_what_was_answered_while_the_store_could_not_write_is_recorded_later_and_not_done_again(rig):
     settle, times = rig.store.settle, []
 

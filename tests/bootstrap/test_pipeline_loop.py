@@ -119,6 +119,7 @@ def test_a_defect_parks_alone(rig, early):
     assert [case["reason"] for case in rig.cases()] == ["internal"]
 
 
+@pytest.mark.fault(16)
 def test_a_message_that_killed_is_quarantined_by_the_writer(rig):
     sent = rig.send("1", "w")
     rig.writer.call(lambda: rig.store.claim(1, NOW))
@@ -129,6 +130,7 @@ def test_a_message_that_killed_is_quarantined_by_the_writer(rig):
     assert [case["reason"] for case in rig.cases()] == ["crash"]
 
 
+@pytest.mark.fault(8)
 def test_a_full_disk_loses_nothing_and_work_goes_on_by_itself(rig):
     sent = [rig.send(str(n % 3), f"w{n}" * 1_000, take=1) for n in range(20)]
     rig.writer.call(lambda: limit_pages(rig.store, 0))

@@ -154,6 +154,7 @@ def raising():
     raise NotFoundError("no")
 
 
+@pytest.mark.fault(9)
 def test_who_waits_with_a_limit_is_told_when_it_is_over(running):
     ticket = running.writer.submit(lambda: 1)
     with pytest.raises(OverloadedError):
@@ -209,6 +210,7 @@ def test_one_bad_arrival_is_refused_alone(running):
     assert [isinstance(result, RejectedError) for result in results] == [False, False, True, False, True]
 
 
+@pytest.mark.fault(9)
 def test_too_many_that_wait_are_sent_away_at_once(running):
     results = gather(running, [arrival(str(n)) for n in range(8)], waiting_max=5)
     assert [isinstance(result, OverloadedError) for result in results] == [False] * 5 + [True] * 3

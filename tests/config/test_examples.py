@@ -37,6 +37,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize("value", VALUES)
 def test_no_value_anywhere_is_more_than_a_mistake_on_its_line(repository, tmp_path, value):
     text = (repository / "examples" / "crossdock.toml").read_text("utf-8")

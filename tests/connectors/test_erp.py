@@ -78,6 +78,7 @@ def test_a_total_that_the_erp_makes_otherwise_is_told_as_it_is():
     assert drive(CONNECTOR.create_sale(SALE, FIRST), erp(rounding=1)).total == ORDER.buyer_total + 1
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("idempotency", ["key", "lookup"])
 def test_a_second_try_asks_first_and_makes_nothing_twice(idempotency):
     connector = build(SETTINGS | {"idempotency": idempotency})
@@ -225,6 +226,7 @@ def test_an_amendment_replaces_the_sale_and_finds_it_by_our_reference():
     assert msgspec.json.decode(wire.requests[-1].body)["amendment"] == "key-2"
 
 
+@pytest.mark.fault(27)
 def test_the_stock_feed_is_read_page_by_page_without_a_gap():
     wire = erp(stock={f"SKU-{n}": n for n in range(5)}, location="berlin")
     connector = build(SETTINGS | {"page_size": "2"})
@@ -287,6 +289,8 @@ FAULTS = Plan(
 )
 
 
+@pytest.mark.fault(3)
+@pytest.mark.fault(17)
 @given(st.integers(0, 10_000), st.sampled_from(["key", "none"]))
 def test_whatever_fails_and_however_often_each_order_is_one_document(seed, idempotency):
     simulator = ErpSimulator({"token": "t", "idempotency": idempotency}, seed)

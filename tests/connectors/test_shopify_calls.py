@@ -263,6 +263,7 @@ def coded(code):
     return {"message": "no", "extensions": {"code": code}}
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -288,6 +289,7 @@ def test_an_error_in_a_200_is_never_success(answer, error):
         drive(CONNECTOR.acknowledge(Acknowledge(order=read(order(line()))), FIRST), canned(answer))
 
 
+@pytest.mark.fault(18)
 def test_throttling_says_when_the_bucket_will_hold_enough():
     cost = {"requestedQueryCost": 152, "throttleStatus": {"currentlyAvailable": 2, "restoreRate": 50}}
     with pytest.raises(ThrottledError) as caught:

@@ -16,6 +16,7 @@ def test_a_delivery_of_shopifys_is_let_in():
     CONNECTOR.verify(*signed("orders/create", order(line())))
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize("given", ["", "x", "Zm9v", "ÄÖ", "\udcff", "====", " "])
 def test_any_other_signature_is_refused(given):
     headers, body = signed("orders/create", order(line()), **{HMAC: given})

@@ -223,6 +223,7 @@ def test_the_bodies_themselves_are_understood(topic):
     assert CONNECTOR.translate(topic, {TOPIC: topic}, raw(BODIES[topic]), CONTEXT)
 
 
+@pytest.mark.fault(54)
 @pytest.mark.parametrize("topic", BODIES)
 @given(data=st.data())
 @settings(max_examples=60)
@@ -233,6 +234,7 @@ def test_a_field_that_is_dropped_or_altered_is_understood_or_named(topic, data):
     understood_or_named(topic, raw(changed(body, path, value, data.draw(st.booleans()))))
 
 
+@pytest.mark.fault(54)
 @given(data=st.data(), seed=st.integers(0, 1000))
 @settings(max_examples=60)
 def test_several_fields_of_an_order_at_once(data, seed):
@@ -246,12 +248,14 @@ def test_several_fields_of_an_order_at_once(data, seed):
     understood_or_named("orders/updated", raw(body))
 
 
+@pytest.mark.fault(47)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_json(data):
     understood_or_named("orders/create", data)
     understood_or_named("refunds/create", b"{" + data)
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize(
     ("data", "field"),
     [

@@ -18,6 +18,7 @@ def polled(wire, connector, cursor="", feed="orders", now="2026-03-28T12:30:00Z"
     return drive(connector.poll(Poll(feed=feed, cursor=cursor), Intent(key="p", now=now)), wire)
 
 
+@pytest.mark.fault(27)
 def test_a_poll_reads_page_after_page_and_then_what_changes():
     wire, _ = shop(orders_max=600, rate=2)
     wire.simulator.due_events(NOW + 900 * SECOND)
@@ -43,6 +44,7 @@ def test_a_first_poll_without_a_start_begins_now_and_an_idle_one_stays():
     assert polled(wire, CONNECTOR, page.cursor).cursor == page.cursor
 
 
+@pytest.mark.fault(27)
 def test_a_page_mark_that_shopify_forgot_begins_the_round_again():
     mark = json.dumps({"since": "2026-01-01T00:00:00Z", "page": "gone"})
     asked = []

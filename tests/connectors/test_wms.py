@@ -75,6 +75,7 @@ def test_a_release_reaches_the_warehouse_once_however_often_it_is_sent():
     assert wire.simulator.state()["releases"] == 1
 
 
+@pytest.mark.fault(37)
 def test_a_second_try_looks_up_first_and_finds_what_a_forgetful_warehouse_has():
     wire = warehouse(forget_keys_after=1)
     drive(CONNECTOR.release(release(), FIRST), wire)
@@ -110,6 +111,7 @@ def test_a_refusal_is_told_with_its_reason():
     assert outcome == Refused(reason="unknown SKU B", code="422", field="lines[1].sku")
 
 
+@pytest.mark.fault(23)
 def test_html_in_a_200_is_never_success():
     page = reply()
     page = msgspec.structs.replace(page, body=b"<html>Please log in</html>")
@@ -234,6 +236,7 @@ IMPOSSIBLE = [
 ]
 
 
+@pytest.mark.fault(54)
 @pytest.mark.parametrize(("kind", "body", "field"), IMPOSSIBLE)
 def test_an_impossible_event_is_told_by_its_field(kind, body, field):
     with pytest.raises(MappingError) as caught:

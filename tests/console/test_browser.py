@@ -53,6 +53,7 @@ def test_a_person_finds_a_parked_order_corrects_it_and_sees_it_go_on(api, browse
     assert before > 3
 
 
+@pytest.mark.fault(55)
 def test_what_a_buyer_writes_never_runs_and_no_page_breaks_its_own_policy(api, browser):
     body = order(
         external_id="BE-1", number=EVIL, buyer={"name": EVIL}, holds=[{"code": "odd", "reason": EVIL}]

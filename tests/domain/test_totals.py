@@ -48,6 +48,7 @@ def test_an_order_that_uses_everything_adds_up_to_the_cent():
     assert discount_total(order) == 1510
 
 
+@pytest.mark.fault(42)
 def test_tax_is_counted_once_where_one_price_includes_it_and_another_does_not():
     inclusive = make_line("1", price=1190, percent=19)
     exclusive = make_line("2", price=1000, percent=19, includes_tax=False)
@@ -196,6 +197,7 @@ def test_an_explicit_rounding_line_makes_any_total_exact(order, residue):
     assert bool(check_totals(order)) is bool(residue)
 
 
+@pytest.mark.fault(42)
 @given(orders())
 def test_the_same_order_gives_the_same_residue_each_time(order):
     again = msgspec.json.decode(msgspec.json.encode(order), type=type(order))

@@ -88,6 +88,7 @@ def test_with_the_deadline_spent_nothing_is_sent(deadline_s):
     assert not failed.acted
 
 
+@pytest.mark.fault(11)
 def test_a_worker_that_slept_between_look_up_and_post_does_not_post():
     failed, sent = failure(asking(GET, POST), 31, OK)
     assert [method for method, *_ in sent] == ["GET"]
@@ -95,12 +96,15 @@ def test_a_worker_that_slept_between_look_up_and_post_does_not_post():
     assert not failed.acted
 
 
+@pytest.mark.fault(11)
 def test_a_worker_that_slept_after_its_post_knows_that_it_posted():
     failed, _ = failure(asking(POST, POST), 31, OK)
     assert isinstance(failed.error, NotSentError)
     assert failed.acted
 
 
+@pytest.mark.fault(17)
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("answer", "error", "acted"),
     [
@@ -178,6 +182,7 @@ def test_a_call_without_an_outcome_is_never_success():
     assert failed.acted
 
 
+@pytest.mark.fault(21)
 def test_a_call_that_never_ends_is_ended():
     def calls():
         while True:

@@ -1,6 +1,5 @@
 """The dispatcher over the real store and a scripted wire: once per key, whatever the partner does."""
 
-import msgspec
 import pytest
 
 from crossdock.engine import crash
@@ -52,6 +51,7 @@ def test_effects_of_one_order_go_in_order_and_other_orders_do_not_wait(rig):
     assert rig.words(first) == ["do 2", "by_key done", "by_lookup done"]
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("trouble", [SILENCE, 500, 503, 408])
 def test_with_a_key_an_unclear_reply_is_posted_again_under_the_same_key(rig, trouble):
     rig.wire.will("/by_key", trouble)
@@ -64,6 +64,8 @@ def test_with_a_key_an_unclear_reply_is_posted_again_under_the_same_key(rig, tro
     assert [i.may_have_happened for i in rig.connectors["partner"].intents] == [False, True]
 
 
+@pytest.mark.fault(3)
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("trouble", [SILENCE, 500, 503, 408])
 def test_with_a_look_up_an_unclear_reply_is_asked_about_and_never_posted_twice(rig, trouble):
     rig.wire.will("/by_lookup", trouble, Response(status=200))
@@ -92,6 +94,7 @@ def test_doubt_stays_until_it_is_cleared_whatever_fails_in_between(rig):
     assert [request.method for request in rig.wire.sent] == ["POST", "GET", "GET", "GET", "POST"]
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("trouble", [SILENCE, 500, ContractError("html in a 200")])
 def test_without_either_an_unclear_reply_is_in_doubt_and_never_sent_again(rig, trouble):
     rig.wire.will("/by_none", trouble)
@@ -115,6 +118,7 @@ def test_without_either_what_certainly_did_nothing_is_sent_again(rig, trouble):
     assert rig.outbox(receipt) == []
 
 
+@pytest.mark.fault(4)
 def test_what_was_in_doubt_before_a_crash_is_not_sent_without_a_way_to_ask(rig):
     receipt = rig.effect("by_none")
     assert len(rig.dispatcher.take(rig.now)) == 1
@@ -181,90 +185,6 @@ def test_an_operator_says_that_what_is_in_doubt_did_not_happen_and_it_is_sent_on
     assert rig.outbox(receipt) == []
 
 
-def test_429_pauses_only_its_own_connection_for_as_long_as_it_says(rig):
-    rig.wire.will("/by_key", Response(status=429, headers={"retry-after": "30"}))
-    rig.effect("by_key")
-    rig.deliver()
-    rig.effect("by_lookup", ref="2")
-    rig.effect("other:by_key", ref="3")
-    rig.deliver()
-    assert [len(rig.wires[name].sent) for name in ("partner", "other")] == [1, 1]
-    assert rig.dispatcher.next_at(rig.now) == rig.now + 30_000_000
-    assert rig.after(29) == 0
-    assert rig.after(1) == 2
-    assert rig.story(rig.send("1", "x"))["effects"][0]["attempts"] == 1
-
-
-def test_a_retry_after_is_obeyed_up_to_a_limit_only(store):
-    rig = Outbound(store)
-    rig.lanes["partner"].policy = msgspec.structs.replace(rig.policy, retry_after_max_s=60)
-    rig.wire.will("/by_key", Response(status=429, headers={"retry-after": "500000"}))
-    rig.effect("by_key")
-    rig.deliver()
-    assert rig.after(61) == 1
-
-
-def test_the_breaker_opens_and_probes_one_at_a_time_and_spends_no_attempts_on_it(rig):
-    rig.wire.will("/by_key", *[NO_ROUTE] * 9)
-    receipts = [rig.effect("by_key", ref=str(n)) for n in range(9)]
-    rig.deliver()
-    assert rig.lanes["partner"].breaker.tripped
-    tried = len(rig.wire.sent)
-    for _ in range(30):
-        rig.later(0.25)
-        taken = rig.dispatcher.take(rig.now)
-        assert len(taken) <= 1
-        rig.dispatcher.settle([rig.dispatcher.perform(effect) for effect in taken], rig.now)
-        if not rig.lanes["partner"].breaker.tripped:
-            break
-    assert len(rig.wire.sent) > tried
-    for _ in range(9):
-        rig.after(120)
-    assert not rig.lanes["partner"].breaker.tripped
-    assert all(rig.outbox(receipt) == [] for receipt in receipts)
-    assert all(rig.story(receipt)["effects"][0]["attempts"] == 1 for receipt in receipts)
-
-
-def test_a_sick_partner_holds_no_other_back(rig):
-    rig.wire.will("/by_key", *[NO_ROUTE] * 50)
-    receipt = rig.effect("by_key", "other:by_key")
-    rig.deliver()
-    assert rig.wires["other"].count("/by_key") == 1
-    assert rig.words(receipt)[-1] == "by_key done"
-
-
-def test_pace_is_never_exceeded(store):
-    from crossdock.engine.pace import bucket
-
-    rig = Outbound(store, pace=bucket(2, 3))
-    for n in range(10):
-        rig.effect("by_key", ref=str(n))
-    assert rig.deliver() == 3
-    assert rig.after(0.4) == 0
-    assert rig.after(0.2) == 1
-    assert rig.after(1) == 2
-    assert rig.after(100) == 3
-    assert rig.after(100) == 1
-
-
-@pytest.mark.parametrize("operation", ["by_key", "by_lookup", "by_none"])
-@pytest.mark.parametrize("status", [401, 403])
-def test_refused_credentials_pause_the_connection_open_a_case_and_burn_no_attempt(rig, operation, status):
-    rig.wire.will(f"/{operation}", *[status] * 12)
-    receipt = rig.effect(operation)
-    rig.effect("by_key", ref="2")
-    rig.effect("other:by_key", ref="3")
-    for _ in range(12):
-        rig.deliver()
-        rig.after(300)
-    (case,) = rig.cases()
-    assert (case["reason"], case["about"]) == ("credentials", "partner")
-    rig.after(300)
-    assert rig.outbox(receipt) == []
-    assert rig.story(receipt)["effects"][0]["attempts"] == 1
-    assert rig.wires["other"].count("/by_key") == 1
-
-
 def test_an_open_case_holds_back_what_asks_for_it_and_nothing_else(rig):
     receipt = rig.send("1", "dear", case="price", effects=("by_key",), held=True)
     rig.run()
@@ -308,6 +228,7 @@ def test_a_case_that_opens_while_an_effect_waits_for_its_retry_holds_it_back_too
     assert rig.wire.count("/by_key") == 1
 
 
+@pytest.mark.fault(11)
 def test_with_the_lease_spent_nothing_is_sent_and_the_next_takes_over(rig):
     receipt = rig.effect("by_key")
     (effect,) = rig.dispatcher.take(rig.now)

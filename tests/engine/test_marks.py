@@ -113,6 +113,7 @@ def test_marked_again_while_in_flight_it_is_sent_again_with_the_newer_value(rig)
     assert told(rig) == [{"A": 5}, {"A": 4}]
 
 
+@pytest.mark.fault(41)
 def test_an_older_value_never_leaves_after_a_newer_one(rig):
     rig.wire.will("/values", SILENCE)
     mark(rig, "A")
@@ -173,6 +174,7 @@ def test_a_call_that_is_refused_as_a_whole_makes_a_case_of_each_key(rig, status)
     assert sorted(case["about"] for case in rig.cases()) == ["partner set_values A", "partner set_values B"]
 
 
+@pytest.mark.fault(26)
 def test_refused_credentials_pause_the_connection_and_open_one_case(rig):
     rig.wire.will("/values", 401)
     mark(rig, "A", "B")
@@ -185,6 +187,7 @@ def test_refused_credentials_pause_the_connection_and_open_one_case(rig):
     assert told(rig)[-1] == {"A": 5, "B": 7}
 
 
+@pytest.mark.fault(18)
 def test_429_pauses_only_its_own_connection(rig):
     rig.wire.will("/values", Response(status=429, headers={"retry-after": "30"}))
     mark(rig, "A")
@@ -194,6 +197,7 @@ def test_429_pauses_only_its_own_connection(rig):
     assert publish(rig, 1) == 1
 
 
+@pytest.mark.fault(19)
 def test_a_partner_that_is_gone_is_probed_one_call_at_a_time(rig):
     rig.wire.will("/values", *[NotSentError("x")] * 3)
     for _ in range(3):

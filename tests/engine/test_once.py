@@ -126,6 +126,8 @@ def check(rig, operation, history):
     assert not any(rig.balance().values())
 
 
+@pytest.mark.fault(3)
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("death", DEATHS)
 @pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -133,6 +135,8 @@ def test_no_failure_and_no_death_makes_two_documents(store, operation, fate, dea
     check(Outbound(store), operation, [(fate, death, 0), (fate, "none", 60)])
 
 
+@pytest.mark.fault(3)
+@pytest.mark.fault(17)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 @given(operation=st.sampled_from(OPERATIONS), history=st.lists(rounds, min_size=2, max_size=8))
 def test_no_history_of_failures_and_deaths_makes_two_documents(operation, history):

@@ -32,6 +32,7 @@ def test_a_burst_below_one_still_lets_single_calls_through():
     assert bucket(1, 0).refilled(NOW).grants() == 1
 
 
+@pytest.mark.fault(35)
 def test_a_clock_that_goes_back_adds_nothing_and_stops_nothing():
     empty = bucket(1, 5).refilled(NOW).taken(5)
     back = empty.refilled(NOW - 600 * S)
@@ -39,6 +40,7 @@ def test_a_clock_that_goes_back_adds_nothing_and_stops_nothing():
     assert back.refilled(NOW - 599 * S).grants() == 1
 
 
+@pytest.mark.fault(20)
 @given(
     rate=st.floats(0.5, 500),
     burst=st.integers(1, 50),
@@ -55,6 +57,7 @@ def test_no_history_ever_exceeds_burst_plus_rate(rate, burst, steps):
         assert taken <= burst + (now - NOW) / S * rate + 0.001
 
 
+@pytest.mark.fault(35)
 @given(steps=st.lists(st.tuples(st.integers(-5 * S, 2 * S), st.integers(0, 60)), max_size=40))
 def test_however_the_clock_jumps_no_moment_gives_more_than_the_burst(steps):
     tokens, now = bucket(10, 8).refilled(NOW), NOW
@@ -115,6 +118,7 @@ def test_calls_that_were_under_way_when_it_opened_do_not_lengthen_its_pause():
     assert breaker.failed(NOW + S, 1.0).until == NOW + 3 * S
 
 
+@pytest.mark.fault(19)
 @given(st.lists(st.sampled_from(["failed", "succeeded", "wait"]), max_size=80), st.floats(0, 1))
 def test_while_it_is_open_nothing_goes_and_then_never_more_than_one(history, jitter):
     breaker, now = Breaker(failures_max=3, base_s=1, cap_s=8), NOW

@@ -120,6 +120,7 @@ def test_only_a_whole_object_supersedes_only_a_whole_object(rig, first, second):
     assert rig.waiting(bad) == {bad.message: PARKED, behind.message: WAITING}
 
 
+@pytest.mark.fault(31)
 def test_a_snooze_holds_nothing_back_and_spends_no_attempt(rig):
     early = rig.send("1", "early", mood="snooze")
     rig.send("1", "next")
@@ -218,6 +219,7 @@ def test_a_timer_is_not_held_by_a_parked_message(rig):
     assert rig.words(sent) == ["set", "alarm"]
 
 
+@pytest.mark.fault(35)
 def test_a_clock_that_jumps_back_and_forth_fires_a_timer_once(rig):
     sent = rig.send("1", "set", alarm_s=60)
     rig.run()

@@ -66,6 +66,7 @@ def test_what_cannot_be_written_holds_back_its_own_stream(rig):
     assert rig.waiting(bad) == {bad.message: PARKED, behind.message: WAITING}
 
 
+@pytest.mark.fault(8)
 def test_while_the_store_cannot_write_nothing_is_spent_parked_or_lost(rig):
     full = Full(rig.store, times=3)
     sent = [rig.send(str(n), f"w{n}") for n in range(5)]
@@ -78,6 +79,7 @@ def test_while_the_store_cannot_write_nothing_is_spent_parked_or_lost(rig):
     assert not rig.cases()
 
 
+@pytest.mark.fault(8)
 def test_a_store_that_fills_up_in_the_middle_of_halving_loses_nothing(rig):
     sent = [rig.send(str(n), f"w{n}", poison=n == 5) for n in range(8)]
     commit, tried = rig.store.commit, []
@@ -127,6 +129,7 @@ def handle_all(path, deadly):
             return rig, processes
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("place", [0, 3, 7, 12])
 def test_a_message_that_kills_the_process_is_quarantined_and_only_that_one(tmp_path, place):
     path = tmp_path / "x.db"

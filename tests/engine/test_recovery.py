@@ -161,6 +161,7 @@ def test_a_partners_own_word_on_when_to_come_back_is_obeyed_up_to_a_limit(retry_
     assert result == Retry(NOW + wait, spent=False)
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(
     ("attempt", "jitter", "wait"),
     [(1, 0.0, 1), (1, 0.5, 2 * S + 1), (2, 0.5, 4 * S + 1), (3, 0.5, 5 * S + 1), (10_000, 0.5, 5 * S + 1)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,8 @@ def check(hub: Hub) -> None:
         assert not beyond or hub.reasons()
 
 
+@pytest.mark.fault(31)
+@pytest.mark.fault(38)
 @settings(max_examples=300)
 @given(data=st.data())
 def test_any_permutation_of_the_same_messages_comes_to_the_same_end(data):
@@ -92,6 +95,7 @@ def test_any_permutation_of_the_same_messages_comes_to_the_same_end(data):
     check(hub)
 
 
+@pytest.mark.fault(33)
 @settings(max_examples=100)
 @given(data=st.data())
 def test_a_message_that_comes_twice_changes_nothing(data):

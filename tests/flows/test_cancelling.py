@@ -88,6 +88,7 @@ def test_an_operator_cancels_a_part():
     assert commands(hub, "release")[0]["request"]["lines"][0]["quantity"] == 1
 
 
+@pytest.mark.fault(32)
 def test_a_warehouse_that_is_too_late_ships_and_a_person_is_told():
     hub = taken()
     hub.settle_all()
@@ -154,6 +155,7 @@ def test_a_release_that_was_refused_stops_at_once():
     assert (hub.level("SKU-1").available, hub.rows[1].custody) == (5, "cancelled")
 
 
+@pytest.mark.fault(32)
 def test_cancelled_after_shipped_is_a_conflict_case_and_nothing_is_overwritten():
     hub = taken()
     hub.tell("wms", shipped(l1=2, l2=1))
@@ -181,6 +183,7 @@ def test_a_request_to_cancel_takes_what_has_not_left():
     ]
 
 
+@pytest.mark.fault(31)
 def test_a_request_to_cancel_before_the_order_is_applied_when_it_comes():
     hub = Hub()
     hub.stock(SKU_1=5, SKU_2=5)
@@ -189,6 +192,7 @@ def test_a_request_to_cancel_before_the_order_is_applied_when_it_comes():
     assert commands(hub, "release")[0]["request"]["lines"][0]["quantity"] == 1
 
 
+@pytest.mark.fault(4)
 def test_a_cancellation_waits_for_a_sale_in_doubt():
     hub = taken(policy=Policy(grace_s=600))
     hub.settle("create_sale", outcome="in_doubt", reference="")
@@ -282,6 +286,7 @@ def test_a_refund_is_recorded_once_and_shows_in_the_money():
     assert hub.cases == {}
 
 
+@pytest.mark.fault(43)
 def test_a_refund_of_more_than_was_paid_is_recorded_and_a_case():
     hub = taken()
     hub.tell("shop", refunded("R1", 2000))

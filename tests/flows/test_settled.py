@@ -14,6 +14,7 @@ def taken(**changes: object) -> Hub:
     return hub
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("outcome", ["refused", "in_doubt", "exhausted"])
 def test_an_effect_that_did_not_happen_asks_a_person_and_goes_on_when_it_did(outcome):
     hub = taken()

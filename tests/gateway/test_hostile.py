@@ -1,6 +1,7 @@
 import json
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ FIELDS = st.sampled_from(sorted(order())) | st.sampled_from(
 )
 
 
+@pytest.mark.fault(47)
+@pytest.mark.fault(54)
 @settings(max_examples=150)
 @given(field=FIELDS, value=VALUES)
 def test_no_order_makes_the_hub_fail(api, field, value):
@@ -26,6 +29,7 @@ def test_no_order_makes_the_hub_fail(api, field, value):
         assert reply.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.fault(47)
 @settings(max_examples=100)
 @given(body=st.binary(max_size=200))
 def test_no_bytes_make_the_hub_fail(api, body):
@@ -33,6 +37,7 @@ def test_no_bytes_make_the_hub_fail(api, body):
         assert api.post(path, body, idempotency_key="bytes").status in (400, 404)
 
 
+@pytest.mark.fault(55)
 @settings(max_examples=100)
 @given(name=st.text(max_size=40), value=st.text(max_size=60))
 def test_no_question_makes_the_hub_fail(api, name, value):

@@ -29,6 +29,7 @@ def test_nobody_delivers_a_page_and_so_moves_the_cursor():
     assert kept("page.orders").kind == UNREADABLE
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("length", ["\xb2", "-1", "x", "", "9" * 5_000])
 def test_no_length_that_a_sender_states_is_a_defect(length):
     async def receive():
@@ -55,6 +56,7 @@ class Slow:
         deliver([Receipt(1, 1)] * count)
 
 
+@pytest.mark.fault(9)
 def test_large_bodies_go_in_groups_that_can_be_written_and_only_so_many_wait(monkeypatch):
     monkeypatch.setattr(gathering, "GROUP_BYTES_MAX", 100)
     monkeypatch.setattr(gathering, "WAITING_BYTES_MAX", 400)

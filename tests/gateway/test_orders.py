@@ -49,6 +49,7 @@ def test_the_same_key_with_the_same_body_gets_the_first_answer_again(api):
     assert "idempotency-replayed" not in first.headers
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("other", [{"note": "other"}, {"external_id": "C-2"}])
 def test_the_same_key_with_another_body_is_refused_even_for_another_order(api, other):
     key = f"c-{next(iter(other))}"
@@ -60,6 +61,7 @@ def test_the_same_key_with_another_body_is_refused_even_for_another_order(api, o
     assert api.get("/v1/orders/C-2").status == 404
 
 
+@pytest.mark.fault(33)
 def test_one_key_sent_many_times_at_once_makes_one_order(api):
     bodies = [order(external_id=f"M-{n % 2}") for n in range(16)]
     with ThreadPoolExecutor(8) as pool:
@@ -115,6 +117,7 @@ def test_headers_are_checked(api, headers, status):
     assert api.post("/v1/orders", body, **headers).status == status
 
 
+@pytest.mark.fault(48)
 def test_a_body_over_the_limit_is_refused(api):
     body = json.dumps(order(note="x" * 70_000)).encode()
     reply = api.post("/v1/orders", body, idempotency_key="big", content_type="application/json")
@@ -179,6 +182,7 @@ def test_impossible_questions_are_refused(api, query):
     assert reply.json["field"] == query.split("=")[0]
 
 
+@pytest.mark.fault(55)
 @pytest.mark.parametrize("name", ["CD9999999999", "CD1", "nobody", "%00", "%ff", "x" * 3000, "%F0%9F%9A%80"])
 def test_an_order_that_is_not_there_is_not_found(api, name):
     for path in (f"/v1/orders/{name}", f"/v1/orders/{name}/timeline"):

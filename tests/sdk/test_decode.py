@@ -45,6 +45,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize(("body", "field"), HOSTILE)
 def test_hostile_json_is_refused_by_the_place_of_its_mistake(body, field):
     with pytest.raises(MappingError) as caught:
@@ -74,6 +75,7 @@ def test_whatever_one_writer_writes_once_is_plain(value):
     require_plain_json(json.dumps(value).encode())
 
 
+@pytest.mark.fault(47)
 @given(st.binary(max_size=60))
 def test_any_bytes_at_all_are_an_order_or_a_mapping_error(body):
     with contextlib.suppress(MappingError):

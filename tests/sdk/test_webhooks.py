@@ -20,6 +20,7 @@ def test_a_vendor_that_signs_in_base64_without_a_prefix_is_accepted():
     webhooks.verify("secret", BODY, given, header="x-vendor-hmac", encoding="base64", prefix="")
 
 
+@pytest.mark.fault(53)
 @pytest.mark.parametrize(
     "given",
     ["", "sha256=", "sha256=zz", "sha256=é", "sha256=\udcff", "md5=00", "sha256=" + "00" * 32, "\0"],

@@ -35,6 +35,7 @@ def test_a_second_process_is_refused(store: SqliteStore) -> None:
         open_store(store.path, Vault(KEY))
 
 
+@pytest.mark.fault(7)
 def test_unsafe_durability_is_refused(tmp_path: Path) -> None:
     database = Database(tmp_path / "x.db")
     database.connection.pragma("synchronous", 1)
@@ -91,6 +92,7 @@ def test_an_error_in_a_group_undoes_only_its_own_write(store: SqliteStore) -> No
     assert isinstance(results[1], ValueError)
 
 
+@pytest.mark.fault(16)
 def test_a_batch_that_kills_the_process_is_retried_in_halves_and_then_alone(tmp_path: Path) -> None:
     first = open_store(tmp_path / "x.db", Vault(KEY))
     first.accept([arrival(str(n)) for n in range(8)], NOW)

@@ -140,6 +140,9 @@ def test_threads_share_connections_that_stay_open(serve):
     assert server.connections <= 4
 
 
+@pytest.mark.fault(10)
+@pytest.mark.fault(21)
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("name", "talk"),
     [
@@ -175,6 +178,7 @@ def test_a_body_in_late_pieces_is_read_to_its_end(serve):
     assert HttpTransport(serve(talk).url).send(get("/"), 2.0).body == b"abcabcabc"
 
 
+@pytest.mark.fault(10)
 def test_a_refused_connection_means_that_nothing_was_sent():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -187,6 +191,7 @@ def test_an_unknown_host_means_that_nothing_was_sent():
         HttpTransport("http://partner.invalid").send(post("/sales", json={}), 2.0)
 
 
+@pytest.mark.fault(24)
 def test_a_partner_that_speaks_no_tls_is_never_sent_anything(serve):
     server = serve(answer(OK))
     with pytest.raises(NotSentError):
@@ -216,6 +221,7 @@ def self_signed(folder: Path) -> tuple[Path, bytes]:
     return file, pem
 
 
+@pytest.mark.fault(24)
 def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_we_trust_is_not(serve, tmp_path):
     file, pem = self_signed(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -235,6 +241,7 @@ def test_no_time_left_means_that_nothing_was_sent(serve):
     assert server.requests == []
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("size", [1001, 100_000])
 def test_a_reply_above_the_limit_is_refused(serve, size):
     server = serve(answer(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size, b"a" * size))

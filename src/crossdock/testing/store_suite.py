@@ -73,6 +73,7 @@ class InboxSuite(StoreCase):
         assert again.message == first.message
         assert len(self.claim(store)) == 1
 
+    @pytest.mark.fault(33)
     def test_a_thousand_copies_in_one_call_are_one_message(self, store: Any) -> None:
         receipts = self.take(store, *[arrival(delivery_id="d1")] * 1_000)
         assert sum(not r.duplicate for r in receipts) == 1
@@ -85,6 +86,7 @@ class InboxSuite(StoreCase):
         assert not receipt.duplicate
         assert len(self.claim(store)) == 1
 
+    @pytest.mark.fault(34)
     def test_another_body_under_one_delivery_id_is_kept_as_a_message(self, store: Any) -> None:
         self.take(store, arrival(delivery_id="k"))
         (receipt,) = self.take(store, arrival(delivery_id="k", body=b"other"))
@@ -132,6 +134,7 @@ class InboxSuite(StoreCase):
         assert bytes(snapshot.products["sku"]) == b'{"title":"x"}'
         assert snapshot.seen == {key: "h"}
 
+    @pytest.mark.fault(11)
     def test_a_state_that_another_has_changed_is_not_overwritten(self, store: Any) -> None:
         receipts = self.take(store, arrival(), arrival("2"))
         first, second = self.claim(store)
