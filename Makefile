@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed-$(WANTED)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sim fmt lock clean contracts python
+.PHONY: help demo test check bench sim fmt lock clean contracts faults python
 
 help: ## Print this help
 	@echo "Crossdock: the order backbone of a retailer"
@@ -45,6 +45,9 @@ bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, HEL
 
 sim: ## Run the deterministic simulation (not there yet)
 	@echo "The deterministic simulation is not there yet; it comes with a later release." >&2; exit 2
+
+faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead)
+	@$(BIN)/python -m tools.faults $(N)
 
 contracts: $(STAMP) ## Write the published contracts from the model
 	@$(BIN)/python -m crossdock.model.contracts

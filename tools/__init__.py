@@ -1,0 +1,1 @@
+"""What developers run besides the tests: generators of pages that must not be written by hand."""

@@ -1,0 +1,131 @@
+"""Writes docs/FAULTS.md from the tests: `python -m tools.faults`, with a number: run the tests of that fault, with --check: compare.
+
+Every test that makes a fault of the list happen bears `@pytest.mark.fault(number)`; this collects them all.
+"""
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.fault_list import FAULTS, GROUPS, Fault
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "FAULTS.md"
+HEAD = """\
+# Faults, and the tests that make them happen
+
+Written by `make faults` from the tests that bear `@pytest.mark.fault(number)`; a test holds this page to them. A fault counts
+as survived when a test makes it happen and what the row promises holds after it. `make faults N=17` runs the tests of one.
+
+Tests in `tests/faults` break the real thing: processes are killed and frozen, connections are cut in a proxy, disks are
+full. Those in `tests/fuzz` throw bytes at it. Those in other folders make the fault happen to one part, deterministically.
+"""
+
+
+class Collected:
+    """A pytest plugin: which tests bear which number. `only` keeps the tests of one fault."""
+
+    def __init__(self, only: int = 0) -> None:
+        self.only = only
+        self.tests: dict[int, dict[str, list[str]]] = {}
+        """By number and by test without its parameters: the parameters."""
+        self.all: dict[str, int] = {}
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        for item in items:
+            name, _, parameters = item.nodeid.partition("[")
+            self.all[name] = self.all.get(name, 0) + 1
+            for number in numbers_of(item):
+                self.tests.setdefault(number, {}).setdefault(name, []).append(parameters.rstrip("]"))
+        if self.only:
+            items[:] = [item for item in items if self.only in numbers_of(item)]
+
+
+def numbers_of(item: pytest.Item) -> set[int]:
+    """The faults that a test makes happen."""
+    return {number for mark in item.iter_markers("fault") for number in mark.args}
+
+
+def collect() -> Collected:
+    """All marks of all tests, without running any."""
+    collected = Collected()
+    options = ["--collect-only", "-qq", "-p", "no:cacheprovider", str(ROOT / "tests")]
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        code = pytest.main(options, plugins=[collected])
+    if code != pytest.ExitCode.OK:
+        raise SystemExit(f"{told.getvalue()[-4000:]}\nThe tests cannot be collected.")
+    return collected
+
+
+def page(collected: Collected) -> str:
+    """The whole page."""
+    parts = [HEAD, tally(collected)]
+    for title, faults in GROUPS.items():
+        parts += [
+            f"## {title}\n",
+            "| | fault | what a retailer may rely on | made to happen by |",
+            "| --- | --- | --- | --- |",
+        ]
+        parts += [row(fault, collected) for fault in faults]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def tally(collected: Collected) -> str:
+    """How many there are of each kind."""
+    made = [fault for fault in FAULTS if fault.number in collected.tests]
+    partly = sum(bool(fault.missing) for fault in made)
+    return (
+        f"Of {len(FAULTS)} faults {len(made)} are made to happen"
+        + (f", {partly} of them in part" if partly else "")
+        + f"; for {len(FAULTS) - len(made)} the page says why not yet.\n"
+    )
+
+
+def row(fault: Fault, collected: Collected) -> str:
+    """One row of the table."""
+    tests = list(named(collected.tests.get(fault.number, {}), collected.all))
+    if fault.missing:
+        tests.append(f"*{fault.missing}*")
+    if not tests:
+        raise SystemExit(f"Fault {fault.number} has neither a test nor a word: say `not yet, because ...`.")
+    return f"| {fault.number} | {escaped(fault.fault)} | {escaped(fault.outcome)} | {'<br>'.join(tests)} |"
+
+
+def named(tests: dict[str, list[str]], everything: dict[str, int]) -> Iterator[str]:
+    """Tests as path::name; the parameters only where not all of them bear the number."""
+    for name, parameters in sorted(tests.items()):
+        some = "" if len(parameters) == everything[name] else f"[{', '.join(sorted(set(parameters)))}]"
+        yield f"`{name}{some}`"
+
+
+def escaped(text: str) -> str:
+    """Text as a cell of a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def unknown(collected: Collected) -> Iterable[int]:
+    """Numbers that tests bear and the list does not have."""
+    return sorted(set(collected.tests) - {fault.number for fault in FAULTS})
+
+
+def main(arguments: list[str]) -> int:
+    if arguments and arguments != ["--check"]:
+        return int(pytest.main(["-q", str(ROOT / "tests")], plugins=[Collected(int(arguments[0]))]))
+    collected = collect()
+    if wrong := unknown(collected):
+        raise SystemExit(f"Tests bear numbers that no fault has: {wrong}.")
+    text = page(collected)
+    if arguments and text != PAGE.read_text():
+        raise SystemExit("docs/FAULTS.md is not what the tests say: run `make faults` and commit it.")
+    PAGE.write_text(text)
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {tally(collected)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
