@@ -78,6 +78,12 @@ class CredentialsError(CrossdockError):
     kind = "credentials"
 
 
+class GoneError(CredentialsError):
+    """The partner has closed the address (410): the connection pauses until somebody has looked."""
+
+    kind = "gone"
+
+
 class ContractError(CrossdockError):
     """A partner's reply is not what its contract says (HTML in a 200, a missing id): never success."""
 

@@ -17,12 +17,12 @@ ENGINE_KINDS = (CONNECTION_PAUSED, MARK_REFUSED)
 UNPARK_ACTIONS = {"retry": "retry", "edit": "edit", "drop": "drop", "resolve_case": "drop", "done": "done"}
 
 
-def word_of_pause(connection: str) -> Arrival:
-    """Word that a connection refuses our credentials: one case, however many calls come to it."""
+def word_of_pause(connection: str, gone: str = "") -> Arrival:
+    """Word that a connection refuses our credentials, or is gone as `gone` says: one case, however many calls come to it."""
     return Arrival(
         source=HUB,
         kind=CONNECTION_PAUSED,
-        body=connection.encode(),
+        body=f"{connection}\n{gone}".encode() if gone else connection.encode(),
         ref_kind="connection",
         ref=connection,
         lane=LANE_FREE,
@@ -33,13 +33,17 @@ def decide_engine_kind(message: Message) -> Finished:
     """A value that a partner refuses, or a connection that refuses us, becomes a case."""
     if message.kind == MARK_REFUSED:
         return _mark_refused(message)
-    name = message.body.decode("utf-8", "replace")
-    case = OpenCase(
-        reason="credentials",
-        about=name,
-        text=f"{name} refuses our credentials. Its work waits, no attempts are burnt. Renew the secret of "
-        f"[connections.{name}] and restart; a probe every few minutes finds out by itself.",
+    name, _, gone = message.body.decode("utf-8", "replace").partition("\n")
+    text = (
+        f"{name} refuses our credentials. Its work waits, no attempts are burnt. Renew the secret of "
+        f"[connections.{name}] and restart; a probe every few minutes finds out by itself."
     )
+    if gone:
+        text = (
+            f"{name} is gone: {gone} What it would be told waits here. Correct the address of [connections.{name}], or "
+            "take the connection out, and restart; once a day it is tried again."
+        )
+    case = OpenCase(reason="gone" if gone else "credentials", about=name, text=text)
     event = Event(type="connection.paused", data={"connection": name})
     return Finished(message=message, outcome="processed", events=[event], cases=[case])
 

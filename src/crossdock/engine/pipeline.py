@@ -6,7 +6,7 @@ overlay and holds back its stream, and no other. A batch whose write fails is do
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,9 +20,11 @@ from crossdock.engine.messages import (
     OPERATOR,
     PAGE_PREFIX,
     Arrival,
+    Event,
     Message,
     OpenCase,
     OperatorAction,
+    Stage,
     Timer,
 )
 from crossdock.engine.operations import ENGINE_KINDS, decide_engine_kind, unpark_of
@@ -33,6 +35,8 @@ from crossdock.errors import CrossdockError, MappingError, RetryableError
 BATCH_MAX = 200
 CRASHES_MAX = 2
 NOTE_CHARS_MAX = 500
+Announce = Callable[[Message, Sequence[Event], int], list[Stage]]
+"""Makes the effects that tell others what happened, staged with the decision that made it happen. Never raises."""
 FREED = Hold(message=0, kind="", parked=False)
 """A stream whose head got through in this batch: those that waited come first, so the rest of the batch waits too."""
 
@@ -71,10 +75,12 @@ class Pipeline:
         jitter: Callable[[], float] = lambda: 0.5,
         reach: crash.Reach = crash.nowhere,
         batch_max: int = BATCH_MAX,
+        announce: Announce | None = None,
     ) -> None:
         self._store, self._handler = store, handler
         self._policy = policy or RetryPolicy()
         self._jitter, self._reach, self.batch_max = jitter, reach, batch_max
+        self._announce = announce
 
     def step(self, now: int) -> int:
         """Claim, handle and write the next batch; returns how many messages were claimed (0: nothing was due)."""
@@ -179,6 +185,9 @@ class Pipeline:
                 return
             self._failed(message, error, holds, batch)
             return
+        if self._announce is not None and finished.events:
+            told = self._announce(message, finished.events, batch.now)
+            finished = msgspec.structs.replace(finished, effects=[*finished.effects, *told])
         batch.finished.append(finished)
         if hold is None:
             return

@@ -27,6 +27,7 @@ from crossdock.engine.messages import (
 )
 from crossdock.engine.port import Batch
 from crossdock.errors import ConfigurationError, MappingError
+from crossdock.flows.announcing import REPLAY, Replay
 from crossdock.flows.desk import Again
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
@@ -51,6 +52,7 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     SETTLED: msgspec.json.Decoder(Settled),
     OPERATOR: msgspec.json.Decoder(OperatorAction),
     TICK: msgspec.json.Decoder(Tick),
+    REPLAY: msgspec.json.Decoder(Replay),
     **{kind: msgspec.json.Decoder(Again) for kind in TIMERS},
 }
 _order = msgspec.json.Decoder(Order)

@@ -30,6 +30,7 @@ from crossdock.engine.messages import (
     subject_id,
 )
 from crossdock.errors import RejectedError
+from crossdock.flows.announcing import Replay, take_replay
 from crossdock.flows.cataloguing import take_price, take_product
 from crossdock.flows.consequences import follow
 from crossdock.flows.desk import Again, Desk
@@ -139,6 +140,8 @@ class RetailWorld:
             return take_product(desk, report)
         if isinstance(report, PriceReported):
             return take_price(desk, report)
+        if isinstance(report, Replay):
+            return take_replay(desk, report)
         if isinstance(report, Tick):
             return take_tick(desk, report)
         return "unhandled"

@@ -5,6 +5,7 @@ sent. `order` is therefore always there for a connector, and never in the outbox
 """
 
 from crossdock.model.base import Model
+from crossdock.model.events import CloudEvent
 from crossdock.model.fulfilment import FulfilmentRequest, Shipment
 from crossdock.model.ids import FulfilmentRequestId, OrderId
 from crossdock.model.order import Order
@@ -98,6 +99,12 @@ class Poll(Model, frozen=True, kw_only=True):
     cursor: str = ""
 
 
+class Tell(Model, frozen=True, kw_only=True):
+    """Subscriber `tell`: this happened. The event's id is the same however often it is told."""
+
+    event: CloudEvent
+
+
 COMMANDS: dict[str, type[Model]] = {
     "create_sale": CreateSale,
     "create_delivery": CreateDelivery,
@@ -111,5 +118,6 @@ COMMANDS: dict[str, type[Model]] = {
     "cancel_order": CancelOrder,
     "set_quantities": SetQuantity,
     "poll": Poll,
+    "tell": Tell,
 }
 """The command of each operation, by its name."""

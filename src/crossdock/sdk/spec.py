@@ -9,7 +9,7 @@ import msgspec
 
 from crossdock.model.reports import Report
 
-Role = Literal["channel", "till", "erp", "wms", "payments", "partner"]
+Role = Literal["channel", "till", "erp", "wms", "payments", "partner", "subscriber"]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +40,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     reply parks as in doubt). batch_max > 1: one call carries many, each with its own result.
     deadline_s: total for the whole call. settle_s: how long after a lost reply the partner may still be at it.
     held_by_case: an open case of the order holds it back (a warehouse release: yes).
+    aside: nothing of its order waits for it, so that its success is no message, and its failure is a case of the
+    connection's own, which holds nothing of the order back (an event that is told).
     """
 
     name: str
@@ -50,6 +52,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: float = 30.0
     settle_s: float = 5.0
     held_by_case: bool = False
+    aside: bool = False
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
