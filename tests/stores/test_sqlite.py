@@ -11,6 +11,7 @@ from crossdock.stores.vault import Vault
 from crossdock.testing.outbox_suite import OutboxSuite
 from crossdock.testing.store_case import NOW, arrival
 from crossdock.testing.store_suite import InboxSuite
+from crossdock.testing.till_suite import TillSuite
 
 KEY = b"k" * 32
 
@@ -27,6 +28,10 @@ class TestInbox(InboxSuite):
 
 
 class TestOutbox(OutboxSuite):
+    pass
+
+
+class TestTills(TillSuite):
     pass
 
 

@@ -28,6 +28,14 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     skus: tuple[str, ...] = ()
     seen: tuple[tuple[int, str, str, str], ...] = ()
     """(subject, source, kind, version) to look up among the versions seen."""
+    cells: tuple[tuple[str, str], ...] = ()
+    """(sku, location) of single levels, where not all locations of a SKU are wanted: what a till sells."""
+    days: tuple[tuple[str, str], ...] = ()
+    """(connection, "store/date") of store days of which only the stage is wanted."""
+    tickets: tuple[tuple[str, str, str], ...] = ()
+    """(connection, store, date) of store days of which every ticket is wanted."""
+    pulses: tuple[str, ...] = ()
+    """Connections of which it is wanted when each store was heard last."""
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -60,6 +68,29 @@ class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.on_hand - taken - self.committed_elsewhere
 
 
+class TicketRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a till ticket adds to its store's day; `value` is JSON (domain/tickets.py). Written once, never changed.
+
+    The sums of a day are derived from these rows, so that tickets of one day never wait for one another.
+    """
+
+    connection: str
+    store: str
+    day: str
+    """The business date, "2026-03-29"."""
+    till: str
+    sequence: int
+    subject: int
+    at: int
+    """When the ticket was received."""
+    value: msgspec.Raw
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The day that it belongs to."""
+        return self.connection, self.store, self.day
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the store found for some needs. A SKU that is absent from both maps is unknown."""
 
@@ -67,6 +98,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     levels: Mapping[tuple[str, str], Level] = {}
     products: Mapping[str, bytes] = {}
     seen: Mapping[tuple[int, str, str, str], str] = {}
+    days: Mapping[tuple[str, str], str] = {}
+    """The stage of a store day by (connection, "store/date"); one that is absent is not known yet."""
+    tickets: Mapping[tuple[str, str, str], tuple[TicketRow, ...]] = {}
+    pulses: Mapping[tuple[str, str], int] = {}
+    """When a (connection, store) was heard last."""
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +172,9 @@ class Changes(msgspec.Struct, kw_only=True):
     movements: list[Movement] = []
     postings: list[Posting] = []
     products: list[tuple[str, bytes]] = []
+    tickets: list[TicketRow] = []
+    pulses: list[tuple[str, str, int]] = []
+    """(connection, store, heard at); a store keeps the latest."""
 
 
 def overlaid(
@@ -143,17 +182,58 @@ def overlaid(
 ) -> Snapshot:
     """The snapshot as it will be once `changes` and `seen` are written; the same whether they are written by now or not."""
     wanted = frozenset(needs.orders)
-    skus = frozenset(needs.skus)
+    skus, cells = frozenset(needs.skus), frozenset(needs.cells)
     orders = {
         p.subject: Stored(p.subject, p.expected + 1, msgspec.Raw(p.value))
         for p in changes.processes
         if p.subject in wanted
     }
-    levels = {(level.sku, level.location): level for level in changes.levels if level.sku in skus}
+    levels = {
+        (level.sku, level.location): level
+        for level in changes.levels
+        if level.sku in skus or (level.sku, level.location) in cells
+    }
     products = {sku: value for sku, value in changes.products if sku in skus}
     return Snapshot(
         orders={**snapshot.orders, **orders},
         levels={**snapshot.levels, **levels},
         products={**snapshot.products, **products},
         seen={**snapshot.seen, **seen},
+        days={**snapshot.days, **_days(needs, changes)},
+        tickets=_tickets(snapshot, needs, changes),
+        pulses=_pulses(snapshot, needs, changes),
     )
+
+
+def _days(needs: Needs, changes: Changes) -> dict[tuple[str, str], str]:
+    wanted = frozenset(needs.days)
+    if not wanted:
+        return {}
+    return {
+        (p.connection, p.external_id): p.stage
+        for p in changes.processes
+        if (p.connection, p.external_id) in wanted
+    }
+
+
+def _tickets(
+    snapshot: Snapshot, needs: Needs, changes: Changes
+) -> Mapping[tuple[str, str, str], tuple[TicketRow, ...]]:
+    wanted = frozenset(needs.tickets)
+    if not wanted:
+        return snapshot.tickets
+    rows = {key: {(row.till, row.sequence): row for row in held} for key, held in snapshot.tickets.items()}
+    for row in changes.tickets:
+        if row.key in wanted:
+            rows.setdefault(row.key, {})[row.till, row.sequence] = row
+    return {key: tuple(held.values()) for key, held in rows.items()}
+
+
+def _pulses(snapshot: Snapshot, needs: Needs, changes: Changes) -> Mapping[tuple[str, str], int]:
+    if not needs.pulses:
+        return snapshot.pulses
+    pulses = dict(snapshot.pulses)
+    for connection, store, at in changes.pulses:
+        if connection in needs.pulses:
+            pulses[connection, store] = max(at, pulses.get((connection, store), 0))
+    return pulses

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from crossdock.domain.state import Changes, Level, Needs, ProcessRow, Snapshot, Stored
+from crossdock.domain.state import Changes, Level, Needs, ProcessRow, Snapshot, Stored, TicketRow
 from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
@@ -24,6 +24,7 @@ WORKER = 1
 
 _stored = msgspec.json.Decoder(list[Stored])
 _levels = msgspec.json.Decoder(list[Level])
+_tickets = msgspec.json.Decoder(list[TicketRow])
 
 
 class Inbox:
@@ -91,15 +92,25 @@ class Inbox:
     def load(self, needs: Needs) -> Snapshot:
         """One query a kind."""
         orders = self._read.text("load_processes", needs.orders, "[]")
-        levels = self._read.text("load_levels", needs.skus, "[]")
+        levels = _levels.decode(self._read.text("load_levels", needs.skus, "[]"))
+        levels += _levels.decode(self._read.text("load_cells", needs.cells, "[]"))
         products = self._read.text("load_products", needs.skus, "{}")
         seen = self._read.ask("load_seen", needs.seen)
         return Snapshot(
             orders={s.subject: s for s in _stored.decode(orders)},
-            levels={(level.sku, level.location): level for level in _levels.decode(levels)},
+            levels={(level.sku, level.location): level for level in levels},
             products=msgspec.json.decode(products, type=dict[str, msgspec.Raw]),
             seen={(s, source, kind, version): digest for s, source, kind, version, digest in seen},
+            days={(c, ref): stage for c, ref, stage in self._read.ask("load_days", needs.days)},
+            tickets=self._tickets(needs),
+            pulses={(c, store): at for c, store, at in self._read.ask("load_pulses", needs.pulses)},
         )
+
+    def _tickets(self, needs: Needs) -> dict[tuple[str, str, str], tuple[TicketRow, ...]]:
+        found: dict[tuple[str, str, str], list[TicketRow]] = {}
+        for row in _tickets.decode(self._read.text("load_tickets", needs.tickets, "[]")):
+            found.setdefault(row.key, []).append(row)
+        return {key: tuple(rows) for key, rows in found.items()}
 
     def _ids(self, limit: int) -> list[int]:
         text = self._db.run("ready_ids", limit)[0][0]
@@ -266,6 +277,8 @@ class Inbox:
         program.rows += [("product", sku, msgspec.Raw(value)) for sku, value in changes.products]
         program.rows += [("movement", *msgspec.structs.astuple(movement)) for movement in changes.movements]
         program.rows += [("posting", *msgspec.structs.astuple(posting)) for posting in changes.postings]
+        program.rows += [("ticket", *msgspec.structs.astuple(ticket)) for ticket in changes.tickets]
+        program.rows += [("pulse", *pulse) for pulse in changes.pulses]
 
     def _documents(self, changes: Changes, program: Program) -> None:
         if not changes.documents:

@@ -139,6 +139,19 @@ create temp trigger program_posting instead of insert on program when new.op = '
   values (new.v->>1, new.v->>2, new.v->>3, new.v->>4, new.v->>5, new.v->>6, new.v->>7);
 end;
 
+-- name: ticket (connection, store, day, till, sequence, subject, at, value)
+create temp trigger program_ticket instead of insert on program when new.op = 'ticket' begin
+  insert into ticket (connection, store, day, till, sequence, subject, at, value)
+  values (new.v->>1, new.v->>2, new.v->>3, new.v->>4, new.v->>5, new.v->>6, new.v->>7, new.v->>8)
+  on conflict do nothing;
+end;
+
+-- name: pulse (connection, store, at)
+create temp trigger program_pulse instead of insert on program when new.op = 'pulse' begin
+  insert into pulse (connection, store, at) values (new.v->>1, new.v->>2, new.v->>3)
+  on conflict (connection, store) do update set at = max(at, excluded.at);
+end;
+
 -- name: event (subject, message, position, type, data, now)
 create temp trigger program_event instead of insert on program when new.op = 'event' begin
   insert into event (subject, message, position, type, data, at)

@@ -58,6 +58,28 @@ select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.a
   l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
 from json_each(?1) j join level l on l.sku = j.value;
 
+-- name: load_cells
+select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock,
+  l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
+from json_each(?1) j join level l on l.sku = j.value->>0 and l.location = j.value->>1;
+
+-- name: load_days
+select json_group_array(json_array(r.connection, r.ref, p.stage))
+from json_each(?1) j
+join reference r on r.connection = j.value->>0 and r.kind = 'store_day' and r.ref = j.value->>1
+join process p on p.subject = r.subject;
+
+-- name: load_tickets
+select '[' || coalesce(group_concat(
+  '[' || json_quote(t.connection) || ',' || json_quote(t.store) || ',' || json_quote(t.day) || ','
+  || json_quote(t.till) || ',' || t.sequence || ',' || t.subject || ',' || t.at || ',' || t.value || ']'), '') || ']'
+from json_each(?1) j
+join ticket t on t.connection = j.value->>0 and t.store = j.value->>1 and t.day = j.value->>2;
+
+-- name: load_pulses
+select json_group_array(json_array(p.connection, p.store, p.at))
+from json_each(?1) j join pulse p on p.connection = j.value;
+
 -- name: load_products
 select '{' || coalesce(group_concat(json_quote(p.sku) || ':' || p.value), '') || '}'
 from json_each(?1) j join product p on p.sku = j.value;

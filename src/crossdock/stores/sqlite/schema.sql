@@ -88,6 +88,22 @@ create table posting (
   primary key (subject, message, position)
 ) strict, without rowid;
 
+-- What each till ticket adds to its store's day: written once, never changed, clustered by day. A day's sums are derived
+-- from these rows when it is counted, so tickets of one day never contend for a row. day is the business date,
+-- '2026-03-29'; value is JSON that only flows read. The day itself is a subject with a process like an order's: the
+-- reference (connection, 'store_day', 'store/day') names it, and its process.stage says whether it is open.
+create table ticket (
+  connection text not null, store text not null, day text not null, till text not null, sequence integer not null,
+  subject integer not null, at integer not null, value text not null,
+  primary key (connection, store, day, till, sequence)
+) strict, without rowid;
+
+-- When each store was heard last: a handful of rows, the later time wins.
+create table pulse (
+  connection text not null, store text not null, at integer not null,
+  primary key (connection, store)
+) strict, without rowid;
+
 create table event (
   subject integer not null, message integer not null, position integer not null, type text not null,
   data text not null, at integer not null,
