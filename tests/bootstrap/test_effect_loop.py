@@ -6,7 +6,8 @@ import threading
 import pytest
 
 from crossdock.bootstrap import loops
-from crossdock.bootstrap.loops import EffectLoop, Signals
+from crossdock.bootstrap.hands import Hands, HandsThread
+from crossdock.bootstrap.loops import EffectLoop, Signals, forever
 from crossdock.errors import OverloadedError, UnclearError
 from tests.bootstrap.waiting import eventually
 from tests.engine.partner import Outbound
@@ -40,8 +41,15 @@ class Effects(Outbound):
         self.writer, self.signals = running.start(), Signals()
         self.gates = {name: Gate(wire) for name, wire in self.wires.items()}
         self.gates["other"].open.set()
-        self.loop = EffectLoop(self.dispatcher, self.gates, self.writer, lambda: self.now, self.signals)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self.loop.run()))
+        places = {name: lane.concurrency_max for name, lane in self.lanes.items()}
+        self.hands = HandsThread(Hands(self.performer, self.gates, places, self.signals.stopping))
+        self.loop = EffectLoop(self.dispatcher, self.hands, self.writer, lambda: self.now, self.signals)
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        self.hands.start(self.loop.done)
+        forever(self.signals, "effects", self.loop.turn)
+        self.loop.end()
 
     @property
     def gate(self):

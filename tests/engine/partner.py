@@ -6,6 +6,7 @@ from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.lanes import Lane
 from crossdock.engine.marks import Publisher
 from crossdock.engine.pace import Breaker, bucket
+from crossdock.engine.performing import Performer
 from crossdock.sdk.calls import Done, Page, Pending, Refused, Response, Results, get, post, refused
 from crossdock.sdk.spec import Child, ConnectorSpec, Operation
 from crossdock.testing.store_case import SECOND
@@ -20,6 +21,7 @@ OPERATIONS = (
     Operation(name="poll", doc="", kind="poll"),
     Operation(name="broken", doc="", doubles="none"),
     Operation(name="set_values", doc="", kind="latest", batch_max=3),
+    Operation(name="many", doc="", doubles="key", batch_max=4),
 )
 
 
@@ -73,6 +75,20 @@ class Partner:
     def broken(self, command, intent):
         raise ValueError("a bug in the connector")
         yield
+
+    def many(self, commands, intents):
+        """The wire answers with what became of each: "R.." done, "!.." refused, absent is not told."""
+        self.intents += intents
+        keys = [intent.key for intent in intents]
+        reply = yield post("/many", json={"keys": keys})
+        said = msgspec.json.decode(reply.body, type=dict[str, str]) if reply.body else {}
+        told = {key: said.get(key, "R") for key in keys if said.get(key) != "absent"}
+        return Results(
+            by_key={
+                key: Refused(reason=word[1:]) if word[0] == "!" else Done(reference=word)
+                for key, word in told.items()
+            }
+        )
 
     def set_values(self, commands, intent):
         self.intents.append(intent)
@@ -130,13 +146,16 @@ class Outbound(Rig):
             for name in names
         }
         self.points = []
-        self.dispatcher = Dispatcher(
-            store,
-            self.lanes,
+        self.performer = Performer(
+            self.connectors,
             lambda effect: msgspec.json.decode(effect.command),
             clock=lambda: self.now,
             jitter=lambda: 0.5,
+            policy=self.policy,
             reach=self.points.append,
+        )
+        self.dispatcher = Dispatcher(
+            store, self.lanes, self.performer, jitter=lambda: 0.5, reach=self.points.append
         )
         self.values = values if values is not None else {}
         self.publisher = Publisher(

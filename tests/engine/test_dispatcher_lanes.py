@@ -36,7 +36,8 @@ def test_429_pauses_only_its_own_connection_for_as_long_as_it_says(rig):
 @pytest.mark.fault(18)
 def test_a_retry_after_is_obeyed_up_to_a_limit_only(store):
     rig = Outbound(store)
-    rig.lanes["partner"].policy = msgspec.structs.replace(rig.policy, retry_after_max_s=60)
+    policy = msgspec.structs.replace(rig.policy, retry_after_max_s=60)
+    rig.lanes["partner"].policy = rig.performer.policy = policy
     rig.wire.will("/by_key", Response(status=429, headers={"retry-after": "500000"}))
     rig.effect("by_key")
     rig.deliver()

@@ -15,9 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import uvloop
-
 from crossdock.bootstrap.gathering import Gathering
+from crossdock.bootstrap.hands import Hands, HandsThread
 from crossdock.bootstrap.loops import (
     EffectLoop,
     PipelineLoop,
@@ -37,6 +36,7 @@ from crossdock.engine.lanes import Lane
 from crossdock.engine.marks import Publisher
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.pace import Breaker, bucket
+from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import ClaimedEffect
 from crossdock.errors import CrossdockError
@@ -88,8 +88,16 @@ class Hub:
             reach=reach,
             batch_max=config.limits.batch_messages_max,
         )
+        performer = Performer(
+            self.connectors,
+            self._prepare,
+            clock=clock_us,
+            jitter=self._random.random,
+            policy=config.retries,
+            reach=reach,
+        )
         self.dispatcher = Dispatcher(
-            self.store, self.lanes, self._prepare, clock=clock_us, jitter=self._random.random, reach=reach
+            self.store, self.lanes, performer, jitter=self._random.random, reach=reach
         )
         self._orders: Recent[tuple[int, int, bool], Order] = Recent(ORDERS_READ_MAX)
         self._pooled: list[Reads] = []
@@ -98,7 +106,9 @@ class Hub:
         }
         self._threads: list[threading.Thread] = []
         transports = {name: self._async_transport(name) for name in self.lanes}
-        self._effects = EffectLoop(self.dispatcher, transports, self.writer, clock_us, self.signals)
+        places = {name: lane.concurrency_max for name, lane in self.lanes.items()}
+        self._hands = HandsThread(Hands(performer, transports, places, self.signals.stopping))
+        self._effects = EffectLoop(self.dispatcher, self._hands, self.writer, clock_us, self.signals)
 
     # Life
 
@@ -115,7 +125,8 @@ class Hub:
             pipeline = PipelineLoop(self.pipeline, self.store, self.writer, clock_us, self.signals)
             self._loop("pipeline", pipeline.turn)
         if "effects" in parts:
-            self._thread("effects", lambda: uvloop.run(self._effects.run()))
+            self._hands.start(self._effects.done)
+            self._thread("effects", self._perform)
             for name, publisher in self.publishers.items():
                 self._loop(f"publisher-{name}", PublisherLoop(publisher, clock_us, self.signals).turn)
         self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
@@ -265,6 +276,10 @@ class Hub:
             self.writer.alone(self.store.truncate_log)
         else:
             self.store.checkpoint()
+
+    def _perform(self) -> None:
+        forever(self.signals, "effects", self._effects.turn)
+        self._effects.end()
 
     def _loop(self, name: str, body: Callable[[], None]) -> None:
         self._thread(name, lambda: forever(self.signals, name, body))

@@ -2,70 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from crossdock.bootstrap.writer import Ticket, Writer
-from crossdock.engine.dispatcher import Attempted, Dispatcher, traceparent_of
+from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.marks import Publisher
+from crossdock.engine.performing import Attempted, Call
 from crossdock.engine.pipeline import Pipeline, Translated
-from crossdock.engine.port import Batch, Claim, ClaimedEffect, Store
+from crossdock.engine.port import Batch, Claim, Store
 from crossdock.errors import CrossdockError
-from crossdock.transport.http import AsyncHttpTransport
 
 log = logging.getLogger("crossdock")
 IDLE_S = 0.1
 AFTER_ERROR_S = 1.0
 GATHER_S = 0.004
-STOP_S = 30.0
 Clock = Callable[[], int]
-
-
-class Bell:
-    """Wakes an event loop from any thread; rung many times before it is heard, it is heard once."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._event = asyncio.Event()
-        self._rung = False
-
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say which loop listens."""
-        self._loop = loop
-
-    def detach(self) -> None:
-        """Say that nobody listens any more."""
-        self._loop = None
-
-    def set(self) -> None:
-        """Ring."""
-        loop = self._loop
-        if loop is not None and not self._rung:
-            self._rung = True
-            with contextlib.suppress(RuntimeError):  # it has just ended
-                loop.call_soon_threadsafe(self._event.set)
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until it rings, at most so long; what comes within a moment of it is heard with it."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
-        await asyncio.sleep(GATHER_S)
-        self._rung = False
-        self._event.clear()
 
 
 class Signals(msgspec.Struct):
     """What wakes which loop."""
 
     messages: threading.Event = msgspec.field(default_factory=threading.Event)
-    effects: Bell = msgspec.field(default_factory=Bell)
+    effects: threading.Event = msgspec.field(default_factory=threading.Event)
     marks: threading.Event = msgspec.field(default_factory=threading.Event)
     stopping: threading.Event = msgspec.field(default_factory=threading.Event)
 
@@ -200,103 +165,74 @@ class PipelineLoop:
         self._signals.marks.set()
 
 
+class Performs(Protocol):
+    """Whoever performs calls, here or in another process."""
+
+    def start(self, done: Callable[[Attempted], None]) -> None:
+        """Be ready; `done` is told, on any thread, what became of each call."""
+        ...
+
+    def begin(self, calls: Sequence[Call]) -> None:
+        """Have these performed."""
+        ...
+
+    def finish(self) -> None:
+        """Begin nothing more; returns when what has begun is over."""
+        ...
+
+
 class EffectLoop:
-    """One event loop performs every effect; settling and claiming are one write."""
+    """Records what has been performed and claims what may go, in one write; then has it performed."""
 
     def __init__(
-        self,
-        dispatcher: Dispatcher,
-        transports: Mapping[str, AsyncHttpTransport],
-        writer: Writer,
-        clock: Clock,
-        signals: Signals,
+        self, dispatcher: Dispatcher, performs: Performs, writer: Writer, clock: Clock, signals: Signals
     ) -> None:
-        self._dispatcher, self._transports = dispatcher, transports
+        self._dispatcher, self._performs = dispatcher, performs
         self._writer, self._clock, self._signals = writer, clock, signals
-        self._places = {
-            name: asyncio.Semaphore(lane.concurrency_max) for name, lane in dispatcher.lanes.items()
-        }
-        self._done: list[Attempted] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._over: deque[Attempted] = deque()
+        self._unrecorded: list[Attempted] = []
 
-    async def run(self) -> None:
-        """Settle what is finished, claim what may go, until the hub stops; then let what is under way end."""
-        loop = asyncio.get_running_loop()
-        self._signals.effects.attach(loop)
-        while not self._signals.stopping.is_set():
-            try:
-                await self._turn(loop)
-            except CrossdockError as error:
-                log.warning("effects: %s", error)
-                await asyncio.sleep(AFTER_ERROR_S)
-            except Exception:
-                log.exception("effects failed; it goes on in a second")
-                await asyncio.sleep(AFTER_ERROR_S)
-        self._signals.effects.detach()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_S)
-        try:
-            await self._writer.submit(lambda: self._dispatcher.record(self._done, self._clock())).wait_on(
-                loop
-            )
-        except CrossdockError as error:
-            log.warning("effects: what became of %d is asked at the next start: %s", len(self._done), error)
+    def done(self, attempted: Attempted) -> None:
+        """A call is over. Any thread may say so."""
+        self._over.append(attempted)
+        self._signals.effects.set()
 
-    async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        await self._signals.effects.wait(IDLE_S)
-        finished, self._done = self._done, []
-        try:
-            effects = await self._write(finished, loop)
-        except BaseException:
-            self._done = finished + self._done
-            raise
-        for effect in effects:
-            task = loop.create_task(self._perform(effect))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def turn(self) -> None:
+        """Settle what is finished and claim what may go; what comes within a moment of the first goes with it."""
+        self._signals.effects.wait(IDLE_S)
+        self._signals.stopping.wait(GATHER_S)
+        self._signals.effects.clear()
+        finished = self._finished()
+        calls = self._writer.call(lambda: self._write(finished), None)
+        self._unrecorded = []
+        self._dispatcher.took(calls)
+        self._performs.begin(calls)
         if finished:
             self._signals.messages.set()
 
-    async def _write(self, finished: list[Attempted], loop: asyncio.AbstractEventLoop) -> list[ClaimedEffect]:
-        """Record what is finished and claim what may go, or neither."""
-        now, dispatcher = self._clock(), self._dispatcher
-        wants = dispatcher.wants(now)
-
-        def write() -> list[ClaimedEffect]:
-            dispatcher.record(finished, now)
-            return dispatcher.claim(wants, now)
-
-        effects: list[ClaimedEffect] = await self._writer.submit(write).wait_on(loop)
-        dispatcher.took(effects)
-        return effects
-
-    async def _perform(self, effect: ClaimedEffect) -> None:
-        """Call the partner, when there is a place: no more calls are under way than it bears."""
-        async with self._places[effect.connection]:
-            if self._signals.stopping.is_set():
-                attempted = self._dispatcher.released(effect)
-            else:
-                attempted = await self._attempt(effect)
-        self._dispatcher.learn([attempted], self._clock())
-        self._done.append(attempted)
-        self._signals.effects.set()
-
-    async def _attempt(self, effect: ClaimedEffect) -> Attempted:
-        transport = self._transports[effect.connection]
-        traceparent = traceparent_of(effect)
-        steps = self._dispatcher.attempt(effect)
+    def end(self) -> None:
+        """Let what is under way end, and record it."""
+        self._performs.finish()
+        finished = self._finished()
         try:
-            sending = next(steps)
-            while True:
-                try:
-                    reply = await transport.send(sending.request, sending.timeout_s, traceparent)
-                except Exception as error:
-                    sending = steps.throw(error)
-                else:
-                    sending = steps.send(reply)
-        except StopIteration as end:
-            attempted: Attempted = end.value
-            return attempted
+            self._writer.call(lambda: self._dispatcher.record(finished, self._clock()), None)
+        except CrossdockError as error:
+            log.warning(
+                "effects: what became of %d calls is asked at the next start: %s", len(finished), error
+            )
+
+    def _finished(self) -> list[Attempted]:
+        """What is to be recorded. A lane learns of a call when it is over, whether that can be recorded or not."""
+        over = [self._over.popleft() for _ in range(len(self._over))]
+        self._dispatcher.learn(over, self._clock())
+        self._unrecorded += over
+        return self._unrecorded
+
+    def _write(self, finished: Sequence[Attempted]) -> list[Call]:
+        """Record what is finished and claim what may go, or neither."""
+        now = self._clock()
+        self._dispatcher.record(finished, now)
+        return self._dispatcher.group(self._dispatcher.claim(self._dispatcher.wants(now), now))
 
 
 class PublisherLoop:

@@ -14,7 +14,7 @@ from crossdock.sdk.spec import Connector
 
 US = 1_000_000
 BUNDLE = 4
-"""How many effects are claimed per free place: a small stock, so that no worker waits for the next claim."""
+"""How many calls are claimed per free place: a small stock, so that no place waits for the next claim."""
 
 
 class Lane(msgspec.Struct, kw_only=True):
@@ -34,6 +34,12 @@ class Lane(msgspec.Struct, kw_only=True):
     live: bool = True
     """False in observe: nothing is ever sent."""
 
+    @property
+    def batches(self) -> Mapping[str, int]:
+        """How many effects one call carries, per operation that takes more than one."""
+        operations = self.connector.spec.operations
+        return {o.name: o.batch_max for o in operations if o.kind == "once" and o.batch_max > 1}
+
     def want(self, now: int) -> Want | None:
         """What could be claimed for it now; None where nothing may go."""
         if not self.live or now < self.paused_until:
@@ -47,7 +53,8 @@ class Lane(msgspec.Struct, kw_only=True):
         if limit <= 0:
             return None
         deadline = max((o.deadline_s for o in self.connector.spec.operations), default=30.0)
-        return Want(connection=self.name, limit=limit, lease_until=now + int(deadline * US))
+        batches = {} if self.breaker.tripped else self.batches  # a probe carries one
+        return Want(connection=self.name, limit=limit, lease_until=now + int(deadline * US), batches=batches)
 
     def next_at(self, now: int) -> int | None:
         """When it may go on by the passing of time alone; None where it needs no waiting."""

@@ -119,11 +119,36 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a connection's work a dispatcher can take now."""
+    """How much of a connection's work a dispatcher can take now.
+
+    limit counts calls; an operation in `batches` carries so many effects in one call.
+    """
 
     connection: str
     limit: int
     lease_until: int
+    batches: Mapping[str, int] = {}
+
+    @property
+    def effects_max(self) -> int:
+        """How many effects at most may be claimed."""
+        return self.limit * max(self.batches.values(), default=1)
+
+    def choose(self, due: Sequence[tuple[int, str]]) -> list[int]:
+        """Of due effects (id, operation), in the order staged, those that fit into `limit` calls."""
+        chosen: list[int] = []
+        calls, room = 0, dict[str, int]()
+        for number, operation in due:
+            if not room.get(operation):
+                if calls == self.limit:
+                    if not any(room.values()):
+                        break
+                    continue
+                calls += 1
+                room[operation] = self.batches.get(operation, 1)
+            room[operation] -= 1
+            chosen.append(number)
+        return chosen
 
 
 class ClaimedEffect(msgspec.Struct, frozen=True, kw_only=True):

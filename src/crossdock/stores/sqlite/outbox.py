@@ -36,6 +36,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
 
 
 _rows = msgspec.json.Decoder(list[_Row])
+_due = msgspec.json.Decoder(list[tuple[int, str]])
 
 
 class Outbox:
@@ -48,8 +49,8 @@ class Outbox:
         """Inside a transaction: take due heads, in the order staged, connection after connection."""
         taken: list[tuple[int, int]] = []
         for want in wants:
-            text = self._db.run("ready_effects", want.connection, want.limit)[0][0]
-            taken += [(number, want.lease_until) for number in msgspec.json.decode(text, type=list[int])]
+            text = self._db.run("ready_effects", want.connection, want.effects_max)[0][0]
+            taken += [(number, want.lease_until) for number in want.choose(_due.decode(text))]
         if not taken:
             return []
         program = Program()
