@@ -197,6 +197,7 @@ def _rich_lines() -> tuple[OrderLine, ...]:
     cheese = OrderLine(
         id=LineId("2"),
         sku=Sku("CHEESE"),
+        category="dairy",
         ordered=350,
         current=350,
         unit="kg",

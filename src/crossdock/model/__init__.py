@@ -164,6 +164,7 @@ from crossdock.model.reports import (
     StockReported,
     StoreDayReported,
     TicketReported,
+    UploadReported,
 )
 from crossdock.model.returns import (
     AdjustmentKind,
@@ -353,6 +354,7 @@ __all__ = [
     "TillTicket",
     "UnitPrice",
     "Units",
+    "UploadReported",
     "as_utc",
     "decimal_text",
     "exponent",

@@ -4,11 +4,14 @@ In the outbox a command is kept without its order; the order of the version that
 sent. `order` is therefore always there for a connector, and never in the outbox.
 """
 
-from crossdock.model.base import Model
+from datetime import date
+
+from crossdock.model.base import Amount, Model
 from crossdock.model.events import CloudEvent
 from crossdock.model.fulfilment import FulfilmentRequest, Shipment
-from crossdock.model.ids import FulfilmentRequestId, OrderId
+from crossdock.model.ids import ExternalRef, FulfilmentRequestId, LineId, OrderId
 from crossdock.model.order import Order
+from crossdock.model.pricing import TaxLine, TenderKind
 from crossdock.model.quantity import LineQuantity
 
 
@@ -51,6 +54,80 @@ class AmendSale(OrderCommand, frozen=True, kw_only=True):
     """ERP `amend_sale`: the sale is now as `order` says (before anything of it was delivered)."""
 
     sale_reference: str = ""
+
+
+class DayLine(Model, frozen=True, kw_only=True):
+    """What a store sold of one kind, category and combination of taxes, summed over tickets, in minor units.
+
+    `kind` is that of the lines (goods, gift_card, deposit, service ...) or of the charges (tip, rounding ...): a gift card
+    sold and a deposit are liabilities, a tip is the staff's. `discount` is already taken off.
+    """
+
+    kind: str
+    net: Amount
+    tax: Amount
+    gross: Amount
+    category: str = ""
+    taxes: tuple[TaxLine, ...] = ()
+    discount: Amount = 0
+    lines: int = 0
+
+
+class DayTender(Model, frozen=True, kw_only=True):
+    """What came in by one tender less what was given back, over the tickets of a posting, in minor units."""
+
+    kind: TenderKind
+    amount: Amount
+
+
+class PostDay(Model, frozen=True, kw_only=True):
+    """ERP `post_day`: book the sales of one store and business day as one document, once under `reference`.
+
+    `total` is the gross of `lines`. What buyers brought back is not in it: each return posts a credit of its own, and
+    `credited` is what those of the same tickets come to (not positive), so that `total` + `credited` = the sum of
+    `tenders`, but for what stays owed. `posting_dates` are tried in order: the business date, then the next open dates
+    if its period is closed. `supplement` counts from 1 where the day was posted before; then `supplements` is the
+    reference of the first posting and `document` the ERP's own id of it. `over_short` is what people counted less what
+    was expected. `paid_in`, `paid_out`: cash besides the sales, both not negative.
+    """
+
+    reference: str
+    connection: str
+    store: str
+    business_date: date
+    posting_dates: tuple[date, ...]
+    currency: str
+    total: Amount
+    lines: tuple[DayLine, ...]
+    tenders: tuple[DayTender, ...]
+    credited: Amount = 0
+    tickets: int = 0
+    supplement: int = 0
+    supplements: str = ""
+    document: str = ""
+    legal_entity: str = ""
+    over_short: Amount = 0
+    paid_in: Amount = 0
+    paid_out: Amount = 0
+
+
+class CreateCredit(OrderCommand, frozen=True, kw_only=True):
+    """ERP `create_credit`: credit what a ticket took back of a sale that was posted within a store day's sum.
+
+    Once under `order_id`. `lines` names the lines of `order` that are credited; they are negative there, and `total` is
+    the sum of their gross (negative). `original` names the ticket that sold it, where the buyer had it. The money is
+    booked with the store's day, so nothing is paid out by this document. `posting_dates` as in PostDay.
+    """
+
+    lines: tuple[LineId, ...]
+    total: Amount
+    store: str
+    business_date: date
+    posting_dates: tuple[date, ...]
+    original: ExternalRef | None = None
+    legal_entity: str = ""
+    charges: bool = False
+    """The charges of the order (a rounding) belong to it: the ticket sold nothing else."""
 
 
 class Release(OrderCommand, frozen=True, kw_only=True):
@@ -111,6 +188,8 @@ COMMANDS: dict[str, type[Model]] = {
     "create_invoice": CreateInvoice,
     "cancel_sale": CancelSale,
     "amend_sale": AmendSale,
+    "post_day": PostDay,
+    "create_credit": CreateCredit,
     "release": Release,
     "cancel_release": CancelRelease,
     "acknowledge": Acknowledge,

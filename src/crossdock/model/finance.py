@@ -27,6 +27,7 @@ CaptureBy = Literal["channel", "us", "provider", "nobody"]
 CaptureWhen = Literal["at_once", "on_shipment", "manual", "unknown"]
 DocumentKind = Literal[
     "sale",
+    "store_day",
     "delivery",
     "invoice",
     "credit_note",

@@ -28,6 +28,8 @@ class OrderLine(Model, frozen=True, kw_only=True):
     quantity before discounts; less `discounts` it is `gross` where `price_includes_tax`, else `net`. `tax` is the sum
     of `taxes`, which are () where the source gives only the sum. `unit_price` is None where the source gives only the extended price.
 
+    `category` is the group of goods that the source books it under, where it says one.
+
     `sku` is "" for custom lines and for what the channel sells without one; `listing` is the channel's own id of what
     it sold. A bundle is a line of kind "bundle" that bears the price, and component lines that name it as
     `parent_line` and move the stock; a bundle line itself moves none. A set that the channel sells as one line is
@@ -46,6 +48,7 @@ class OrderLine(Model, frozen=True, kw_only=True):
     gross: Amount
     sku: Sku = Sku("")
     title: str = ""
+    category: str = ""
     kind: LineKind = "goods"
     external_id: str = ""
     listing: str = ""

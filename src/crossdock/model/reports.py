@@ -170,6 +170,21 @@ class StoreDayReported(Model, frozen=True, kw_only=True, tag_field="type", tag="
     store_day: StoreDay
 
 
+class UploadReported(Model, frozen=True, kw_only=True, tag_field="type", tag="upload.reported"):
+    """Tell what an upload of tickets says that it holds, and what it does hold; None where it does not say.
+
+    Totals are in minor units of `currency`, over what its tickets come to.
+    """
+
+    external_id: str
+    tickets: int
+    total: int
+    stated_tickets: int | None = None
+    stated_total: int | None = None
+    currency: str = ""
+    location_ref: ExternalRef | None = None
+
+
 class PersonErasureRequested(
     Model, frozen=True, kw_only=True, tag_field="type", tag="person.erasure_requested"
 ):
@@ -200,6 +215,7 @@ Report = (
     | InvoiceReported
     | TicketReported
     | StoreDayReported
+    | UploadReported
     | PersonErasureRequested
 )
 """Everything that a connector may report."""

@@ -17,18 +17,20 @@ class TillTicket(Model, frozen=True, kw_only=True):
     """Hold one ticket of one till: its place in the store's day, and the sale as an order of channel "till".
 
     `sequence` counts per register and leaves no gap unless one is reported. `business_date` is the store's, not the
-    calendar's. A void or no-sale ticket has no `sale` but still uses its number. `amount` is that of a paid in, paid
-    out or float. `original` names the ticket that a return takes back, where the buyer had it.
+    calendar's; None where the till does not say: then the store's zone and its day-end hour tell. A void or no-sale
+    ticket has no `sale` but still uses its number. `amount` is that of a paid in, paid out or float, in minor units of
+    `currency`. `original` names the ticket that a return takes back, where the buyer had it.
     """
 
     register: str
     sequence: int
-    business_date: date
+    business_date: date | None = None
     location: LocationId = LocationId("")
     location_ref: ExternalRef | None = None
     kind: TicketKind = "sale"
     sale: Order | None = None
     amount: Amount = 0
+    currency: str = ""
     id: TicketId = TicketId("")
     store_day: StoreDayId = StoreDayId("")
     connection: ConnectionId = ConnectionId("")
@@ -55,11 +57,16 @@ class SequenceRange(Model, frozen=True, kw_only=True):
 
 
 class TenderControl(Model, frozen=True, kw_only=True):
-    """Hold what a store's close says of one tender, in minor units: `expected` by its tills, `counted` by its people."""
+    """Hold what a store's close says of one tender, in minor units: `expected` by its tills, `counted` by its people.
+
+    `register` is the till that says it, "" where it is said of the whole store. `expected` is what the tickets took less
+    what they gave back; `counted` is the drawer less its float, paid in and paid out, so that both are comparable.
+    """
 
     kind: TenderKind
     expected: Amount
     counted: Amount | None = None
+    register: str = ""
     tickets: int = 0
 
     @property
