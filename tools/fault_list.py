@@ -183,7 +183,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             49,
             "XML with a DTD or entities",
             "never parsed: kept as what cannot be read, and parked",
-            "files of it: not yet, because no connector takes XML",
+            "in files: not yet, because no connector takes files",
         ),
         Fault(50, "A partner's file half written, replaced, renamed", "all or nothing", FILES),
         Fault(

@@ -153,9 +153,9 @@ class Child:
 
 
 class Retailer:
-    """All of it. `accepted` are the orders that got their 2xx, by channel."""
+    """All of it. `accepted` are the orders that got their 2xx, by channel; `via` leads to partners through proxies."""
 
-    def __init__(self, folder, *, more="", urls=None, **settings):
+    def __init__(self, folder, *, more="", urls=None, via=None, **settings):
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "data").mkdir()
@@ -166,6 +166,9 @@ class Retailer:
         text = CONFIG.format(port=self.port, partners=self.at, location=LOCATION, more=more)
         for name, url in (urls or {}).items():
             text = text.replace(f"{self.at}/{name}", url)
+        for name, way in (via or {}).items():
+            way.aim(self.at)
+            text = text.replace(f"{self.at}/{name}", f"{way.url}/{name}")
         self.config.write_text(text)
         self.hub = None
         self.accepted = {name: [] for name in CHANNELS}

@@ -61,17 +61,17 @@ class Reply:
     def __init__(self, reply):
         self.status, self.headers = reply.status, dict(reply.getheaders())
         raw = reply.read()
-        self.json = json.loads(raw) if raw else {}
+        self.json = json.loads(raw) if raw.startswith(b"{") else {}
 
     def __repr__(self):
         return f"{self.status} {self.json}"
 
 
-def deliver(shop, path, headers, body):
-    """One POST by a client that adds and checks nothing."""
+def deliver(shop, path, headers, body, method="POST"):
+    """One request by a client that adds and checks nothing."""
     connection = http.client.HTTPConnection("127.0.0.1", shop.port, timeout=20)
     try:
-        connection.putrequest("POST", path, skip_accept_encoding=True)
+        connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
         if "content-length" not in headers:
@@ -217,6 +217,37 @@ def test_no_header_makes_the_gate_fail(shop, more):
 )
 def test_a_path_that_is_no_connection_is_not_found(shop, path):
     assert deliver(shop, path, as_shopify(b"{}"), b"{}").status == 404
+
+
+LAUGHS = b"""<?xml version="1.0"?>
+<!DOCTYPE order [<!ENTITY a "ha">""" + b"".join(
+    b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10 if n > 1 else b"&a;" * 10) for n in range(1, 12)
+)
+XML = {
+    "entities that grow": LAUGHS + b"]><order>&a11;</order>",
+    "a file of ours": b'<!DOCTYPE o [<!ENTITY x SYSTEM "file:///etc/passwd">]><o>&x;</o>',
+    "an address": b'<!DOCTYPE o SYSTEM "http://127.0.0.1:9/o.dtd"><o/>',
+}
+
+
+@pytest.mark.fault(49)
+@pytest.mark.parametrize("name", XML)
+def test_xml_is_never_parsed_whatever_it_says_it_is(shop, name):
+    body = XML[name]
+    for path, headers in (("/in/shop", as_shopify(body)), ("/in/wms", as_wms(body))):
+        reply = deliver(shop, path, headers | {"content-type": "application/xml"}, body)
+        assert reply.status == 200
+        assert standing(shop, reply).startswith(("mapping", "waiting behind"))
+    assert b"root:" not in json.dumps(shop.cases()).encode()
+
+
+@pytest.mark.fault(52)
+@pytest.mark.parametrize("step", ["..", "%2e%2e", "..%2f", "..%5c", "%2e%2e%2f", "....//", "%252e%252e%252f"])
+def test_no_path_leads_out_of_the_folder_of_assets(shop, step):
+    for depth in (1, 3, 9):
+        path = f"/assets/{f'{step}/' * depth}"
+        for name in ("etc/passwd", "templates/base.html", "face.py", "%00"):
+            assert deliver(shop, path + name, {}, b"", method="GET").status in (400, 404)
 
 
 # Size

@@ -7,6 +7,7 @@ becomes a case.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -32,6 +33,8 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEPT_HEADERS_MAX = 40
 HEADER_CHARS_MAX = 1_000
+BODY_S = 30.0
+"""How long a sender may take over a body; who takes longer holds memory and a connection, and is sent away."""
 STATUS = {
     SignatureError: 401,
     NotFoundError: 404,
@@ -43,6 +46,10 @@ STATUS = {
 
 class TooLargeError(RejectedError):
     """The body is over the limit: nothing of it is kept."""
+
+
+class TooSlowError(RejectedError):
+    """The body did not come in time: nothing of it is kept."""
 
 
 class IntakeApp:
@@ -72,6 +79,8 @@ class IntakeApp:
             receipt = await self._take(scope, receive)
         except TooLargeError as error:
             await _answer(send, 413, {"title": "Too large", "detail": str(error)})
+        except TooSlowError as error:
+            await _answer(send, 408, {"title": "Too slow", "detail": str(error)})
         except CrossdockError as error:
             status = _status(error)
             problem = {"title": error.kind, "detail": error.message, "field": error.field or ""}
@@ -90,7 +99,11 @@ class IntakeApp:
         if connector is None:
             raise NotFoundError(f"There is no connection {name[:60]!r}. See [connections] of crossdock.toml.")
         headers = _headers(scope)
-        body = await read_body(receive, headers, self._body_bytes_max)
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await read_body(receive, headers, self._body_bytes_max)
+        except TimeoutError as error:
+            raise TooSlowError(f"The body did not come within {BODY_S:g} s. Send it again.") from error
         connector.verify(headers, body)
         return await self._gathering.accept(self.arrival(name, connector, headers, body))
 
