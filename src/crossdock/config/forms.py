@@ -152,6 +152,13 @@ ROUTE = Section(
         ),
         _field(_ROUTE, "acknowledge", "Tell the channel once an order is ours.", "flag"),
         _field(_ROUTE, "publish", "Tell the channel what is available.", "flag"),
+        _field(
+            _ROUTE,
+            "post",
+            "How the ERP is told of till tickets: `each` by itself, or summed per store and business `day`.",
+            "text",
+            choices=("each", "day"),
+        ),
     ),
 )
 
@@ -249,6 +256,32 @@ POLICIES = Section(
             _POLICY, "source_retry_s", "How often stock is looked for again for an order that waits.", low=1
         ),
         _seconds(_POLICY, "answer_s", "How long a warehouse may take to answer a cancellation.", low=1),
+        _field(
+            _POLICY,
+            "day_ends_hour",
+            "Hour of the next calendar day, in the store's zone, until which a till's ticket belongs to the day before.",
+            "whole",
+            low=0,
+            high=23,
+        ),
+        _seconds(
+            _POLICY, "day_settle_s", "After its close a store's day waits so long for tickets on their way."
+        ),
+        _seconds(_POLICY, "day_late_s", "After its end a store's day that is still open becomes a case."),
+        _seconds(
+            _POLICY,
+            "silence_s",
+            "An open store may be silent so long while others of its connection sell.",
+            low=1,
+        ),
+        _field(
+            _POLICY,
+            "closed_period",
+            "Where a store's day goes whose period the ERP has closed: the first open month after it, or the day of "
+            "posting.",
+            "text",
+            choices=("next_month", "today"),
+        ),
     ),
 )
 

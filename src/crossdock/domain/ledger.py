@@ -18,13 +18,15 @@ class Ledger:
     """Levels under change. A level that is absent stands at zero.
 
     What is moved of a SKU that was not loaded is owed: its order keeps it, and the next message that has the level pays it.
+    skus: loaded at every location. cells: loaded one by one, so that a till's sale need not read every store's level.
     """
 
-    __slots__ = ("_base", "_cells", "_loaded", "_reserved", "_stamps", "moves", "owed")
+    __slots__ = ("_base", "_cells", "_loaded", "_reserved", "_single", "_stamps", "moves", "owed")
 
-    def __init__(self, levels: Mapping[Key, Level], skus: Iterable[str]) -> None:
+    def __init__(self, levels: Mapping[Key, Level], skus: Iterable[str], cells: Iterable[Key] = ()) -> None:
         self._base = levels
         self._loaded = frozenset(skus)
+        self._single = frozenset(cells)
         self._cells: dict[Key, list[int]] = {}
         self._stamps: list[tuple[Key, int]] = []
         self._reserved: dict[Key, int] = {}
@@ -66,7 +68,7 @@ class Ledger:
         """Change one bucket, or owe it; a quantity of zero moves nothing."""
         if not quantity:
             return
-        if sku in self._loaded:
+        if sku in self._loaded or (sku, location) in self._single:
             self._cell((sku, location))[bucket] += quantity
             self.moves.append((sku, location, bucket, quantity, reason))
         else:

@@ -33,6 +33,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Units kept back from the published quantity of this channel."""
     acknowledge: bool = True
     publish: bool = True
+    post: Literal["each", "day"] = "day"
+    """How the ERP is told of till tickets: one by one, or summed per store and business day."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How often stock is looked for again for an order that waits for it."""
     answer_s: int = 4 * 3600
     """How long a warehouse may take to answer a cancellation before a person is asked to call it."""
+    day_ends_hour: int = 4
+    """Hour of the next calendar day, by the store's wall clock, until which a till ticket belongs to the day before."""
+    day_settle_s: int = 60
+    """How long after its close a store's day waits for tickets that are still on their way, before it is counted."""
+    day_late_s: int = 6 * 3600
+    """How long after its end a store's day may stay open before a person is told."""
+    silence_s: int = 3600
+    """How long a store whose day is open may be silent while other stores of its connection sell."""
+    closed_period: Literal["next_month", "today"] = "next_month"
+    """Where a day goes whose period is closed in the ERP: the first open month after it, or the day of posting."""
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):

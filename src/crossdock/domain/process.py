@@ -13,6 +13,7 @@ import msgspec
 
 from crossdock.domain.ledger import Move
 from crossdock.domain.policy import Mode
+from crossdock.domain.store_day import DayState
 from crossdock.model.fulfilment import Shipment, ShipmentState
 from crossdock.model.order import Commitment
 from crossdock.model.reports import Report
@@ -235,6 +236,10 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Movements decided while the level was not at hand; made by the next message that has it."""
     cases: list[str] = []
     early: list[Report] = []
+    day: DayState | None = None
+    """Set where the subject is a store's day and no order."""
+    ticket: str = ""
+    """Set where the subject is a till ticket: the reference of its store day, "store/date"."""
 
     def line(self, id_: str) -> Line | None:
         """The line of that id."""

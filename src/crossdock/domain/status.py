@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from crossdock.domain.process import Line, OrderProcess
+from crossdock.domain.store_day import DayState
 
 Custody = Literal[
     "not_needed",
@@ -40,6 +41,9 @@ Stage = Literal[
     "observed",
     "done",
     "cancelled",
+    "day_open",
+    "day_closed",
+    "day_posted",
 ]
 
 
@@ -54,11 +58,25 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def status(process: OrderProcess) -> Status:
     """Derive all of it."""
+    if process.day is not None:
+        return _day_status(process, process.day)
     out = _out(process)
     goods = custody(process, out=out)
     stage = _stage(process, goods, out=out)
     finished = stage in ("done", "cancelled", "test")
     return Status(custody=goods, money=money(process), stage=stage, finished=finished)
+
+
+def _day_status(process: OrderProcess, day: DayState) -> Status:
+    """A store's day has no goods of its own; it is finished once it is counted, and all of it posted that is to be."""
+    stage: Stage = day.stage
+    settled = day.checked and not day.left and not process.pending and not process.holds
+    return Status(
+        custody="not_needed",
+        money="paid" if settled else "unpaid",
+        stage=stage,
+        finished=stage != "day_open" and settled,
+    )
 
 
 def custody(process: OrderProcess, *, out: bool) -> Custody:

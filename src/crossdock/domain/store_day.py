@@ -1,0 +1,228 @@
+"""A store's business day: its date, what its tickets come to, and how that compares with what its close states.
+
+The date is the store's: its zone's wall clock, less the hour at which a day ends there, so that a ticket of half past
+midnight belongs to the evening before, and a day may have 23 or 25 hours. Everything here is derived from the tickets'
+rows, whatever order they came in. Amounts in minor units, times in microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from crossdock.domain.state import TicketRow
+from crossdock.domain.tickets import Value, decode_value
+from crossdock.model.tills import StoreDay
+
+Range = tuple[int, int]
+"""First and last number, both included."""
+PostingState = Literal["staged", "done", "refused", "in_doubt", "exhausted"]
+DATES_MAX = 36
+"""How many months may be closed before nobody can say where a day belongs."""
+US = 1_000_000
+
+
+class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """One document of a day in the ERP: the first, or a supplement (`number` from 1), and the tickets that it sums.
+
+    ranges: numbers per till. total is ours, erp_total theirs; date is the open date that it was posted to.
+    """
+
+    number: int
+    total: int
+    ranges: dict[str, list[Range]]
+    tickets: int = 0
+    state: PostingState = "staged"
+    document: str = ""
+    erp_total: int | None = None
+    date: str = ""
+
+    def holds(self, till: str, sequence: int) -> bool:
+        """Whether a ticket is in it."""
+        return any(first <= sequence <= last for first, last in self.ranges.get(till, ()))
+
+
+class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """What is remembered of a store's day between messages. `control` is what its close stated, None while it is open.
+
+    tickets and total are as last counted; cases: "reason|about" of those that stand; checked: it was counted since.
+    """
+
+    store: str
+    date: str
+    opened_at: int = 0
+    closed_at: int = 0
+    control: StoreDay | None = None
+    version: str = ""
+    tickets: int = 0
+    total: int = 0
+    checked: bool = False
+    left: int = 0
+    """Tickets that are counted and not posted."""
+    silent: bool = False
+    watched: bool = False
+    postings: list[DayPosting] = []
+
+    @property
+    def stage(self) -> Literal["day_open", "day_closed", "day_posted"]:
+        """Where it is: open, closed, or posted."""
+        if self.control is None:
+            return "day_open"
+        posted = self.postings and not self.left and all(p.state == "done" for p in self.postings)
+        return "day_posted" if posted else "day_closed"
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a day's tickets come to: numbers by till, tenders by (till, kind), cash besides the sales."""
+
+    numbers: Mapping[str, Sequence[int]]
+    tenders: Mapping[tuple[str, str], int]
+    tickets: int = 0
+    total: int = 0
+    paid_in: int = 0
+    paid_out: int = 0
+    currencies: tuple[str, ...] = ()
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a close states, and what we hold: of a till's tender, of paid in or out, or of the number of tickets."""
+
+    till: str
+    what: str
+    stated: int
+    held: int
+
+    @property
+    def about(self) -> str:
+        """Its name within the day."""
+        return f"{self.till or '*'}/{self.what}"
+
+
+def business_date(moment: datetime, zone: str, ends_hour: int) -> date:
+    """The business date of a moment: by the store's wall clock, where a day lasts until `ends_hour` of the next."""
+    local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return (local - timedelta(hours=ends_hour)).date()
+
+
+def day_end(day: date, zone: str, ends_hour: int) -> int:
+    """The moment at which a business day ends by the store's wall clock."""
+    wall = datetime.combine(day + timedelta(days=1), time(ends_hour), tzinfo=ZoneInfo(zone))
+    return int(wall.astimezone(UTC).timestamp()) * US
+
+
+def posting_dates(day: date, today: date, closed_period: Literal["next_month", "today"]) -> tuple[date, ...]:
+    """Dates to post a day to, in order: its own, then where that period is closed the next that may be open."""
+    found = [day]
+    if closed_period == "next_month":
+        month = day
+        while len(found) < DATES_MAX:
+            month = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+            if month > today:
+                break
+            found.append(month)
+    if today > found[-1]:
+        found.append(today)
+    return tuple(found)
+
+
+def hold(rows: Iterable[tuple[TicketRow, Value]]) -> Held:
+    """Sum up tickets, each once."""
+    numbers: dict[str, list[int]] = {}
+    tenders: dict[tuple[str, str], int] = {}
+    currencies: dict[str, None] = {}
+    tickets = total = paid_in = paid_out = 0
+    for row, value in rows:
+        numbers.setdefault(row.till, []).append(row.sequence)
+        tickets += 1
+        total += value.total
+        if value.kind == "paid_in":
+            paid_in += value.amount
+        elif value.kind == "paid_out":
+            paid_out += value.amount
+        if value.currency:
+            currencies[value.currency] = None
+        for kind, amount in value.tenders:
+            tenders[row.till, kind] = tenders.get((row.till, kind), 0) + amount
+    return Held(
+        numbers={till: sorted(found) for till, found in sorted(numbers.items())},
+        tenders=tenders,
+        tickets=tickets,
+        total=total,
+        paid_in=paid_in,
+        paid_out=paid_out,
+        currencies=tuple(sorted(currencies)),
+    )
+
+
+def differences(held: Held, control: StoreDay) -> list[Difference]:
+    """Everything that the close states otherwise than we hold it, to the minor unit; in a fixed order."""
+    stated: dict[tuple[str, str], int] = {}
+    for tender in control.tenders:
+        key = (tender.register, tender.kind)
+        stated[key] = stated.get(key, 0) + tender.expected
+    registers = {register for register, _ in stated}
+    ours: dict[tuple[str, str], int] = {}
+    for (till, kind), amount in held.tenders.items():
+        if "" in registers or not registers:
+            ours["", kind] = ours.get(("", kind), 0) + amount
+        if till in registers or (registers and "" not in registers):
+            ours[till, kind] = amount
+    found = [
+        Difference(till=till, what=kind, stated=stated.get((till, kind), 0), held=ours.get((till, kind), 0))
+        for till, kind in sorted({*stated, *ours})
+    ]
+    found.append(Difference(till="", what="paid_in", stated=control.paid_in, held=held.paid_in))
+    found.append(Difference(till="", what="paid_out", stated=control.paid_out, held=held.paid_out))
+    if control.tickets:
+        found.append(Difference(till="", what="tickets", stated=control.tickets, held=held.tickets))
+    return [difference for difference in found if difference.stated != difference.held]
+
+
+def gaps(held: Held, control: StoreDay | None) -> dict[str, list[Range]]:
+    """Per till, the numbers that are missing: between the first and the last held, or those that the close states."""
+    bounds = {till: (numbers[0], numbers[-1]) for till, numbers in held.numbers.items()}
+    for stated in control.sequences if control is not None else ():
+        first, last = bounds.get(stated.register, (stated.first, stated.last))
+        bounds[stated.register] = (min(first, stated.first), max(last, stated.last))
+    return {
+        till: missing
+        for till, (first, last) in sorted(bounds.items())
+        if (missing := _missing(ranges(held.numbers.get(till, ())), first, last))
+    }
+
+
+def ranges(numbers: Iterable[int]) -> list[Range]:
+    """Sorted numbers as ranges."""
+    found: list[Range] = []
+    for number in numbers:
+        if found and number <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(number, found[-1][1]))
+        else:
+            found.append((number, number))
+    return found
+
+
+def unposted(rows: Sequence[TicketRow], postings: Sequence[DayPosting]) -> list[TicketRow]:
+    """The tickets that are in no posting of their day, by till and number."""
+    left = [row for row in rows if not any(posting.holds(row.till, row.sequence) for posting in postings)]
+    return sorted(left, key=lambda row: (row.till, row.sequence))
+
+
+def valued(rows: Iterable[TicketRow]) -> list[tuple[TicketRow, Value]]:
+    """Rows with what they hold."""
+    return [(row, decode_value(row.value)) for row in rows]
+
+
+def _missing(held: Sequence[Range], first: int, last: int) -> list[Range]:
+    found: list[Range] = []
+    for low, high in held:
+        if low > first:
+            found.append((first, min(low - 1, last)))
+        first = max(first, high + 1)
+    if first <= last:
+        found.append((first, last))
+    return found
