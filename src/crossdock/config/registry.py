@@ -23,6 +23,9 @@ BUILT_IN = {
     "shopify": "crossdock.connectors.shopify",
     "wms": "crossdock.connectors.wms",
     "erp": "crossdock.connectors.erp",
+    "subscriber": "crossdock.connectors.subscriber",
+    "nats": "crossdock.connectors.nats",
+    "kafka": "crossdock.connectors.kafka",
 }
 
 

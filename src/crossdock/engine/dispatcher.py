@@ -16,6 +16,8 @@ from crossdock.engine.recovery import Park
 from crossdock.errors import RetryableError
 
 US = 1_000_000
+GONE_US = 86_400 * US
+"""How long a partner that says that it is gone is left alone before one more look."""
 
 
 class Dispatcher:
@@ -149,7 +151,9 @@ class Dispatcher:
 
 
 def _learn(lane: Lane, failure: Failure, now: int, jitter: float) -> None:
-    if failure.kind == "credentials":
+    if failure.kind == "gone":
+        lane.paused_until = now + GONE_US
+    elif failure.kind == "credentials":
         lane.paused_until = now + int(lane.policy.paused_s * US)
     elif failure.kind == "throttled":
         wait = failure.retry_after if failure.retry_after is not None else lane.policy.base_s

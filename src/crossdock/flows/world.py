@@ -42,6 +42,7 @@ from crossdock.flows.settled import take_settled, tell_person
 from crossdock.flows.stocking import take_stock
 from crossdock.flows.taking import take_order
 from crossdock.model.reports import OrderReported, PriceReported, ProductReported, StockReported
+from crossdock.sdk.telling import TELL
 
 _AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
 _ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, *FACTS))
@@ -147,13 +148,13 @@ class RetailWorld:
         return "unhandled"
 
     def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:
-        if known:
+        if known and settled.operation != TELL:
             outcome = take_settled(desk, settled)
             if settled.outcome != "done" or settled.operation == "create_sale":
                 follow(desk, "effect")  # of the others that are done nothing follows
             return outcome
         desk.event(f"effect.{settled.outcome}", {"operation": settled.operation, "intent": settled.intent})
-        if settled.outcome != "done":
+        if settled.outcome != "done" and settled.code != "dropped":
             tell_person(desk, settled)
         return "unhandled"
 

@@ -45,7 +45,7 @@ class JetStreamTransport:
 
     def __init__(self, servers: Sequence[str], credentials: Mapping[str, str]) -> None:
         self._servers = list(servers)
-        self._credentials = {_OPTIONS[name]: value for name, value in credentials.items()}
+        self._credentials: dict[str, Any] = {_OPTIONS[name]: value for name, value in credentials.items()}
         self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._connecting = asyncio.Lock()
@@ -69,8 +69,8 @@ class JetStreamTransport:
         if left <= 0:
             raise NotSentError(f"{what} was not sent: no time was left for it.")
         make = _publish if request.method == "PUBLISH" else _make
-        work = asyncio.ensure_future(make(client, request, left, traceparent))
-        await asyncio.wait({work, lost}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        work: asyncio.Future[Response] = asyncio.ensure_future(make(client, request, left, traceparent))
+        await asyncio.wait((work, lost), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             work.cancel()
             reason = "the connection was lost" if lost.done() else "nothing was answered in time"
