@@ -58,9 +58,9 @@ class JetStreamTransport:
         began = asyncio.get_running_loop().time()
         try:
             client, lost = await self._connected(min(timeout_s, CONNECT_S))
-        except (AuthorizationError, InvalidUserCredentialsError):
-            return Response(status=401)
         except (nats.errors.Error, OSError, TimeoutError) as error:
+            if _is_refusal(error):
+                return Response(status=401)
             raise NotSentError(
                 f"{what} was not sent, no connection was made: {str(error) or type(error).__name__}. "
                 "It is tried again by itself."
@@ -132,7 +132,11 @@ class JetStreamTransport:
 
 
 def _is_refusal(error: Exception) -> bool:
-    return isinstance(error, AuthorizationError | InvalidUserCredentialsError)
+    """Whether the server does not take us for who we say that we are; it says so in its own words only."""
+    return (
+        isinstance(error, AuthorizationError | InvalidUserCredentialsError)
+        or "authorization" in str(error).lower()
+    )
 
 
 async def _publish(client: Client, request: Request, timeout_s: float, traceparent: str) -> Response:
