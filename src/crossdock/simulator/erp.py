@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
-from crossdock.simulator.plain import Keys, instant, unauthorised
+from crossdock.simulator.plain import BatchResult, Keys, answer_batch, instant, unauthorised
 
 
 class _Amount(msgspec.Struct, gc=False):
@@ -67,6 +67,15 @@ class _Named(msgspec.Struct, gc=False):
     total: int = 0
 
 
+class _NamedItem(msgspec.Struct, gc=False):
+    key: str
+    body: _Named
+
+
+class _NamedBatch(msgspec.Struct, gc=False):
+    items: list[_NamedItem]
+
+
 class Sale(msgspec.Struct):
     """A sale as the ERP holds it, with what was cancelled, delivered and invoiced of each line."""
 
@@ -93,6 +102,9 @@ class _Level(msgspec.Struct):
     as_of: int
 
 
+_BATCHES = {f"/{kind}/batch": kind for kind in ("sales", "deliveries", "invoices")}
+
+
 class ErpSimulator:
     """See the module. It never dedupes by reference: two POSTs without a key make two documents, and it counts them."""
 
@@ -105,11 +117,12 @@ class ErpSimulator:
         self._location = str(settings.get("location", "MAIN"))
         self._brief = settings.get("documents", True) is False
         self._keys = Keys() if settings.get("idempotency", "key") == "key" else None
-        self._noted: dict[str, tuple[str, bytes]] = {}
+        self._noted: dict[str, BatchResult] = {}
         self._references: dict[str, int] = {}
         self._free_at = 0
         self._counts = {"sales": 0, "deliveries": 0, "invoices": 0, "amendments": 0, "cancellations": 0}
         self._peek = msgspec.json.Decoder(_Named).decode
+        self._peek_batch = msgspec.json.Decoder(_NamedBatch).decode
         self._decode = msgspec.json.Decoder(_SaleIn).decode
         self.sales: dict[str, Sale] = {}
         self._by_reference: dict[str, list[dict[str, Any]]] = {}
@@ -155,7 +168,9 @@ class ErpSimulator:
 
     def _post(self, request: SimRequest, now: int) -> SimResponse:
         if self._brief:
-            return self._note(request)
+            return self._brief_answer(request)
+        if request.path in _BATCHES:
+            return answer_batch(request, lambda single: self._post(single, now))
         key = request.headers.get("idempotency-key", "")
         if self._keys is not None and key and (known := self._keys.answer(key, request.body)) is not None:
             return known
@@ -174,23 +189,29 @@ class ErpSimulator:
             self._keys.keep(key, request.body, answer)
         return msgspec.structs.replace(answer, delay_s=delay_s) if delay_s else answer
 
-    def _note(self, request: SimRequest) -> SimResponse:
-        """Count a document and keep no more than its answer: as little as a partner can do that still shows doubles."""
-        key = request.headers.get("idempotency-key", "")
-        wanted = self._peek(request.body)
+    def _brief_answer(self, request: SimRequest) -> SimResponse:
+        """Count documents and keep no more than their answers: as little as a partner can do that still shows doubles."""
+        kind = _BATCHES.get(request.path)
+        if kind is not None:
+            results = [self._note(kind, item.key, item.body) for item in self._peek_batch(request.body).items]
+            return json_response({"results": results})
         kind = request.path[1:]
         if kind not in self._counts:
             return problem(404, f"there is no {request.path} here")
+        key = request.headers.get("idempotency-key", "")
+        made = self._note(kind, key, self._peek(request.body))
+        return SimResponse(status=201, body=b'{"id":"%b","total":%d}' % (made.id.encode(), made.total or 0))
+
+    def _note(self, kind: str, key: str, wanted: _Named) -> BatchResult:
         name = f"{kind}:{wanted.reference}"
         known = self._noted.get(name)
-        if known is not None and self._keys is not None and known[0] == key:
-            return SimResponse(status=201, body=known[1])
-        self._counts[kind] += 1
         if known is not None:
+            if self._keys is not None and known.key == key:
+                return known
             self._references[name] = self._references.get(name, 1) + 1
-        body = b'{"id":"%d","total":%d}' % (self._counts[kind], wanted.total)
-        self._noted[name] = (key, body)
-        return SimResponse(status=201, body=body)
+        self._counts[kind] += 1
+        made = self._noted[name] = BatchResult(key, 201, str(self._counts[kind]), wanted.total)
+        return made
 
     def _made(self, request: SimRequest, now: int) -> SimResponse:
         parts = request.path.split("/")
@@ -285,7 +306,7 @@ class ErpSimulator:
 
     def _named(self, kind: str, reference: str) -> list[dict[str, Any]]:
         if noted := self._noted.get(f"{kind}:{reference}"):
-            return [msgspec.json.decode(noted[1])]
+            return [{"id": noted.id, "total": noted.total}]
         return self._by_reference.get(f"{kind}:{reference}", [])
 
     def _set_level(self, sku: str, on_hand: int, now: int) -> None:

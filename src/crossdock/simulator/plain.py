@@ -14,12 +14,63 @@ from typing import Any
 
 import msgspec
 
-from crossdock.simulator.base import SECOND, Event, SimResponse, problem
+from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
 
 Step = Callable[[int], list[tuple[str, Any]]]
 """A step of work: given its time, do it and return the (kind, body) of what there is to tell."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class BatchItem(msgspec.Struct, gc=False):
+    """One item of a batch; `body` is what would have been posted alone."""
+
+    key: str
+    body: msgspec.Raw
+
+
+class _Batch(msgspec.Struct, gc=False):
+    items: list[BatchItem]
+
+
+class BatchResult(msgspec.Struct, omit_defaults=True, gc=False):
+    """What one item of a batch is answered."""
+
+    key: str
+    status: int
+    id: str = ""
+    total: int | None = None
+    problem: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Made(msgspec.Struct, gc=False):
+    id: str = ""
+    total: int | None = None
+
+
+_decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_made = msgspec.json.Decoder(_Made).decode
+
+
+def answer_batch(request: SimRequest, single: Callable[[SimRequest], SimResponse]) -> SimResponse:
+    """Answer every item of `POST {path}/batch` as if it had been posted to the path alone; it takes as long as the slowest."""
+    try:
+        items = _decode_batch(request.body).items
+    except msgspec.DecodeError as error:
+        return problem(422, str(error))
+    path = request.path.removesuffix("/batch")
+    results = []
+    delay_s = 0.0
+    for item in items:
+        headers = {**request.headers, "idempotency-key": item.key}
+        answer = single(SimRequest(method="POST", path=path, headers=headers, body=bytes(item.body)))
+        delay_s = max(delay_s, answer.delay_s)
+        if answer.status < 400:
+            made = _decode_made(answer.body)
+            results.append(BatchResult(item.key, answer.status, made.id, made.total))
+        else:
+            results.append(BatchResult(item.key, answer.status, problem=msgspec.Raw(answer.body)))
+    return msgspec.structs.replace(json_response({"results": results}), delay_s=delay_s)
 
 
 class Keys:

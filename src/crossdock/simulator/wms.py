@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
-from crossdock.simulator.plain import Agenda, Keys, instant, unauthorised
+from crossdock.simulator.plain import Agenda, BatchResult, Keys, answer_batch, instant, unauthorised
 
 
 class _Item(msgspec.Struct, omit_defaults=True, gc=False):
@@ -34,6 +34,15 @@ class _ReleaseIn(msgspec.Struct, gc=False):
 
 class _Named(msgspec.Struct, gc=False):
     request_id: str
+
+
+class _NamedItem(msgspec.Struct, gc=False):
+    key: str
+    body: _Named
+
+
+class _NamedBatch(msgspec.Struct, gc=False):
+    items: list[_NamedItem]
 
 
 class _CancelIn(msgspec.Struct):
@@ -68,6 +77,7 @@ class WmsSimulator:
         self._dice = random.Random(seed)
         self._decode = msgspec.json.Decoder(_ReleaseIn).decode
         self._peek = msgspec.json.Decoder(_Named).decode
+        self._peek_batch = msgspec.json.Decoder(_NamedBatch).decode
         self._brief: dict[str, str] = {}
         self._quiet = settings.get("events", True) is False
         self._keys = Keys(int(settings.get("forget_keys_after", 0)))
@@ -79,12 +89,16 @@ class WmsSimulator:
         self._doubles = 0
 
     def handle(self, request: SimRequest, now: int) -> SimResponse:
-        """Answer POST /releases, GET /releases/{id} and POST /releases/{id}/cancel."""
+        """Answer POST /releases and /releases/batch, GET /releases/{id} and POST /releases/{id}/cancel."""
         if request.headers.get("authorization") != self._authorization:
             return unauthorised()
         path = request.path
         if path == "/releases" and request.method == "POST":
-            return self._note(request) if self._quiet else self._release(request, now)
+            return self._brief_answer(request) if self._quiet else self._release(request, now)
+        if path == "/releases/batch" and request.method == "POST":
+            if self._quiet:
+                return self._brief_batch(request)
+            return answer_batch(request, lambda single: self._release(single, now))
         parts = path.split("/")
         if len(parts) < 3 or parts[1] != "releases":
             return problem(404, f"there is no {path} here")
@@ -123,17 +137,24 @@ class WmsSimulator:
             counts["documents"] = [_shown(release) for release in self.releases.values()]
         return counts
 
-    def _note(self, request: SimRequest) -> SimResponse:
+    def _brief_answer(self, request: SimRequest) -> SimResponse:
         """Take a release without working on it: as little as a partner can do that still shows doubles."""
-        key = request.headers.get("idempotency-key", "")
         request_id = self._peek(request.body).request_id
+        made = self._note(request.headers.get("idempotency-key", ""), request_id)
+        return json_response({"id": made.id, "request_id": request_id}, 201)
+
+    def _brief_batch(self, request: SimRequest) -> SimResponse:
+        items = self._peek_batch(request.body).items
+        return json_response({"results": [self._note(item.key, item.body.request_id) for item in items]})
+
+    def _note(self, key: str, request_id: str) -> BatchResult:
         known = self._brief.get(request_id)
         if known is None:
             self._count += 1
             self._brief[request_id] = key
         elif known != key:
             self._doubles += 1
-        return json_response({"id": f"W-{request_id}", "request_id": request_id}, 201)
+        return BatchResult(key, 201, f"W-{request_id}")
 
     def _release(self, request: SimRequest, now: int) -> SimResponse:
         key = request.headers.get("idempotency-key", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +15,8 @@ from crossdock.errors import ConflictError, MappingError, RejectedError
 from crossdock.model.commands import AmendSale, CancelSale, CreateDelivery, CreateInvoice, CreateSale, Poll
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
-from crossdock.sdk.calls import Calls, Done, Intent, Page, Refused, Request, Response, get, post, refused
+from crossdock.sdk.batches import REFUSALS, Asked, Documents, batch_max, created
+from crossdock.sdk.calls import Calls, Done, Intent, Page, Request, Response, get, post, refused
 from crossdock.sdk.decode import decode
 from crossdock.sdk.plain import KEY, Created, PlainConnector, stock_reported
 from crossdock.sdk.spec import Child, Translation
@@ -36,27 +37,30 @@ class ErpConnector(PlainConnector):
     """
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        super().__init__(spec_for(settings.get("idempotency", "key")), settings)
+        super().__init__(spec_for(settings.get("idempotency", "key"), batch_max(settings)), settings)
         self._customers = settings.get("customers") or "per_channel"
         self._page = settings.get("page_size") or "500"
+        self._sales = Documents("/sales", self._write_sale, _finding("/sales"))
+        self._deliveries = Documents("/deliveries", mapping.delivery, _finding("/deliveries"))
+        self._invoices = Documents("/invoices", mapping.invoice, _finding("/invoices"))
 
-    def create_sale(self, command: CreateSale, intent: Intent) -> Calls:
-        """Record the order as a sale, under our order id."""
-        order = _order(command.order)
-        body = mapping.sale(order, self._customers)
-        if intent.may_have_happened:
-            found = _found((yield _by_reference("/sales", body.reference)), body.reference)
-            if found is not None:
-                return Done(reference=found.id, total=found.total, already=True)
-        return _created((yield _keyed("/sales", body, intent)))
+    def create_sale(
+        self, command: CreateSale | Sequence[CreateSale], intent: Intent | Sequence[Intent]
+    ) -> Calls:
+        """Record the order as a sale, under our order id; with a `batch_max`, many orders in one request."""
+        return self._sales.make(command, intent)
 
-    def create_delivery(self, command: CreateDelivery, intent: Intent) -> Calls:
-        """Post that a shipment left, under our order and shipment id."""
-        return (yield from self._document("/deliveries", mapping.delivery(command), intent))
+    def create_delivery(
+        self, command: CreateDelivery | Sequence[CreateDelivery], intent: Intent | Sequence[Intent]
+    ) -> Calls:
+        """Post that a shipment left, under our order and shipment id, or that many did."""
+        return self._deliveries.make(command, intent)
 
-    def create_invoice(self, command: CreateInvoice, intent: Intent) -> Calls:
-        """Invoice a shipment, under our order and shipment id."""
-        return (yield from self._document("/invoices", mapping.invoice(command), intent))
+    def create_invoice(
+        self, command: CreateInvoice | Sequence[CreateInvoice], intent: Intent | Sequence[Intent]
+    ) -> Calls:
+        """Invoice a shipment, under our order and shipment id, or many."""
+        return self._invoices.make(command, intent)
 
     def cancel_sale(self, command: CancelSale, intent: Intent) -> Calls:
         """Take quantities off the sale, or all that is left of it."""
@@ -114,12 +118,8 @@ class ErpConnector(PlainConnector):
             raise MappingError(f"The ERP contract has no event {kind!r}. Compare its version.", field="kind")
         return (stock_reported(body, context.connection, complete=False),)
 
-    def _document(self, path: str, body: wire.DocumentBody, intent: Intent) -> Calls:
-        if intent.may_have_happened:
-            found = _found((yield _by_reference(path, body.reference)), body.reference)
-            if found is not None:
-                return Done(reference=found.id, total=found.total, already=True)
-        return _created((yield _keyed(path, body, intent)))
+    def _write_sale(self, command: CreateSale) -> wire.SaleBody:
+        return mapping.sale(_order(command.order), self._customers)
 
     def _change(self, sale: str, verb: str, body: Any, intent: Intent) -> Calls:
         path = f"/sales/{quote(sale, safe='')}"
@@ -130,7 +130,7 @@ class ErpConnector(PlainConnector):
             held = reply.decode(wire.SaleState)
             if intent.key in held.changes:
                 return Done(reference=sale, total=held.total, already=True)
-        return _created((yield _keyed(f"{path}/{verb}", body, intent)))
+        return created((yield _keyed(f"{path}/{verb}", body, intent)))
 
 
 def _keyed(path: str, body: Any, intent: Intent) -> Request:
@@ -138,14 +138,17 @@ def _keyed(path: str, body: Any, intent: Intent) -> Request:
 
 
 def _by_reference(path: str, reference: str) -> Request:
-    return get(path, query={"reference": reference})
+    return get(path, query={"reference": reference}, accept=REFUSALS)
 
 
-def _created(reply: Response) -> Done | Refused:
-    if reply.status >= 400:
-        return refused(reply)
-    created = reply.decode(Created)
-    return Done(reference=created.id, total=created.total)
+def _finding(path: str) -> Callable[[wire.SaleBody | wire.DocumentBody], Asked[Done | None]]:
+    """How a document of this path is found again: by its reference."""
+
+    def find(body: wire.SaleBody | wire.DocumentBody) -> Asked[Done | None]:
+        found = _found((yield _by_reference(path, body.reference)), body.reference)
+        return None if found is None else Done(reference=found.id, total=found.total, already=True)
+
+    return find
 
 
 def _found(reply: Response, reference: str) -> Created | None:

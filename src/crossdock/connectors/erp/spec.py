@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from crossdock.sdk import batches
 from crossdock.sdk.spec import ConnectorSpec, Inbound, Limits, Operation, Setting
 
 SPEC = ConnectorSpec(
@@ -34,6 +35,7 @@ SPEC = ConnectorSpec(
             required=False,
         ),
         Setting(name="page_size", doc="Levels per page of the stock feed", required=False, default="500"),
+        batches.SETTING,
     ),
     operations=(
         Operation(name="create_sale", doc="Record an order as a sale"),
@@ -52,11 +54,19 @@ SPEC = ConnectorSpec(
 )
 
 
-def spec_for(idempotency: str) -> ConnectorSpec:
-    """The spec of a connection whose ERP avoids doubles in this way."""
+BATCHED = ("create_sale", "create_delivery", "create_invoice")
+"""Operations of which one request may carry many, where the ERP offers that."""
+
+
+def spec_for(idempotency: str, batch_max: int = 1) -> ConnectorSpec:
+    """The spec of a connection whose ERP avoids doubles in this way and takes so many documents in one request."""
     doubles: Literal["key", "lookup"] = "lookup" if idempotency == "lookup" else "key"
     operations = tuple(
-        operation if operation.kind == "poll" else msgspec.structs.replace(operation, doubles=doubles)
+        operation
+        if operation.kind == "poll"
+        else msgspec.structs.replace(
+            operation, doubles=doubles, batch_max=batch_max if operation.name in BATCHED else 1
+        )
         for operation in SPEC.operations
     )
     return msgspec.structs.replace(SPEC, operations=operations)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from crossdock.connectors.wms import mapping
-from crossdock.connectors.wms.spec import SPEC
-from crossdock.errors import MappingError
+from crossdock.connectors.wms.spec import spec_for
+from crossdock.errors import MappingError, RejectedError
 from crossdock.model.commands import CancelRelease, Release
 from crossdock.model.reports import Report, StockReported
+from crossdock.sdk.batches import REFUSALS, Asked, Documents
 from crossdock.sdk.calls import Calls, Done, Intent, get, post, refused
 from crossdock.sdk.plain import KEY, Created, PlainConnector, stock_reported
 from crossdock.sdk.spec import Child, Translation
@@ -17,23 +18,22 @@ from crossdock.sdk.spec import Child, Translation
 
 def build(settings: Mapping[str, str]) -> WmsConnector:
     """Build the connector of one connection."""
-    return WmsConnector(SPEC, settings)
+    return WmsConnector(settings)
 
 
 class WmsConnector(PlainConnector):
     """A warehouse behind the contract of openapi.yaml."""
 
-    def release(self, command: Release, intent: Intent) -> Calls:
-        """Release a request once. An earlier attempt is looked up, lest a warehouse that forgot its keys picks twice."""
-        path = f"/releases/{quote(command.request.id, safe='')}"
-        if intent.may_have_happened:
-            found = yield get(path)
-            if found.status == 200:
-                return Done(reference=found.decode(Created).id, already=True)
-        reply = yield post("/releases", json=mapping.release(command), headers={KEY: intent.key})
-        if reply.status >= 400:
-            return refused(reply)
-        return Done(reference=reply.decode(Created).id)
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        super().__init__(spec_for(settings), settings)
+        self._releases = Documents("/releases", mapping.release, _find)
+
+    def release(self, command: Release | Sequence[Release], intent: Intent | Sequence[Intent]) -> Calls:
+        """Release a request once, or many in one request where the warehouse has a `batch_max`.
+
+        An earlier attempt is looked up, lest a warehouse that forgot its keys picks twice.
+        """
+        return self._releases.make(command, intent)
 
     def cancel_release(self, command: CancelRelease, intent: Intent) -> Calls:
         """Ask once to stop. A 200 is the answer itself and goes on as `release.cancelled`; after a 202 it comes later."""
@@ -62,6 +62,17 @@ class WmsConnector(PlainConnector):
             )
         report = read(body, context.connection)
         return () if report is None else (report,)
+
+
+def _find(body: mapping.ReleaseBody) -> Asked[Done | None]:
+    found = yield get(f"/releases/{quote(body.request_id, safe='')}", accept=REFUSALS)
+    if found.status < 400:
+        return Done(reference=found.decode(Created).id, already=True)
+    if found.status == 404:
+        return None
+    raise RejectedError(
+        f"Looking up {body.request_id} was answered with {found.status}. Ask the warehouse's keeper."
+    )
 
 
 def _snapshot(body: bytes, connection: str) -> StockReported:

@@ -1,5 +1,10 @@
 """What the plain warehouse contract is and bears."""
 
+from collections.abc import Mapping
+
+import msgspec
+
+from crossdock.sdk import batches
 from crossdock.sdk.spec import ConnectorSpec, Inbound, Limits, Operation, Setting
 
 SPEC = ConnectorSpec(
@@ -12,6 +17,7 @@ SPEC = ConnectorSpec(
         ),
         Setting(name="token", doc="Bearer token that we send with every request", secret=True),
         Setting(name="webhook_secret", doc="Key of the HMAC under which it signs its events", secret=True),
+        batches.SETTING,
     ),
     operations=(
         Operation(
@@ -32,3 +38,13 @@ SPEC = ConnectorSpec(
     ),
     limits=Limits(requests_per_s=0.0, burst=50, concurrency_max=16),
 )
+
+
+def spec_for(settings: Mapping[str, str]) -> ConnectorSpec:
+    """The spec of a connection whose warehouse takes `batch_max` releases in one request."""
+    size = batches.batch_max(settings)
+    operations = tuple(
+        msgspec.structs.replace(operation, batch_max=size) if operation.name == "release" else operation
+        for operation in SPEC.operations
+    )
+    return msgspec.structs.replace(SPEC, operations=operations)
