@@ -43,11 +43,9 @@ HELD ?= 1000000
 bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, HELD= orders that the second store holds)
 	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders) $(if $(PART),,--held $(HELD))
 
-sim: ## Run the deterministic simulation (not there yet)
-	@echo "The deterministic simulation is not there yet; it comes with a later release." >&2; exit 2
-
-faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead)
-	@$(BIN)/python -m tools.faults $(N)
+sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=all|none|a,b, ORDERS=1,2,3, A_DAY=, TRACE=file)
+	@$(BIN)/python -m sim one $(call flag,SEED,seed) $(call flag,DAYS,days) $(call flag,FAULTS,faults) $(call flag,ORDERS,orders) \
+	$(call flag,A_DAY,a-day) $(call flag,TRACE,trace)
 
 contracts: $(STAMP) ## Write the published contracts from the model
 	@$(BIN)/python -m crossdock.model.contracts

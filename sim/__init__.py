@@ -1,0 +1,1 @@
+"""The deterministic simulation: a retailer's day on the real engine, under a virtual clock, with everything that goes wrong."""

@@ -1,0 +1,554 @@
+"""The hub under the virtual clock: the real engine, flows, connectors and store; only threads and sockets are ours.
+
+What `crossdock.bootstrap` does with threads is done here turn by turn, in an order that the dice decide.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from crossdock.bootstrap.hub import SETTLE_GRACE_US
+from crossdock.bootstrap.loops import EffectLoop, PipelineLoop, Signals
+from crossdock.bootstrap.writer import Ticket
+from crossdock.config import Config
+from crossdock.domain.state import Level
+from crossdock.engine import crash
+from crossdock.engine.dispatcher import Dispatcher
+from crossdock.engine.lanes import Lane
+from crossdock.engine.marks import Publisher
+from crossdock.engine.messages import Arrival, Receipt
+from crossdock.engine.pace import Breaker, bucket
+from crossdock.engine.performing import Call, Performer
+from crossdock.engine.pipeline import Pipeline
+from crossdock.engine.port import ClaimedEffect
+from crossdock.errors import CrossdockError, SignatureError, UnclearError
+from crossdock.flows.documents import fill_command, join_document
+from crossdock.flows.handler import RetailHandler
+from crossdock.flows.quantities import quantity_command
+from crossdock.gateway.intake import IntakeApp
+from crossdock.sdk.calls import Request, Response
+from crossdock.sdk.spec import Connector
+from crossdock.simulator.base import Event
+from crossdock.stores.sqlite import open_store
+from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.vault import Vault
+from sim.faults import Faults
+from sim.invariants import Invariants
+from sim.retailer import MASTER_KEY, Traits
+from sim.watched import WatchedStore
+from sim.wire import LATE_S, Taken, Wire
+from sim.world import HOUR, MINUTE, SECOND, Killed, Violation, World
+
+logging.getLogger("crossdock").setLevel(logging.CRITICAL)
+IDLE = 15 * MINUTE
+BOUNDARIES = ("before", "within", "after")
+
+
+class Quiet:
+    """A signal that nobody waits for: turns are planned instead."""
+
+    def set(self) -> None: ...
+    def clear(self) -> None: ...
+    def wait(self, _: float = 0) -> None: ...
+    def is_set(self) -> bool:
+        return False
+
+
+class SimWriter:
+    """Writes in the order asked for. What was submitted is written when somebody waits for it, or writes after it."""
+
+    def __init__(self, store: WatchedStore) -> None:
+        self._store = store
+        self._waiting: deque[Ticket] = deque()
+
+    def submit(self, job: Callable[[], Any]) -> Ticket:
+        ticket = _Lazy(job, self)
+        self._waiting.append(ticket)
+        return ticket
+
+    def call(self, job: Callable[[], Any], wait_s: float | None = None) -> Any:
+        return self.submit(job).wait()
+
+    def alone(self, job: Callable[[], Any]) -> Any:
+        self.flush()
+        return job()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        while self._waiting:
+            ticket = self._waiting.popleft()
+            try:
+                result = self._store.group([ticket.job])[0]
+            except Exception as error:
+                result = error
+            ticket.finish(result)
+
+
+class _Lazy(Ticket):
+    __slots__ = ("_writer",)
+
+    def __init__(self, job: Callable[[], Any], writer: SimWriter) -> None:
+        super().__init__(job)
+        self._writer = writer
+
+    def wait(self, wait_s: float | None = None) -> Any:
+        self._writer.flush()
+        return super().wait(wait_s)
+
+
+class SimHub:
+    """One hub, over all its lives."""
+
+    def __init__(
+        self,
+        world: World,
+        faults: Faults,
+        config: Config,
+        traits: Traits,
+        connectors: Mapping[str, Connector],
+        wires: Mapping[str, Wire],
+        known: Invariants,
+    ) -> None:
+        self.world, self.faults, self.config, self.traits = world, faults, config, traits
+        self.connectors, self.wires, self.known = dict(connectors), wires, known
+        self.handler = RetailHandler(config.plan, self.connectors)
+        self.life = 0
+        self.alive = False
+        self.frozen_until = 0
+        self.on_started: Callable[[], None] = lambda: None
+        self._dice = world.dice_for()
+        self._crash_dice = world.dice_for()
+        self._entropy = world.dice_for()
+        self._named = self._planned_crashes()
+        self._random = [(at, self._crash_dice.choice(BOUNDARIES)) for at in self._times("crash_random", 6)]
+        for wire in wires.values():
+            wire.deliver = self.deliver
+        world.on_killed = self.crash
+
+    # Life
+
+    def start(self) -> None:
+        """Open the store, recover, and go to work."""
+        self.alive = True
+        clock, dice = self.world.clock, self._dice.random
+        store = open_store(self.config.hub.store, Vault(MASTER_KEY, self._entropy.randbytes))
+        self.store = WatchedStore(store, self.world, self.faults, self.known, self.life)
+        self.reader = store.reads()
+        self.known.connect(self.reader)
+        self.lanes = {name: self._lane(name) for name in self.config.connections}
+        batch_max = self.config.limits.batch_messages_max
+        self.pipeline = Pipeline(
+            self.store, self.handler, policy=self.config.retries, jitter=dice, reach=self.reach, batch_max=batch_max
+        )
+        self.performer = Performer(
+            self.connectors, _prepare, clock=clock, jitter=dice, policy=self.config.retries, reach=self.reach
+        )
+        self.dispatcher = Dispatcher(self.store, self.lanes, self.performer, jitter=dice, reach=self.reach)
+        self.publishers = {
+            name: Publisher(
+                self.store, {name: lane}, self._values, clock=clock, jitter=dice, reach=self.reach
+            )
+            for name, lane in self.lanes.items()
+            if any(operation.kind == "latest" for operation in lane.connector.spec.operations)
+        }
+        self._writer = SimWriter(self.store)
+        quiet: Any = Quiet()
+        signals = Signals(messages=quiet, effects=quiet, marks=quiet, stopping=quiet)
+        writer: Any = self._writer
+        self._effects = EffectLoop(self.dispatcher, self, writer, clock, signals)
+        self._loop = PipelineLoop(self.pipeline, self.store, writer, clock, signals)
+        self._intake = IntakeApp(
+            self.connectors, None, None, body_bytes_max=1 << 20, new_trace=self.new_trace, overtakes=self.overtakes  # type: ignore[arg-type]
+        )
+        self._arrivals: list[tuple[Arrival, Taken]] = []
+        self._due: dict[str, int] = {}
+        self._busy: set[str] = set()
+        self._queues: dict[str, deque[Call]] = {name: deque() for name in self.lanes}
+        self._flying = dict.fromkeys(self.lanes, 0)
+        self.known.begins(self.lanes, self.world.clock())
+        recovered = self.store.recover(clock(), SETTLE_GRACE_US, self._keyed())
+        self.store.schedules(self._schedules(), clock())
+        self.world.tell("start", self.life, recovered["effects"], recovered["marks"])
+        self.on_started()
+        for part in ("pipeline", "effects", "ticks", "checkpoint", *self._publishing()):
+            self.poke(part)
+
+    def crash(self, life: int) -> None:
+        """The process of this life is gone; another one starts a while later."""
+        if life != self.life or not self.alive:
+            return
+        self.alive = False
+        self.life += 1
+        self.frozen_until = 0
+        self.reader.close()
+        self.store.abandon()
+        self.world.tell("crash", life)
+        self.known.crashed()
+        self.world.after(self._crash_dice.choice((1, 5, 60, 900)) * SECOND, self.start)
+
+    def freeze(self, length: int) -> None:
+        """Nothing of the process runs for so long; its clock goes on."""
+        if self.alive:
+            self.faults.count("freeze")
+            self.world.tell("freeze", length // SECOND)
+            self.frozen_until = self.world.now + length
+
+    def reach(self, point: str) -> None:
+        """A named crash point."""
+        times = self._named.get(point)
+        if times and self.world.now >= times[0]:
+            times.pop(0)
+            self.faults.count("crash")
+            self.world.tell("killed at", point)
+            raise Killed(self.life)
+
+    # Who calls
+
+    def deliver(self, name: str, event: Event, taken: Taken) -> None:
+        """One POST to the gate; `taken` is told whether it was answered with a 2xx."""
+        if not self.alive or self.world.now < self.frozen_until:
+            taken(False)
+            return
+        headers, body = event
+        connector = self.connectors[name]
+        try:
+            connector.verify(headers, body)
+        except SignatureError:
+            self.world.tell("refused", name, len(body))
+            taken(False)
+            return
+        self._arrivals.append((self._intake.arrival(name, connector, headers, body), taken))
+        self.poke("intake", self._dice.randrange(1_000, 5_000))
+
+    def accept(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
+        """What a face hands over, kept at once."""
+        receipts: list[Receipt] = self.store.accept(arrivals, self.world.clock())
+        self.poke("pipeline")
+        return receipts
+
+    @contextmanager
+    def reads(self) -> Iterator[Reads]:
+        """Questions to the store."""
+        yield self.reader
+
+    def sources(self) -> list[str]:
+        """Every name under which orders may be known."""
+        return list(self.config.connections)
+
+    @property
+    def hub(self) -> SimHub:
+        """The hub of this face: itself."""
+        return self
+
+    def new_trace(self) -> str:
+        """A correlation id."""
+        return f"{self._entropy.getrandbits(128):032x}"
+
+    def overtakes(self, source: str, kind: str) -> bool:
+        """Whether messages of this kind never wait."""
+        inbound = self.handler.inbound(source, kind)
+        return inbound is not None and inbound.overtakes
+
+    # Turns
+
+    def poke(self, part: str, delay: int = 0) -> None:
+        """Give a part its turn soon, or after `delay`."""
+        if not delay:
+            delay = self._dice.randrange(1_000, 30_000)
+            if self._dice.random() < 0.02:
+                delay += self._dice.randrange(5 * SECOND)
+        when = self.world.now + delay
+        known = self._due.get(part)
+        if known is not None and known <= when:
+            return
+        self._due[part] = when
+        self.world.at(when, self._mine(lambda: self._turn(part, when)))
+
+    def _mine(self, what: Callable[[], None]) -> Callable[[], None]:
+        """Something of this life: it waits while the process is frozen, and ends with it."""
+        life = self.life
+
+        def run() -> None:
+            if life != self.life or not self.alive:
+                return
+            if self.world.now < self.frozen_until:
+                self.world.at(self.frozen_until, run)
+                return
+            what()
+
+        return run
+
+    def _turn(self, part: str, when: int) -> None:
+        if self._due.get(part) != when:
+            return
+        del self._due[part]
+        if part in self._busy:
+            self.poke(part, SECOND)
+            return
+        self._busy.add(part)
+        self._arm_random_crash()
+        try:
+            self._take_turn(part)
+        except CrossdockError as error:
+            self.world.tell("trouble", part, error.kind)
+            self.poke(part, SECOND)
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation("-", f"A defect in {part}: {type(error).__name__}: {error}") from error
+        finally:
+            self._busy.discard(part)
+        self._spread()
+
+    def _take_turn(self, part: str) -> None:
+        if part.startswith("publish "):
+            publisher = self.publishers[part[8:]]
+            if publisher.step(self.world.clock()):
+                self.poke(part)
+                self.poke("pipeline")
+            return
+        turns = {
+            "intake": self._take_in,
+            "pipeline": self._handle,
+            "effects": self._perform,
+            "ticks": self._tick,
+            "checkpoint": self._move_log,
+        }
+        turns[part]()
+
+    def _spread(self) -> None:
+        """Give a turn to those for whom something was written."""
+        store = self.store
+        if store.staged:
+            self.poke("effects")
+        if store.marked:
+            for part in self._publishing():
+                self.poke(part)
+        if store.later:
+            self.poke("ticks", SECOND)
+        store.staged = store.marked = store.later = False
+
+    def _take_in(self) -> None:
+        taken, self._arrivals = self._arrivals, []
+        try:
+            self.reach(crash.INTAKE_BEFORE_COMMIT)
+            receipts = self.store.accept([arrival for arrival, _ in taken], self.world.clock())
+        except BaseException:
+            for _, tell in taken:
+                tell(False)
+            raise
+        try:
+            self.reach(crash.INTAKE_COMMITTED)
+        except Killed:
+            for _, tell in taken:
+                tell(False)
+            raise
+        for (_, tell), _receipt in zip(taken, receipts, strict=True):
+            tell(True)
+        self.poke("pipeline")
+
+    def _handle(self) -> None:
+        store = self.store
+        before = store.claimed
+        if self.faults.zombies and self.world.now >= self.faults.zombies[0] and self._rests():
+            self._zombie()
+        elif self.traits.deep:
+            self._loop.turn()
+        else:
+            self.pipeline.step(self.world.clock())
+        if store.claimed > before or not self._rests():
+            self.poke("pipeline")
+
+    def _rests(self) -> bool:
+        return self._loop._writing is None and not self._loop._claims
+
+    def _zombie(self) -> None:
+        """An old worker decides, sleeps, and writes when another one has done the same work."""
+        now = self.world.clock()
+        claim = self.pipeline.claim(now)
+        if not claim.messages:
+            return
+        ready = self.pipeline.translate(claim)
+        batch = self.pipeline.decide(ready, now)
+        self.store.give_back(claim.messages)
+        self.pipeline.step(now)
+        changed = batch.changes.processes
+        if not changed or batch.parked or batch.delayed or batch.waiting:
+            return
+        self.faults.zombies.pop(0)
+        self.faults.count("zombie")
+        try:
+            self.store.inner.commit(batch)
+        except CrossdockError as error:
+            self.world.tell("zombie refused", error.kind)
+            return
+        raise Violation("h", f"A worker that had lost its messages wrote order {changed[0].subject} all the same.")
+
+    def _perform(self) -> None:
+        self._effects.turn()
+        self.poke("pipeline")
+        now = self.world.clock()
+        due = self.dispatcher.next_at(now)
+        if due is not None:
+            self.poke("effects", max(due - now, 0) + 1_000)
+
+    # Calls: what `crossdock.bootstrap.hands` does on an event loop
+
+    def begin(self, calls: Sequence[Call]) -> None:
+        """Make these calls, as many at a time as each partner bears."""
+        for call in calls:
+            self._queues[call.connection].append(call)
+        for name in dict.fromkeys(call.connection for call in calls):
+            self._next(name)
+
+    def _next(self, name: str) -> None:
+        queue = self._queues[name]
+        while queue and self._flying[name] < self.lanes[name].concurrency_max:
+            call = queue.popleft()
+            self._flying[name] += 1
+            self._go_on(call, self.performer.attempt(call), None)
+
+    def _go_on(self, call: Call, steps: Any, reply: Response | Exception | None) -> None:
+        try:
+            if reply is None:
+                sending = next(steps)
+            elif isinstance(reply, Exception):
+                sending = steps.throw(reply)
+            else:
+                sending = steps.send(reply)
+        except StopIteration as end:
+            self._flying[call.connection] -= 1
+            self._effects.done(end.value)
+            self.known.learnt(end.value, self.world.clock())
+            self.poke("effects")
+            self._next(call.connection)
+            return
+        self.known.sending(call, sending.request, self.world.clock())
+        self.world.tell("send", call.effects[0].id, call.operation, sending.request.method, sending.request.path)
+
+        def back(got: Response | Exception) -> None:
+            self._mine(lambda: self._go_on(call, steps, got))()
+
+        self.wires[call.connection].call(sending.request, sending.timeout_s, _of_life(self, back))
+
+    def _tick(self) -> None:
+        due = self.store.wake(self.world.clock())
+        delay = IDLE if due is None else min(IDLE, max(1_000, due - self.world.clock()))
+        self.poke("ticks", delay)
+        for part in ("pipeline", "effects", *self._publishing()):
+            self.poke(part)
+
+    def _move_log(self) -> None:
+        self.poke("checkpoint", HOUR)
+        self.reach(crash.CHECKPOINT)
+        self.store.checkpoint()
+
+    # Parts
+
+    def _publishing(self) -> list[str]:
+        return [f"publish {name}" for name in self.publishers]
+
+    def _lane(self, name: str) -> Lane:
+        connection = self.config.connections[name]
+        limits = connection.limits
+        return Lane(
+            name=name,
+            connector=self.connectors[name],
+            transport=_Waiting(self, self.wires[name]),
+            policy=self.config.retries,
+            concurrency_max=limits.concurrency_max,
+            pace=bucket(limits.requests_per_s, limits.burst),
+            breaker=Breaker(),
+            live=connection.mode != "observe",
+        )
+
+    def _keyed(self) -> list[str]:
+        return [
+            f"{name} {operation.name}"
+            for name, connector in self.connectors.items()
+            for operation in connector.spec.operations
+            if operation.doubles == "key"
+        ]
+
+    def _schedules(self) -> dict[str, tuple[str, str, int]]:
+        return {
+            f"{name}/{feed}": (name, feed, int(connection.poll_every_s * SECOND))
+            for name, connection in self.config.connections.items()
+            for feed in connection.feeds
+            if connection.poll_every_s > 0
+        }
+
+    def _values(
+        self, connection: str, operation: str, keys: Sequence[str]
+    ) -> Mapping[str, tuple[str, Any]]:
+        by_sku: dict[str, list[Level]] = {}
+        for level in self.reader.levels(keys).values():
+            by_sku.setdefault(level.sku, []).append(level)
+        found: dict[str, tuple[str, Any]] = {}
+        for key in keys:
+            command = quantity_command(self.config.plan, connection, key, by_sku.get(key, ()))
+            if command is not None:
+                found[key] = (str(command.quantity), command)
+        return found
+
+    # Crashes
+
+    def _planned_crashes(self) -> dict[str, list[int]]:
+        return {point: self._times("crash", 1) for point in crash.POINTS}
+
+    def _times(self, name: str, a_day: int) -> list[int]:
+        length = self.faults.until - self.world.now
+        days = max(1, length // (24 * HOUR))
+        times = sorted(self.world.now + self._crash_dice.randrange(length) for _ in range(a_day * days))
+        return times if self.faults.has(name) else []
+
+    def _arm_random_crash(self) -> None:
+        if self._random and self.world.now >= self._random[0][0]:
+            _, self.store.crash_kind = self._random.pop(0)
+            self.faults.count("crash_random")
+            self.world.tell("killed", self.store.crash_kind, "a write")
+
+
+class _Waiting:
+    """A transport whose caller waits: the publisher's. The world goes on meanwhile, and may end the caller's life."""
+
+    def __init__(self, hub: SimHub, wire: Wire) -> None:
+        self._hub, self._wire = hub, wire
+
+    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+        hub, world, life = self._hub, self._hub.world, self._hub.life
+        box: list[Response | Exception] = []
+        world.tell("send", self._wire.name, request.method, request.path)
+        self._wire.call(request, timeout_s, box.append)
+        until = world.now + int((timeout_s + LATE_S + 1) * SECOND)
+        while (not box and world.now < until) or world.now < hub.frozen_until:
+            world.run_until(world.now + SECOND // 20)
+            if hub.life != life:
+                raise Killed(life)
+        reply = box[0] if box else UnclearError("No reply came.")
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+
+def _of_life(hub: SimHub, what: Callable[[Response | Exception], None]) -> Callable[[Response | Exception], None]:
+    """A reply to a process that is gone finds nobody."""
+    life = hub.life
+
+    def run(reply: Response | Exception) -> None:
+        if hub.life == life:
+            what(reply)
+
+    return run
+
+
+def _prepare(effect: ClaimedEffect) -> Any:
+    order = join_document(effect.value, effect.party) if effect.document else None
+    return fill_command(effect.operation, effect.command, order)
+
+
+

@@ -1,0 +1,201 @@
+"""One simulation: from a seed to a trace, or to the first invariant that does not hold."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from crossdock.errors import CrossdockError
+from crossdock.simulator.base import Event
+from sim.books import Books, check_store, unrest
+from sim.faults import FAULTS, Faults
+from sim.hub import SimHub
+from sim.invariants import Invariants
+from sim.people import People
+from sim.retailer import PARTNERS, SHOPS, WAREHOUSES, Partners, configure, connectors, traits_of
+from sim.wire import Wire
+from sim.world import DAY, HOUR, MINUTE, SECOND, START, Violation, World
+
+ORDERS_A_DAY = 60
+DRAIN_MAX = 4 * DAY
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """What to simulate. orders: only those with these numbers are sold, the others never were; () is all."""
+
+    seed: int
+    days: int = 1
+    faults: tuple[str, ...] = tuple(FAULTS)
+    orders: tuple[int, ...] = ()
+    orders_a_day: int = ORDERS_A_DAY
+
+    def command(self) -> str:
+        """How to see it again."""
+        names = "all" if self.faults == tuple(FAULTS) else ",".join(self.faults) or "none"
+        text = f"make sim SEED={self.seed} DAYS={self.days} FAULTS={names}"
+        if self.orders_a_day != ORDERS_A_DAY:
+            text += f" A_DAY={self.orders_a_day}"
+        return text + (f" ORDERS={','.join(map(str, self.orders))}" if self.orders else "")
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """How it went. letter "" is: everything held."""
+
+    story: Story
+    digest: str
+    steps: int
+    cpu_s: float
+    letter: str = ""
+    text: str = ""
+    last: tuple[str, ...] = ()
+    struck: dict[str, int] = {}
+    orders: int = 0
+    lives: int = 1
+
+    @property
+    def ok(self) -> bool:
+        return not self.letter
+
+
+def simulate(story: Story, trace: IO[str] | None = None) -> Told:
+    """Run a story; never raises for what it finds."""
+    began = time.process_time()
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-sim-", dir=MEMORY if MEMORY.is_dir() else None))
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return _Run(story, folder, trace).told(began)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if was_on:
+            gc.enable()
+
+
+class _Run:
+    def __init__(self, story: Story, folder: Path, trace: IO[str] | None) -> None:
+        self.story = story
+        self.world = world = World(story.seed, trace)
+        self.faults = faults = Faults(world, story.faults, story.days, PARTNERS)
+        traits = traits_of(world.dice_for(), faults)
+        config = configure(folder, traits)
+        kinds = connectors(config, traits)
+        self.partners = Partners(world.dice_for(), traits, faults, story.orders_a_day * story.days, story.days)
+        self.known = Invariants(world)
+        self.known.partners = self.partners.all()
+        self.wires = {
+            name: Wire(world, faults, name, simulator, kinds[name].request_headers(), self.known.carried_out)
+            for name, simulator in self.partners.all().items()
+        }
+        self.hub = SimHub(world, faults, config, traits, kinds, self.wires, self.known)
+        self.hub.on_started = lambda: check_store(self.hub.reader, self.known, world.clock())
+        self.people = People(world, faults, self.hub, self.partners, self.wires, story.days)
+        self.skipped: set[int] = set()
+        self._plan()
+
+    def told(self, began: float) -> Told:
+        """Play it to the end."""
+        letter = text = ""
+        try:
+            self._play()
+        except Violation as found:
+            letter, text = found.letter, found.text
+        finally:
+            self._close()
+        return Told(
+            story=self.story,
+            digest=self.world.digest,
+            steps=self.world.steps,
+            cpu_s=time.process_time() - began,
+            letter=letter,
+            text=text,
+            last=tuple(self.world.last),
+            struck=dict(sorted(self.faults.counts.items())),
+            orders=sum(len(self.partners.shops[name].orders) for name in SHOPS),
+            lives=self.hub.life + 1,
+        )
+
+    def _plan(self) -> None:
+        for name in SHOPS:
+            self.wires[name].passes = self._passing(name)
+        for name in PARTNERS:
+            self.wires[name].plan()
+        world, faults, dice = self.world, self.faults, self.world.dice_for()
+        for at in faults.freezes:
+            length = int(dice.choice((5, 40, 300, 1200)) * SECOND * dice.uniform(0.5, 1))
+            world.at(at, lambda length=length: self.hub.freeze(length))  # type: ignore[misc]
+        for at in faults.jumps:
+            jump = dice.choice((-10, 10)) * MINUTE
+            world.at(at, lambda jump=jump: self._jump(jump))  # type: ignore[misc]
+        for at in faults.forgets:
+            world.at(at, self._forget_keys)
+
+    def _passing(self, name: str) -> Callable[[Event], Event | None]:
+        """Of what a shop tells, leave out orders that this story has not, and let people do the rest."""
+        wanted = set(self.story.orders)
+        shop = self.partners.shops[name]
+
+        def passes(event: Event) -> Event | None:
+            if wanted and event[0]["x-shopify-topic"] == "orders/create":
+                number = int(msgspec.json.decode(event[1])["order_number"]) - 1001
+                if number not in wanted:
+                    shop.orders.pop(int(msgspec.json.decode(event[1])["id"]), None)
+                    return None
+            return self.people.sold(name, event)
+
+        return passes
+
+    def _jump(self, jump: int) -> None:
+        self.faults.count("clock")
+        self.world.skew += jump
+        self.world.tell("clock", jump // SECOND)
+        if self.hub.alive:
+            self.hub.poke("ticks", 1_000)
+
+    def _forget_keys(self) -> None:
+        """Keys that are older than any call under way are forgotten."""
+        self.faults.count("forgotten_keys")
+        self.world.tell("keys forgotten")
+        for simulator in (self.partners.erp, *self.partners.warehouses.values()):
+            if simulator._keys is not None:
+                simulator._keys._kept.clear()
+
+    def _play(self) -> None:
+        world = self.world
+        self.hub.start()
+        end = START + self.story.days * DAY
+        world.run_until(end)
+        limit = self.faults.last + DRAIN_MAX
+        quiet = 0
+        while quiet < 3:
+            world.run_until(world.now + 30 * MINUTE)
+            why = unrest(self.hub)
+            quiet = 0 if why or world.now < self.faults.last + 2 * HOUR else quiet + 1
+            if quiet == 3 and self.known.doubtful:
+                quiet = 0
+                for name in WAREHOUSES:
+                    self.people.count(name)
+            if world.now > limit:
+                raise Violation("i", f"It does not come to rest: {why}.")
+        check_store(self.hub.reader, self.known, world.clock())
+        Books(world, self.hub, self.partners, self.people).check()
+
+    def _close(self) -> None:
+        if self.hub.alive:
+            try:
+                self.hub.reader.close()
+                self.hub.store.abandon()
+            except (CrossdockError, OSError):
+                pass
+
+
+def seeds(first: int, count: int, days: int, faults: Iterable[str]) -> list[Story]:
+    """Stories of so many seeds."""
+    return [Story(seed=first + n, days=days, faults=tuple(faults)) for n in range(count)]
