@@ -25,6 +25,7 @@ from crossdock.flows.desk import Again
 from crossdock.flows.handler import RetailHandler
 from crossdock.model import ConnectionId, LocationId, Sku, StockLevel, StockReported, as_utc
 from crossdock.model.reports import Report
+from tests.events.contract import require_contract
 
 OPERATIONS = {
     "shop": frozenset({"acknowledge", "confirm_shipment", "cancel_order", "set_quantities"}),
@@ -228,6 +229,8 @@ class Hub:
     def _keep(self, message: Message, decision: Decision) -> None:
         subject = message.subject
         assert decision.events, "every message leaves an event"
+        for event in decision.events:
+            require_contract(event.type, event.data)
         for seen in decision.seen:
             assert (
                 self.seen.setdefault((subject, seen.source, seen.kind, seen.version), seen.hash) == seen.hash

@@ -63,23 +63,31 @@ def _text(name: str, contract: Any) -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:crossdock:contract:{name}:1",
-        **_tidy(msgspec.json.schema(contract)),
+        **tidy(msgspec.json.schema(contract)),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _tidy(value: Any) -> Any:
+def tidy(value: Any) -> Any:
     """Take the indentation out of descriptions: Python 3.13 does so itself, older ones do not."""
     if isinstance(value, list):
-        return [_tidy(item) for item in value]
+        return [tidy(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: inspect.cleandoc(item) if key == "description" and isinstance(item, str) else _tidy(item)
+            key: inspect.cleandoc(item) if key == "description" and isinstance(item, str) else tidy(item)
             for key, item in value.items()
         }
     return value
 
 
-if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "contracts")
+def main(target: Path) -> None:
+    """Write contracts and the AsyncAPI document of the events."""
+    from crossdock.model import asyncapi
+
     print(f"{len(write(target))} contracts written to {target}")
+    (target / asyncapi.FILE).write_text(asyncapi.text(), encoding="utf-8")
+    print(f"{asyncapi.FILE} written to {target}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "contracts"))

@@ -320,6 +320,33 @@ class VersionSeen(Data, frozen=True, kw_only=True):
     version: str
 
 
+class TicketRecorded(Data, frozen=True, kw_only=True):
+    """A ticket of a till was booked to its store and business date; `sequence` is the till's own count."""
+
+    store: str
+    till: str
+    sequence: int
+    date: str
+    kind: str
+    currency: str
+    total: int
+
+
+class TicketNamed(Data, frozen=True, kw_only=True):
+    """A ticket, as its till calls it."""
+
+    ticket: str
+
+
+class UploadRecorded(Data, frozen=True, kw_only=True):
+    """A till's upload and the totals that it states."""
+
+    upload: str
+    store: str
+    tickets: int
+    total: int
+
+
 class EventsReplayed(Data, frozen=True, kw_only=True):
     """How many events are told to a subscriber again, by whom and why."""
 
@@ -361,6 +388,8 @@ BUSINESS: dict[str, type[Data]] = {
     "refund.recorded": RefundRecorded,
     "return.recorded": ReturnRecorded,
     "payment.reported": PaymentReported,
+    "ticket.recorded": TicketRecorded,
+    "upload.recorded": UploadRecorded,
     "sale.total_differs": TotalDiffers,
     "effect.done": EffectDone,
     "effect.refused": EffectNotDone,
@@ -377,6 +406,7 @@ BUSINESS: dict[str, type[Data]] = {
 BOOKKEEPING: dict[str, type[Data]] = {
     "order.stale_ignored": OrderStale,
     "order.test_ignored": OrderTest,
+    "ticket.known_already": TicketNamed,
     "order.came_in_time": Nothing,
     "order.finished_in_time": Nothing,
     "order.balance_due": Nothing,

@@ -71,6 +71,7 @@ KINDS = {
     "wms": "crossdock.simulator.wms:WmsSimulator",
     "erp": "crossdock.simulator.erp:ErpSimulator",
     "shopify": "crossdock.simulator.shopify:ShopifySimulator",
+    "subscriber": "crossdock.simulator.subscriber:SubscriberSimulator",
 }
 """Where the simulator of each kind is; imported when it is built."""
 
