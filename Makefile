@@ -47,6 +47,9 @@ sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=all|none|a
 	@$(BIN)/python -m sim one $(call flag,SEED,seed) $(call flag,DAYS,days) $(call flag,FAULTS,faults) $(call flag,ORDERS,orders) \
 	$(call flag,A_DAY,a-day) $(call flag,TRACE,trace)
 
+faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead)
+	@$(BIN)/python -m tools.faults $(N)
+
 contracts: $(STAMP) ## Write the published contracts from the model
 	@$(BIN)/python -m crossdock.model.contracts
 
