@@ -78,11 +78,13 @@ class People:
         self._wires[name].attempt(signed(SECRET.encode(), "stock.snapshot", f"count-{self._counts}", body))
 
     def _restock(self) -> None:
-        """At the end of the day the lorry comes: there is enough of everything."""
+        """At the end of the day the lorry comes: there is enough of everything. Every eight hours shelves are counted."""
         for name, warehouse in self._partners.warehouses.items():
-            for sku in warehouse.stock:
-                warehouse.stock[sku] += 60
+            if self._world.now < self._end + HOUR:
+                for sku in warehouse.stock:
+                    warehouse.stock[sku] += 60
             self.count(name)
+        self._world.after(8 * HOUR, self._restock)
 
     # Shops
 
