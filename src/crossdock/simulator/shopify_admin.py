@@ -83,6 +83,7 @@ class Admin:
         self._made = 0
         self._answers: dict[str, Callable[[dict[str, Any], int], Any]] = {
             "tag": self._tag,
+            "tags": self._tag_many,
             "fulfilments": self._fulfilments,
             "fulfil": self._fulfil,
             "cancel": self._cancel,
@@ -117,15 +118,23 @@ class Admin:
         self._shop.echo(topic, lambda: self._shop.orders.get(order_id), now)
 
     def _tag(self, variables: dict[str, Any], now: int) -> Any:
-        order_id = _number(variables["id"])
+        return {"tagsAdd": self._tagged(variables["id"], variables["tags"], now)}
+
+    def _tag_many(self, variables: dict[str, Any], now: int) -> Any:
+        """Each order under its alias: `$i0` is answered as `a0`."""
+        tags = variables.pop("tags")
+        return {f"a{name[1:]}": self._tagged(order, tags, now) for name, order in variables.items()}
+
+    def _tagged(self, gid_: str, wanted: list[str], now: int) -> Body:
+        order_id = _number(gid_)
         self.counts["tags"] += 1
         if self._believe:
-            return {"tagsAdd": {"node": {"id": variables["id"]}, "userErrors": []}}
+            return {"node": {"id": gid_}, "userErrors": []}
         order = self._shop.order(order_id)
         if order is None:
-            return {"tagsAdd": {"node": None, "userErrors": self._error(["id"], "Order does not exist")}}
+            return {"node": None, "userErrors": self._error(["id"], "Order does not exist")}
         tags = [tag for tag in order["tags"].split(", ") if tag]
-        new = [tag for tag in variables["tags"] if tag not in tags]
+        new = [tag for tag in wanted if tag not in tags]
         if new:
 
             def edit(body: Body, _: int) -> None:
@@ -134,7 +143,7 @@ class Admin:
             self._change(order_id, "orders/updated", now, edit)
         else:
             self.counts["tags_again"] += 1
-        return {"tagsAdd": {"node": {"id": variables["id"]}, "userErrors": []}}
+        return {"node": {"id": gid_}, "userErrors": []}
 
     def _fulfilments(self, variables: dict[str, Any], now: int) -> Any:
         order_id = _number(variables["id"])

@@ -11,7 +11,7 @@ from crossdock.connectors.shopify import feeds, graphql, stock
 from crossdock.connectors.shopify.fulfilment import Fulfilments, allocate, missing, tracking
 from crossdock.connectors.shopify.graphql import UserError
 from crossdock.connectors.shopify.words import optional_id, shop
-from crossdock.errors import RejectedError
+from crossdock.errors import ContractError, RejectedError
 from crossdock.model.commands import (
     Acknowledge,
     CancelOrder,
@@ -20,7 +20,7 @@ from crossdock.model.commands import (
     Poll,
     SetQuantity,
 )
-from crossdock.sdk.calls import Calls, Done, Intent, Pending, Refused, Request, Response
+from crossdock.sdk.calls import Calls, Done, Intent, Pending, Refused, Request, Response, Results
 
 T = TypeVar("T")
 Asked = Generator[Request, Response, T]
@@ -43,13 +43,44 @@ class ShopifyCalls:
         self._since = settings.get("poll_since", "")
         self._places = stock.places(settings)
 
-    def acknowledge(self, command: Acknowledge, intent: Intent) -> Calls:
-        """Tag the order as taken; the tag is a set, so that doing it again changes nothing."""
+    def acknowledge(
+        self, command: Acknowledge | Sequence[Acknowledge], intent: Intent | Sequence[Intent]
+    ) -> Calls:
+        """Tag the order, or many, as taken; the tag is a set, so that doing it again changes nothing."""
+        if isinstance(intent, Intent):
+            single: Any = command
+            return (yield from self._tag_one(single))
+        commands: Any = command
+        if len(intent) == 1:
+            return Results(by_key={intent[0].key: (yield from self._tag_one(commands[0]))})
+        return (yield from self._tag_many(commands, intent))
+
+    def _tag_one(self, command: Acknowledge) -> Asked[Done | Refused]:
         order = _order_gid(command)
         tagged = yield from self._ask(graphql.TAG, {"id": order, "tags": [self._tag]}, _Tagged)
-        if tagged.tags_add.user_errors:
-            return tagged.tags_add.user_errors[0].refused()
-        return Done(reference=optional_id(order))
+        return _tagged(tagged.tags_add, order)
+
+    def _tag_many(self, commands: Sequence[Acknowledge], intents: Sequence[Intent]) -> Asked[Results]:
+        """Tag many in one document. One of which Shopify says nothing has no outcome; nor have all, if it is not understood."""
+        outcomes: dict[str, Done | Refused] = {}
+        orders: dict[str, str] = {}
+        for command, intent in zip(commands, intents, strict=True):
+            try:
+                orders[intent.key] = _order_gid(command)
+            except RejectedError as error:
+                outcomes[intent.key] = Refused(reason=error.message, code=error.kind, field=error.field or "")
+        if orders:
+            variables: dict[str, Any] = {f"i{n}": order for n, order in enumerate(orders.values())}
+            variables["tags"] = [self._tag]
+            document = graphql.tags(len(orders))
+            try:
+                told = yield from graphql.ask(self._version, document, variables, _ManyTagged, partly=True)
+            except ContractError:
+                told = {}  # tried again with fewer; the one that is alone says what is wrong
+            for n, (key, order) in enumerate(orders.items()):
+                if (payload := told.get(f"a{n}")) is not None:
+                    outcomes[key] = _tagged(payload, order)
+        return Results(by_key=outcomes)
 
     def confirm_shipment(self, command: ConfirmShipment, intent: Intent) -> Calls:
         """Fulfil the lines of a shipment, per location that Shopify expects them from.
@@ -156,6 +187,9 @@ class _Tagged(msgspec.Struct, rename="camel", frozen=True, gc=False):
     tags_add: _Payload
 
 
+_ManyTagged = dict[str, _Payload | None]
+
+
 class _FulfilledPayload(_Payload, rename="camel", frozen=True, gc=False):
     fulfillment: _Node | None = None
 
@@ -199,6 +233,10 @@ class _OrderState(msgspec.Struct, rename="camel", frozen=True, gc=False):
 
 class _State(msgspec.Struct, frozen=True, gc=False):
     order: _OrderState | None = None
+
+
+def _tagged(payload: _Payload, order: str) -> Done | Refused:
+    return payload.user_errors[0].refused() if payload.user_errors else Done(reference=optional_id(order))
 
 
 def _is_done(state: _OrderState, command: CancelOrder, intent: Intent) -> Done | None:

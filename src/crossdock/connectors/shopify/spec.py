@@ -7,6 +7,9 @@ from crossdock.sdk.spec import ConnectorSpec, Inbound, Limits, Operation, Settin
 BATCH_MAX = 250
 """Quantities in one inventorySetQuantities."""
 
+TAGS_MAX = 25
+"""Orders tagged in one document: 250 of the 1,000 points that one may cost."""
+
 _ORDER = "The whole order, with its shipments, refunds and cancellation"
 
 SPEC = ConnectorSpec(
@@ -95,6 +98,7 @@ SPEC = ConnectorSpec(
             name="acknowledge",
             doc="Tag the order. A tag that is there already is not added again, so a repetition does no harm",
             doubles="key",
+            batch_max=TAGS_MAX,
         ),
         Operation(
             name="confirm_shipment",
