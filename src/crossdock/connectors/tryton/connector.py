@@ -1,0 +1,76 @@
+"""A connection to Tryton: which operation is done by which of the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from crossdock.connectors.tryton import sales
+from crossdock.connectors.tryton.options import read_options
+from crossdock.connectors.tryton.rpc import Client
+from crossdock.connectors.tryton.spec import SPEC
+from crossdock.errors import MappingError, SignatureError
+from crossdock.model.commands import CreateSale, OrderCommand
+from crossdock.model.order import Order
+from crossdock.model.reports import Report
+from crossdock.sdk.calls import Calls, Intent, Refused, Results
+from crossdock.sdk.spec import Child, Gate, Translation
+
+
+def build(settings: Mapping[str, str]) -> TrytonConnector:
+    """Build the connector of one connection."""
+    return TrytonConnector(settings)
+
+
+class TrytonConnector:
+    """An ERP that keeps no idempotency keys: every document has a reference of ours, by which it is found again."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.spec = SPEC
+        self._options = read_options(settings)
+        self._client = Client(settings.get("user", ""), settings.get("password", ""))
+
+    def request_headers(self) -> Mapping[str, str]:
+        """Nothing: each request carries its session."""
+        return {}
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Tryton sends nothing by itself."""
+        raise SignatureError("Tryton sends no webhooks. Poll its feeds.")
+
+    def gate(self, headers: Mapping[str, str], body: bytes) -> Gate:
+        """Tryton sends nothing by itself."""
+        raise MappingError("Tryton sends no webhooks. Poll its feeds.", field="kind")
+
+    def create_sale(self, commands: Sequence[CreateSale], intents: Sequence[Intent]) -> Calls:
+        """Record orders as sales, confirmed and in process, under our order ids."""
+        jobs = []
+        outcomes: sales.Outcomes = {}
+        for command, intent in zip(commands, intents, strict=True):
+            if command.order is None or not command.order.id:
+                outcomes[intent.key] = _NO_ORDER
+            else:
+                jobs.append(sales.Job(intent.key, command.order, intent.may_have_happened))
+        outcomes |= yield from sales.create(self._client, self._options, jobs)
+        return Results(by_key=outcomes)
+
+    def split(self, kind: str, body: bytes) -> Iterable[Child] | None:
+        """Cut a page into one child a row, so that a bad one parks alone."""
+        return None
+
+    def translate(
+        self, kind: str, headers: Mapping[str, str], body: bytes, context: Translation
+    ) -> tuple[Report, ...]:
+        """Turn one row of a page into a report."""
+        raise MappingError(f"Tryton has no message {kind!r}.", field="kind")
+
+
+_NO_ORDER = Refused(
+    reason="It was to be sent without its order. Send the effect again with it.",
+    code="mapping",
+    field="order",
+)
+
+
+def order_of(command: OrderCommand) -> Order | None:
+    """The order of a command, where it came with one."""
+    return command.order if command.order is not None and command.order.id else None

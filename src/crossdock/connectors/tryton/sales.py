@@ -1,0 +1,203 @@
+"""Sales: create, amend, cancel. A sale is known by our order id, its `reference`; what is half done is finished.
+
+Sales are made with shipment and invoice "manual": the hub says what left and when, so nothing is shipped or invoiced
+there by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from crossdock.connectors.tryton import mapping
+from crossdock.connectors.tryton.books import Books, load
+from crossdock.connectors.tryton.customers import bill, code_of, create_buyers, per_buyer
+from crossdock.connectors.tryton.options import Options
+from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, decimal, number
+from crossdock.errors import ConflictError, CrossdockError, RetryableError
+from crossdock.model.money import decimal_text, minor_units
+from crossdock.model.order import Order
+from crossdock.sdk.calls import Done, Refused
+
+SALE = "sale.sale"
+_FIELDS = (
+    "reference",
+    "number",
+    "state",
+    "total_amount",
+    "tax_amount",
+    "currency.code",
+    "party",
+    "shipment_address",
+    "warehouse",
+)
+OPEN, READY = ("draft", "quotation", "confirmed"), ("processing", "done")
+_STEPS = (("draft", "quote"), ("quotation", "confirm"), ("confirmed", "process"))
+
+Outcomes = dict[str, Done | Refused]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One sale that is wanted: the key of its effect, the order, whether an earlier attempt may have made it."""
+
+    key: str
+    order: Order
+    again: bool
+
+
+def told(error: CrossdockError) -> Refused:
+    """An error that is one item's own, as its outcome."""
+    code = error.code if isinstance(error, ServerRefusedError) else error.kind
+    return Refused(reason=error.message, code=code, field=error.field or "")
+
+
+def find(client: Client, references: Iterable[str]) -> Ask[dict[str, list[Row]]]:
+    """Sales that were not cancelled, by our reference."""
+    wanted = sorted(set(references))
+    rows = yield from client.search(
+        SALE, [["reference", "in", wanted], ["state", "!=", "cancelled"]], _FIELDS
+    )
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["reference"], []).append(row)
+    return found
+
+
+def only(rows: Sequence[Row], reference: str) -> Row | None:
+    """The one sale of a reference; two are a conflict that a person must see."""
+    if len(rows) > 1:
+        names = ", ".join(row["number"] or f"id {row['id']}" for row in rows[:5])
+        raise ConflictError(
+            f"Tryton holds {len(rows)} sales for {reference}: {names}. Cancel all but one there."
+        )
+    return rows[0] if rows else None
+
+
+def create(client: Client, options: Options, jobs: Sequence[Job]) -> Ask[Outcomes]:
+    """Make sales and bring them into process, together; each that cannot be is refused by itself."""
+    outcomes: Outcomes = {}
+    ours: dict[str, int] = {}
+    again = {job.order.id for job in jobs if job.again}
+    held: Mapping[str, list[Row]] = (yield from find(client, again)) if again else {}
+    fresh: list[Job] = []
+    for job in jobs:
+        try:
+            row = only(held.get(job.order.id, ()), job.order.id)
+        except ConflictError as error:
+            outcomes[job.key] = told(error)
+            continue
+        if row is None:
+            fresh.append(job)
+        else:
+            ours[job.key] = row["id"]
+    already = frozenset(ours)
+    yield from _create(client, options, fresh, ours=ours, outcomes=outcomes)
+    yield from _proceed(client, ours, already, outcomes)
+    return outcomes
+
+
+def _create(
+    client: Client, options: Options, jobs: Sequence[Job], *, ours: dict[str, int], outcomes: Outcomes
+) -> Ask[None]:
+    """Create drafts and see that their totals are the orders'."""
+    if not jobs:
+        return
+    orders = [job.order for job in jobs]
+    books = yield from books_for(client, options, orders)
+    plans: dict[str, mapping.SalePlan] = {}
+    for job in jobs:
+        try:
+            plans[job.key] = yield from plan(client, options, job.order, books)
+        except RetryableError:
+            raise
+        except CrossdockError as error:
+            outcomes[job.key] = told(error)
+    made = yield from client.create(SALE, [planned.values for planned in plans.values()])
+    for key, id_ in zip(plans, made, strict=True):
+        if isinstance(id_, ServerRefusedError):
+            outcomes[key] = told(id_)
+        else:
+            ours[key] = id_
+    rounding = books.products.get(options.rounding, ())
+    drafts = {ours[key]: planned for key, planned in plans.items() if key in ours}
+    if drafts and len(rounding) == 1:
+        yield from _level(client, drafts, rounding[0].id, rounding[0].unit)
+
+
+def books_for(client: Client, options: Options, orders: Sequence[Order]) -> Ask[Books]:
+    """What sales of these orders refer to; buyers are created."""
+    codes = set().union(*(mapping.codes_of(order, options) for order in orders))
+    parties = {code_of(order, options.customers) for order in orders}
+    books = yield from load(client, codes, parties, [order.currency for order in orders])
+    return (yield from create_buyers(client, [o for o in orders if per_buyer(o, options.customers)], books))
+
+
+def plan(client: Client, options: Options, order: Order, books: Books) -> Ask[mapping.SalePlan]:
+    """The sale of an order, as it is to be created."""
+    billed = yield from bill(client, order, options.customers, books)
+    planned = mapping.sale(order, books, options, company=client.company, billed=billed)
+    if "sale_shipment_cost" in client.modules:
+        planned.values["shipment_cost_method"] = None
+    return planned
+
+
+def _level(client: Client, drafts: Mapping[int, mapping.SalePlan], product: int, unit: int) -> Ask[None]:
+    """Put a rounding line into each draft whose total is not its order's: Tryton may round by the line."""
+    rows = yield from client.search(SALE, [["id", "in", list(drafts)]], _FIELDS)
+    writes: list[object] = []
+    for row in rows:
+        short = drafts[row["id"]].total - total_of(row)
+        if short:
+            text = decimal_text(short, row["currency."]["code"])
+            values = {
+                "product": product,
+                "unit": unit,
+                "quantity": 1.0,
+                "unit_price": decimal(text),
+                "type": "line",
+            }
+            added = {
+                **values,
+                "note": f"{mapping.ROUNDING}:total",
+                "description": "Rounding",
+                "sequence": 10_000,
+            }
+            writes += [[row["id"]], {"lines": [["create", [added]]]}]
+    if writes:
+        yield from client.call(f"model.{SALE}.write", *writes)
+
+
+def _proceed(
+    client: Client, ours: Mapping[str, int], already: frozenset[str], outcomes: Outcomes
+) -> Ask[None]:
+    """Quote, confirm and process whatever is not yet there; then read what came of it."""
+    keys = {id_: key for key, id_ in ours.items()}
+    refused: dict[int, ServerRefusedError] = {}
+    rows: list[Row] = []
+    for n in range(len(_STEPS) + 1):
+        rows = yield from client.search(
+            SALE, [["id", "in", [id_ for id_ in keys if id_ not in refused]]], _FIELDS
+        )
+        todo = [step for step in _STEPS[n:] if any(row["state"] == step[0] for row in rows)]
+        if not todo:
+            break
+        state, method = todo[0]
+        ids = [row["id"] for row in rows if row["state"] == state]
+        refused |= yield from client.each(f"model.{SALE}.{method}", ids)
+    for id_, error in refused.items():
+        outcomes[keys[id_]] = error.as_refused(f"Sale id {id_} of Tryton stays unfinished")
+    for row in rows:
+        if row["state"] in READY:
+            key = keys[row["id"]]
+            outcomes[key] = Done(reference=name_of(row), total=total_of(row), already=key in already)
+
+
+def name_of(row: Row) -> str:
+    """What people there call a document."""
+    return str(row["number"] or row["id"])
+
+
+def total_of(row: Row) -> int:
+    """The total of a document, in minor units."""
+    return minor_units(number(row["total_amount"]), row["currency."]["code"], field="total_amount")

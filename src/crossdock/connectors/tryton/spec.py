@@ -1,0 +1,70 @@
+"""What the Tryton connector is and bears."""
+
+from __future__ import annotations
+
+from crossdock.sdk.spec import ConnectorSpec, Inbound, Limits, Operation, Setting
+
+BATCH_MAX = 30
+"""A batch is one transaction there: longer ones are hardly faster, and hold the others up."""
+_SLOW_S = 120.0
+_SETTLE_S = 30.0
+
+
+def _once(name: str, doc: str, batch_max: int = 1) -> Operation:
+    return Operation(
+        name=name, doc=doc, doubles="lookup", batch_max=batch_max, deadline_s=_SLOW_S, settle_s=_SETTLE_S
+    )
+
+
+def _optional(name: str, doc: str, default: str = "", choices: tuple[str, ...] = ()) -> Setting:
+    return Setting(name=name, doc=doc, required=False, default=default, choices=choices)
+
+
+SPEC = ConnectorSpec(
+    name="tryton",
+    title="Tryton 8.0",
+    roles=("erp",),
+    settings=(
+        Setting(name="url", doc="Where Tryton serves the database, e.g. https://erp.example/retail"),
+        Setting(name="user", doc="Login of the hub's own user there"),
+        Setting(name="password", doc="Password of that user", secret=True),
+        _optional("customers", "Whom a sale is booked to", "channel", ("buyer", "channel", "store")),
+        _optional(
+            "warehouses",
+            "Warehouses by code, the usual one first; `our location=code` where the two differ; all of them where empty",
+        ),
+        _optional(
+            "taxes",
+            "Which tax there stands for which of ours: `0.19=VAT 19%; US-NY 0.04=NY State`; by rate where empty",
+        ),
+        _optional("shipping_product", "Code of the service that shipping is sold as", "SHIPPING"),
+        _optional(
+            "charge_product", "Code of the service that charges and lines without SKU are sold as", "CHARGE"
+        ),
+        _optional("rounding_product", "Code of the service that rounding lines are sold as", "ROUNDING"),
+        _optional(
+            "payment_method",
+            "Name of the invoice payment method that books what was captured; empty: nobody pays",
+        ),
+        _optional("price_decimals", "Decimals of a unit price in Tryton (its `price_decimal`)", "4"),
+        _optional("page_size", "Products per page of a feed", "500"),
+    ),
+    operations=(
+        _once("create_sale", "Record orders as sales, confirmed and in process", BATCH_MAX),
+        _once("create_delivery", "Ship what left, per shipment", BATCH_MAX),
+        _once("create_invoice", "Invoice what was delivered, post it, book the payment", BATCH_MAX),
+        _once("cancel_sale", "Take quantities off a sale"),
+        _once("amend_sale", "Set a sale to what the order is now"),
+        Operation(name="poll", doc="Read the feeds", kind="poll", deadline_s=_SLOW_S),
+    ),
+    inbound=(
+        Inbound(kind="page.stock", doc="A page of levels"),
+        Inbound(kind="page.products", doc="A page of products"),
+        Inbound(kind="page.prices", doc="A page of prices"),
+        Inbound(kind="stock.changed", doc="Some levels, absolute"),
+        Inbound(kind="product.changed", doc="A product"),
+        Inbound(kind="price.changed", doc="A list price"),
+    ),
+    feeds=("stock", "products", "prices"),
+    limits=Limits(requests_per_s=0.0, burst=10, concurrency_max=2, page_max=1000),
+)
