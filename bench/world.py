@@ -52,6 +52,7 @@ concurrency_max = 16
 connector = "erp"
 url = "{partners}/erp"
 token = "${{BENCH_SECRET}}"
+batch_max = "50"
 concurrency_max = 16
 
 [connections.wms]
@@ -59,6 +60,7 @@ connector = "wms"
 url = "{partners}/wms"
 token = "${{BENCH_SECRET}}"
 webhook_secret = "${{BENCH_SECRET}}"
+batch_max = "50"
 concurrency_max = 16
 
 [locations.main]

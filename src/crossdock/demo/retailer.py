@@ -46,6 +46,7 @@ connector = "erp"
 url = "{partners}/erp"
 token = "${{DEMO_ERP_TOKEN}}"
 idempotency = "lookup"
+batch_max = "20"
 feeds = ["stock"]
 poll_every_s = 3600
 
@@ -54,6 +55,7 @@ connector = "wms"
 url = "{partners}/warehouse"
 token = "${{DEMO_WAREHOUSE_TOKEN}}"
 webhook_secret = "${{DEMO_WAREHOUSE_SECRET}}"
+batch_max = "20"
 
 [routes.shop]
 erp = "erp"
