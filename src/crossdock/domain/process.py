@@ -240,6 +240,8 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Set where the subject is a store's day and no order."""
     ticket: str = ""
     """Set where the subject is a till ticket: the reference of its store day, "store/date"."""
+    credit: Sale | None = None
+    """The credit in the ERP for what a ticket took back, where its sale is within a day's sum."""
 
     def line(self, id_: str) -> Line | None:
         """The line of that id."""

@@ -49,7 +49,7 @@ class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What is remembered of a store's day between messages. `control` is what its close stated, None while it is open.
 
-    tickets and total are as last counted; cases: "reason|about" of those that stand; checked: it was counted since.
+    tickets and total are as last counted; checked: it was counted since it was closed.
     """
 
     store: str
@@ -64,7 +64,6 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     left: int = 0
     """Tickets that are counted and not posted."""
     silent: bool = False
-    watched: bool = False
     postings: list[DayPosting] = []
 
     @property

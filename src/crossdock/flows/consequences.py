@@ -11,7 +11,9 @@ from crossdock.domain.process import OrderProcess
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.goods import balance, hand_over, release
 from crossdock.flows.standing import stand
+from crossdock.flows.store_days import follow_day
 from crossdock.flows.telling import acknowledge, create_sale, tell_cancelled, tell_erp, tell_shipments
+from crossdock.flows.tills import follow_ticket
 
 BALANCE = "order.balance"
 
@@ -20,6 +22,10 @@ def follow(desk: Desk, why: str) -> None:
     """Do everything that the facts ask for now. why: a word for the postings that come of it."""
     process = desk.process
     if not process.known or process.test:
+        return
+    if process.day is not None or process.ticket:
+        follow_day(desk)
+        follow_ticket(desk)
         return
     if process.owed:
         process.owed = desk.ledger.pay(process.owed)

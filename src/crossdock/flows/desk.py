@@ -25,6 +25,7 @@ from crossdock.engine.messages import (
     Timer,
 )
 from crossdock.errors import ConflictError
+from crossdock.flows.day_book import DayBook
 from crossdock.flows.places import our_place
 from crossdock.model.ids import ExternalRef
 
@@ -45,6 +46,7 @@ class Desk:
     """Everything for one message. Nothing here outlives a refusal: the world drops it all."""
 
     __slots__ = (
+        "book",
         "catalogue",
         "decision",
         "documents",
@@ -68,6 +70,7 @@ class Desk:
         plan: Plan,
         ledger: Ledger,
         catalogue: Catalogue,
+        book: DayBook,
         kept_seen: Mapping[tuple[int, str, str, str], str],
         revision: int,
     ) -> None:
@@ -77,6 +80,7 @@ class Desk:
         self.plan = plan
         self.ledger = ledger
         self.catalogue = catalogue
+        self.book = book
         self.kept_seen = kept_seen
         self.revision = revision
         self.decision = Decision()

@@ -28,19 +28,25 @@ from crossdock.engine.messages import (
 from crossdock.engine.port import Batch
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.announcing import REPLAY, Replay
+from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date
 from crossdock.flows.desk import Again
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
+from crossdock.flows.store_days import COUNT, DAY_TIMERS, WATCH
 from crossdock.flows.taking import seen_kind
+from crossdock.flows.tills import moves_stock, ticket_kind
 from crossdock.flows.world import RetailWorld
 from crossdock.model.order import Order
 from crossdock.model.reports import (
     CancellationAnswered,
+    InvoiceReported,
     OrderReported,
     PriceReported,
     ProductReported,
     StockReported,
+    StoreDayReported,
+    TicketReported,
 )
 from crossdock.model.versions import is_newer
 from crossdock.sdk.spec import Connector, Inbound, Translation
@@ -53,8 +59,10 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     OPERATOR: msgspec.json.Decoder(OperatorAction),
     TICK: msgspec.json.Decoder(Tick),
     REPLAY: msgspec.json.Decoder(Replay),
-    **{kind: msgspec.json.Decoder(Again) for kind in TIMERS},
+    **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS)},
 }
+_touched = msgspec.json.Decoder(Touched)
+_TOUCHED_INBOUND = Inbound(kind=TOUCHED, doc="A ticket came for a store day that is not open", overtakes=True)
 _order = msgspec.json.Decoder(Order)
 _API_INBOUND = Inbound(
     kind=CANONICAL, doc="One version of an order, in the canonical model", whole_object=True
@@ -79,12 +87,14 @@ class RetailHandler:
         connector = self._connectors.get(source)
         if connector is None:
             return None
+        if kind == TOUCHED:
+            return _TOUCHED_INBOUND
         return _UNREADABLE_INBOUND if kind == UNREADABLE else connector.spec.understands(kind)
 
     def split(self, message: Message) -> list[Arrival] | None:
         """The children of a page, file or upload, each a message of its own; None for a single message."""
         connector = self._connectors.get(message.source)
-        if connector is None:
+        if connector is None or message.kind == TOUCHED:
             return None
         if message.kind == UNREADABLE:
             return [_gated(connector, message)]
@@ -125,6 +135,8 @@ class RetailHandler:
             raise ConfigurationError(
                 f"Message {message.id} came from {message.source}, which is no connection any more. Configure it, then retry."
             )
+        if message.kind == TOUCHED:
+            return (_decode(_touched, message),)
         context = Translation(
             connection=message.source,
             subject=message.subject_id,
@@ -142,11 +154,19 @@ class RetailHandler:
 
     def needs(self, batch: Sequence[tuple[Message, Any]]) -> Needs:
         """Orders, SKUs and versions that a batch touches, each once, in the order met."""
-        wanted = _Wanted()
+        wanted = _Wanted(self._plan)
         for message, reports in batch:
             for report in reports:
                 wanted.add(report, message, self._revisions.get(message.source, 1))
-        return Needs(orders=tuple(wanted.orders), skus=tuple(wanted.skus), seen=tuple(wanted.seen))
+        return Needs(
+            orders=tuple(wanted.orders),
+            skus=tuple(wanted.skus),
+            seen=tuple(wanted.seen),
+            cells=tuple(wanted.cells),
+            days=tuple(wanted.days),
+            tickets=tuple(wanted.tickets),
+            pulses=tuple(wanted.pulses),
+        )
 
     def after(self, needs: Needs, snapshot: Snapshot, batch: Batch) -> Snapshot:
         """The snapshot as it will be once `batch` is written."""
@@ -165,10 +185,15 @@ class RetailHandler:
 class _Wanted:
     """What reports need, each once, in the order met."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
         self.orders: dict[int, None] = {}
         self.skus: dict[str, None] = {}
         self.seen: dict[tuple[int, str, str, str], None] = {}
+        self.cells: dict[tuple[str, str], None] = {}
+        self.days: dict[tuple[str, str], None] = {}
+        self.tickets: dict[tuple[str, str, str], None] = {}
+        self.pulses: dict[str, None] = {}
 
     def add(self, report: Any, message: Message, revision: int) -> None:
         if isinstance(report, OrderReported):
@@ -177,6 +202,8 @@ class _Wanted:
             self._lines(report.order.lines)
             for shipment in report.shipments:
                 self._lines(shipment.lines)
+        elif isinstance(report, TicketReported):
+            self._ticket(report, message, revision)
         elif isinstance(report, FACTS):
             self.orders[message.subject] = None
             kind, version, _ = fact_seen(report)
@@ -188,17 +215,47 @@ class _Wanted:
             if isinstance(report, CancellationAnswered):
                 self._lines(report.accepted)
                 self._lines(report.refused)
-        elif isinstance(report, Settled | OperatorAction):
+        elif isinstance(report, Settled | OperatorAction | InvoiceReported):
             self.orders[message.subject] = None
         elif isinstance(report, Again):
             self.orders[message.subject] = None
             self.skus.update(dict.fromkeys(report.skus))
+            self._day_timer(report, message.kind)
+        elif isinstance(report, StoreDayReported):
+            self.orders[message.subject] = None
+            version = report.store_day.version or "1"
+            self.seen[message.subject, message.source, "store_day", version] = None
+        elif isinstance(report, Touched):
+            self.orders[message.subject] = None
+            self.tickets[message.source, report.store, report.date.isoformat()] = None
         elif isinstance(report, StockReported):
             self._lines(report.levels)
         elif isinstance(report, ProductReported):
             self.skus[report.product.sku] = None
         elif isinstance(report, PriceReported):
             self.skus[report.price.sku] = None
+
+    def _ticket(self, report: TicketReported, message: Message, revision: int) -> None:
+        """A ticket's day, and the levels of its own store alone: those of hundreds of others are nothing to it."""
+        ticket, plan = report.ticket, self._plan
+        self.orders[message.subject] = None
+        self.seen[message.subject, message.source, ticket_kind(revision), ticket.version or "1"] = None
+        place = store_place(plan, ticket.location, ticket.location_ref)
+        date = ticket_date(plan, ticket, place) if place is not None else None
+        if place is None or date is None:
+            return
+        self.days[message.source, day_ref(place.id, date.isoformat())] = None
+        if ticket.sale is not None and not ticket.training:
+            for line in ticket.sale.lines:
+                if moves_stock(line):
+                    self.cells[line.sku, place.id] = None
+
+    def _day_timer(self, again: Again, kind: str) -> None:
+        if kind == COUNT:
+            store, _, day = again.intent.rpartition("/")
+            self.tickets[again.request, store, day] = None
+        elif kind == WATCH:
+            self.pulses[again.request] = None
 
     def _lines(self, lines: Sequence[Any]) -> None:
         skus = self.skus

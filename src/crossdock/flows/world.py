@@ -33,19 +33,33 @@ from crossdock.errors import RejectedError
 from crossdock.flows.announcing import Replay, take_replay
 from crossdock.flows.cataloguing import take_price, take_product
 from crossdock.flows.consequences import follow
+from crossdock.flows.day_book import DayBook, Touched
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.facts import FACTS, take_fact
 from crossdock.flows.operating import take_action, take_timer
 from crossdock.flows.polling import Tick, take_page, take_tick
+from crossdock.flows.posting_sales import take_document, take_posted
 from crossdock.flows.quantities import OPERATION, publishing_channels
 from crossdock.flows.settled import take_settled, tell_person
 from crossdock.flows.stocking import take_stock
+from crossdock.flows.store_days import DAY_TIMERS, take_day, take_day_timer, take_touched
 from crossdock.flows.taking import take_order
-from crossdock.model.reports import OrderReported, PriceReported, ProductReported, StockReported
+from crossdock.flows.tills import take_ticket, take_upload
+from crossdock.model.reports import (
+    InvoiceReported,
+    OrderReported,
+    PriceReported,
+    ProductReported,
+    StockReported,
+    StoreDayReported,
+    TicketReported,
+    UploadReported,
+)
 from crossdock.sdk.telling import TELL
 
 _AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
-_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, *FACTS))
+_TILLS = (TicketReported, StoreDayReported, Touched, InvoiceReported)
+_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, *_TILLS, *FACTS))
 _RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
 
 
@@ -57,7 +71,8 @@ class RetailWorld:
         self._revisions = revisions
         self._stored = snapshot.orders
         self._seen = dict(snapshot.seen)
-        self._ledger = Ledger(snapshot.levels, needs.skus)
+        self._ledger = Ledger(snapshot.levels, needs.skus, needs.cells)
+        self._book = DayBook(snapshot)
         self._catalogue = Catalogue(snapshot.products)
         self._processes: dict[int, OrderProcess] = {}
         self._documents: list[DocumentRow] = []
@@ -82,6 +97,7 @@ class RetailWorld:
             plan=self._plan,
             ledger=self._ledger,
             catalogue=self._catalogue,
+            book=self._book,
             kept_seen=self._seen,
             revision=self._revisions.get(message.source, 1),
         )
@@ -90,6 +106,7 @@ class RetailWorld:
         except BaseException:
             self._ledger.undo()
             self._catalogue.undo()
+            self._book.undo()
             if before is not None:
                 self._processes[subject] = decode_process(before)
             raise
@@ -106,6 +123,8 @@ class RetailWorld:
             movements=self._movements,
             postings=self._postings,
             products=self._catalogue.changes(),
+            tickets=self._book.rows,
+            pulses=self._book.pulses(),
         )
 
     def _decide(self, desk: Desk, reports: Sequence[Any], *, known: bool) -> Any:
@@ -126,6 +145,8 @@ class RetailWorld:
     def _take(self, desk: Desk, report: Any, *, known: bool) -> str:
         if isinstance(report, OrderReported):
             return take_order(desk, report)
+        if isinstance(report, TicketReported):
+            return take_ticket(desk, report)
         if isinstance(report, FACTS):
             outcome = take_fact(desk, report)
             if outcome == "processed":
@@ -145,12 +166,25 @@ class RetailWorld:
             return take_replay(desk, report)
         if isinstance(report, Tick):
             return take_tick(desk, report)
+        return self._take_store(desk, report)
+
+    def _take_store(self, desk: Desk, report: Any) -> str:
+        """What a store tells besides its tickets, and what an ERP tells of a posting."""
+        if isinstance(report, StoreDayReported):
+            return take_day(desk, report)
+        if isinstance(report, Touched):
+            return take_touched(desk, report)
+        if isinstance(report, UploadReported):
+            return take_upload(desk, report)
+        if isinstance(report, InvoiceReported):
+            return take_document(desk, report)
         return "unhandled"
 
     def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:
         if known and settled.operation != TELL:
             outcome = take_settled(desk, settled)
-            if settled.outcome != "done" or settled.operation == "create_sale":
+            take_posted(desk, settled)
+            if settled.outcome != "done" or settled.operation in ("create_sale", "post_day"):
                 follow(desk, "effect")  # of the others that are done nothing follows
             return outcome
         desk.event(f"effect.{settled.outcome}", {"operation": settled.operation, "intent": settled.intent})
@@ -161,6 +195,9 @@ class RetailWorld:
     def _take_own(self, desk: Desk, report: OperatorAction | Again, *, known: bool) -> str:
         if not known:
             raise RejectedError(f"There is no order {desk.process.order}. See whether its message is parked.")
+        day = desk.process.day
+        if isinstance(report, Again) and desk.message.kind in DAY_TIMERS:
+            return take_day_timer(desk, desk.message.kind, day) if day is not None else "unhandled"
         if isinstance(report, Again):
             outcome = take_timer(desk, desk.message.kind, report)
         else:
@@ -178,6 +215,7 @@ class RetailWorld:
         self._documents += desk.documents
         moves = self._ledger.keep()
         self._catalogue.keep()
+        self._book.keep()
         if moves or desk.publish:
             self._publish(desk, moves)
         now, number = desk.now, message.id
@@ -191,9 +229,14 @@ class RetailWorld:
     def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
         """Mark every SKU whose availability changed; a level below zero is a case."""
         changed: dict[str, int] = {}
+        left: dict[tuple[str, str], int] = {}
         for sku, location, bucket, quantity, _ in moves:
             changed[sku] = changed.get(sku, 0) + _AVAILABLE.get(bucket, 0) * quantity
-            if bucket == ON_HAND and quantity < 0 and self._ledger.bucket(sku, location, ON_HAND) < 0:
+            if bucket == ON_HAND:
+                left[sku, location] = left.get((sku, location), 0) + quantity
+        for (sku, location), quantity in left.items():
+            now = self._ledger.bucket(sku, location, ON_HAND)
+            if now < 0 <= now - quantity:  # once: until it is counted, every further sale would say the same
                 desk.case(
                     "stock.negative",
                     f"More of {sku} left {location} than it had. Count it there; the next snapshot puts it right.",

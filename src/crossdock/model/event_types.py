@@ -320,8 +320,17 @@ class VersionSeen(Data, frozen=True, kw_only=True):
     version: str
 
 
+class EventsReplayed(Data, frozen=True, kw_only=True):
+    """How many events are told to a subscriber again, by whom and why."""
+
+    connection: str
+    events: int
+    actor: str
+    reason: str
+
+
 class TicketRecorded(Data, frozen=True, kw_only=True):
-    """A ticket of a till was booked to its store and business date; `sequence` is the till's own count."""
+    """A till's ticket was taken, with what it comes to; `date` is the business date."""
 
     store: str
     till: str
@@ -333,13 +342,13 @@ class TicketRecorded(Data, frozen=True, kw_only=True):
 
 
 class TicketNamed(Data, frozen=True, kw_only=True):
-    """A ticket, as its till calls it."""
+    """The ticket as its store names it."""
 
     ticket: str
 
 
 class UploadRecorded(Data, frozen=True, kw_only=True):
-    """A till's upload and the totals that it states."""
+    """A store's upload was taken apart: how many tickets it held, and what they come to in minor units."""
 
     upload: str
     store: str
@@ -347,13 +356,61 @@ class UploadRecorded(Data, frozen=True, kw_only=True):
     total: int
 
 
-class EventsReplayed(Data, frozen=True, kw_only=True):
-    """How many events are told to a subscriber again, by whom and why."""
+class DayNamed(Data, frozen=True, kw_only=True):
+    """A store's business day."""
+
+    store: str
+    date: str
+
+
+class DayClosed(DayNamed, frozen=True, kw_only=True):
+    """A store has closed its day, with so many tickets by its own count."""
+
+    tickets: int
+
+
+class DayCounted(DayNamed, frozen=True, kw_only=True):
+    """What a day's tickets come to, how many figures of its close differ, how many numbers are missing, not posted."""
+
+    tickets: int
+    total: int
+    differences: int
+    missing: int
+    left: int
+
+
+class DayPosting(DayNamed, frozen=True, kw_only=True):
+    """A day's sum goes to the ERP under `reference`; `supplement` counts from 1 what comes after the first."""
+
+    reference: str
+    supplement: int
+    tickets: int
+    currency: str
+    total: int
+
+
+class DayDated(DayNamed, frozen=True, kw_only=True):
+    """The date that the ERP posted a day's document to: not the business date where its period was closed."""
+
+    document: str
+    posted_on: str
+
+
+class StoreSilent(DayNamed, frozen=True, kw_only=True):
+    """A store that is open has sent nothing for so long, while others of its connection sell."""
+
+    minutes: int
+
+
+class PostingMade(Data, frozen=True, kw_only=True):
+    """An ERP has made a document of what we posted: our total and its own, in minor units."""
 
     connection: str
-    events: int
-    actor: str
-    reason: str
+    kind: str
+    document: str
+    currency: str
+    total: int
+    erp_total: int | None
 
 
 BUSINESS: dict[str, type[Data]] = {
@@ -388,8 +445,6 @@ BUSINESS: dict[str, type[Data]] = {
     "refund.recorded": RefundRecorded,
     "return.recorded": ReturnRecorded,
     "payment.reported": PaymentReported,
-    "ticket.recorded": TicketRecorded,
-    "upload.recorded": UploadRecorded,
     "sale.total_differs": TotalDiffers,
     "effect.done": EffectDone,
     "effect.refused": EffectNotDone,
@@ -400,13 +455,23 @@ BUSINESS: dict[str, type[Data]] = {
     "value.refused": ValueRefused,
     "connection.paused": ConnectionNamed,
     "case.resolved": CaseResolved,
+    "ticket.recorded": TicketRecorded,
+    "upload.recorded": UploadRecorded,
+    "store_day.opened": DayNamed,
+    "store_day.closed": DayClosed,
+    "store_day.not_closed": DayNamed,
+    "store_day.counted": DayCounted,
+    "store_day.posting": DayPosting,
+    "store_day.dated": DayDated,
+    "store.silent": StoreSilent,
+    "store.heard": DayNamed,
+    "posting.made": PostingMade,
 }
 """What a subscriber is told that names no types: something has changed for the trade."""
 
 BOOKKEEPING: dict[str, type[Data]] = {
     "order.stale_ignored": OrderStale,
     "order.test_ignored": OrderTest,
-    "ticket.known_already": TicketNamed,
     "order.came_in_time": Nothing,
     "order.finished_in_time": Nothing,
     "order.balance_due": Nothing,
@@ -421,6 +486,11 @@ BOOKKEEPING: dict[str, type[Data]] = {
     "message.noted": OfKind,
     "message.unhandled": OfKind,
     "operator.unhandled": OperatorUnhandled,
+    "ticket.known_already": TicketNamed,
+    "store_day.told_open": DayNamed,
+    "store_day.stale_ignored": OrderStale,
+    "store_day.timer_over": DayNamed,
+    "store_day.watched": DayNamed,
     "poll.asked": FeedNamed,
     "poll.not_offered": FeedNamed,
     "page.split": FeedNamed,
@@ -433,6 +503,8 @@ BOOKKEEPING: dict[str, type[Data]] = {
             "refund",
             "return",
             "payment",
+            "ticket",
+            "store_day",
             "shipment.reported",
             "refund.reported",
             "return.reported",

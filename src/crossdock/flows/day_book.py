@@ -1,0 +1,102 @@
+"""What a batch knows and learns of stores: the days that tickets belong to, the tickets, when each store was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from crossdock.domain.policy import Place, Plan
+from crossdock.domain.state import Snapshot, TicketRow
+from crossdock.domain.store_day import business_date
+from crossdock.flows.places import our_place
+from crossdock.model.ids import ExternalRef
+from crossdock.model.tills import TillTicket
+
+STORE_DAY = "store_day"
+"""The kind of reference by which a connection's store day is found."""
+TOUCHED = "store_day.touched"
+
+
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ticket tells its day where that is not known, or not open any more: open, or count again."""
+
+    store: str
+    date: date
+    currency: str = ""
+
+
+class DayBook:
+    """Days, tickets and pulses under change. What a message adds is kept, or dropped with it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._days, self._tickets, self._pulses = snapshot.days, snapshot.tickets, snapshot.pulses
+        self._staged: list[tuple[TicketRow, bool]] = []
+        self.rows: list[TicketRow] = []
+        self._heard: dict[tuple[str, str], int] = {}
+        self._touched: dict[tuple[str, str], None] = {}
+
+    def stage(self, connection: str, ref: str) -> str:
+        """The stage of a day; "" where it is not known."""
+        return self._days.get((connection, ref), "")
+
+    def add(self, row: TicketRow, *, touches: bool) -> bool:
+        """Add a ticket; returns whether its day is still to be told of it, where it is to be told at all."""
+        self._staged.append((row, touches))
+        return touches and (row.connection, day_ref(row.store, row.day)) not in self._touched
+
+    def tickets(self, key: tuple[str, str, str]) -> Sequence[TicketRow]:
+        """Every ticket of a day, those of this batch included."""
+        held = {(row.till, row.sequence): row for row in self._tickets.get(key, ())}
+        for row in self.rows:
+            if row.key == key:
+                held[row.till, row.sequence] = row
+        return tuple(held.values())
+
+    def heard(self, connection: str) -> dict[str, int]:
+        """When each store of a connection was heard last."""
+        found = {store: at for (name, store), at in self._pulses.items() if name == connection}
+        for (name, store), at in self._heard.items():
+            if name == connection:
+                found[store] = max(at, found.get(store, 0))
+        return found
+
+    def pulses(self) -> list[tuple[str, str, int]]:
+        """What was heard in this batch."""
+        return [(connection, store, at) for (connection, store), at in self._heard.items()]
+
+    def keep(self) -> None:
+        """End a message: what it added stays."""
+        for row, touches in self._staged:
+            self.rows.append(row)
+            store = (row.connection, row.store)
+            self._heard[store] = max(row.at, self._heard.get(store, 0))
+            if touches:
+                self._touched[row.connection, day_ref(row.store, row.day)] = None
+        self._staged.clear()
+
+    def undo(self) -> None:
+        """End a message as if it had never been."""
+        self._staged.clear()
+
+
+def day_ref(store: str, day: str) -> str:
+    """What a connection calls a store's day: "berlin/2026-03-29"."""
+    return f"{store}/{day}"
+
+
+def store_place(plan: Plan, location: str, ref: ExternalRef | None) -> Place | None:
+    """The place that a till names, by our id or by a code of ours."""
+    if ref is not None and not location and ref.id in plan.places:
+        return plan.places[ref.id]
+    return plan.places.get(our_place(plan, location, ref))
+
+
+def ticket_date(plan: Plan, ticket: TillTicket, place: Place) -> date | None:
+    """The business date: as the till says, else by the store's wall clock; None where it has no time either."""
+    if ticket.business_date is not None:
+        return ticket.business_date
+    if ticket.occurred_at is None:
+        return None
+    return business_date(ticket.occurred_at, place.zone, plan.policy.day_ends_hour)

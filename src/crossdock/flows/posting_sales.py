@@ -1,0 +1,202 @@
+"""Telling the ERP of tickets by the day: one document per store and day, supplements for late tickets, credits for returns.
+
+A posting names the tickets that it sums, so that each is in exactly one; the ERP's total is read back and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from crossdock.domain.day_sums import credited, day_lines, day_tenders
+from crossdock.domain.policy import Place
+from crossdock.domain.process import Sale
+from crossdock.domain.state import TicketRow
+from crossdock.domain.store_day import DayPosting, DayState, posting_dates, ranges
+from crossdock.domain.tickets import Value, returned_lines
+from crossdock.engine.messages import Reference, Settled
+from crossdock.flows.desk import SECOND, Desk
+from crossdock.model.commands import CreateCredit, PostDay
+from crossdock.model.ids import OrderId
+from crossdock.model.money import decimal_text
+from crossdock.model.reports import InvoiceReported
+from crossdock.model.tills import TillTicket
+
+POST_DAY, CREATE_CREDIT = "post_day", "create_credit"
+CREDIT = "credit"
+
+
+def create_credit(
+    desk: Desk, ticket: TillTicket, total: int, place: Place, day: date, *, alone: bool
+) -> None:
+    """Credit what a ticket took back: its sale is somewhere in a day's sum, so it posts a credit of its own.
+
+    alone: it sold nothing, so that its charges are the credit's.
+    """
+    process, route, sale = desk.process, desk.route, ticket.sale
+    if route is None or not route.erp or sale is None:
+        return
+    command = CreateCredit(
+        order_id=OrderId(process.order),
+        lines=tuple(line.id for line in returned_lines(sale)),
+        total=total,
+        store=place.id,
+        business_date=day,
+        posting_dates=_dates(desk, place, day),
+        original=ticket.original,
+        legal_entity=place.legal_entity,
+        charges=alone,
+    )
+    if desk.stage(route.erp, CREATE_CREDIT, CREDIT, command):
+        process.credit = Sale(state="staged", document=process.document, expected=total)
+
+
+def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]]) -> int:
+    """Post what is in no posting yet; returns how many tickets still wait. A supplement waits for the first document."""
+    route = desk.route
+    waits = bool(day.postings) and day.postings[-1].state != "done"
+    if route is None or not desk.may(route.erp, POST_DAY) or waits or not left:
+        return len(left)
+    number = len(day.postings)
+    values = [value for _, value in left]
+    command = _command(desk, day, values, number)
+    numbers: dict[str, list[int]] = {}
+    for row, _ in left:
+        numbers.setdefault(row.till, []).append(row.sequence)
+    posting = DayPosting(
+        number=number,
+        total=command.total,
+        ranges={till: ranges(found) for till, found in numbers.items()},
+        tickets=len(left),
+    )
+    day.postings.append(posting)
+    if not (command.lines or command.tenders or command.paid_in or command.paid_out or command.over_short):
+        posting.state = "done"  # voids only: there is nothing to book
+        return 0
+    desk.stage(route.erp, POST_DAY, _intent(number), command)
+    if command.over_short:
+        over = command.over_short
+        desk.postings.append(("over_short", (("payments", over), ("over_short", -over))))
+    desk.event(
+        "store_day.posting",
+        {
+            "store": day.store,
+            "date": day.date,
+            "reference": command.reference,
+            "supplement": number,
+            "tickets": len(left),
+            "currency": command.currency,
+            "total": command.total,
+        },
+    )
+    return 0
+
+
+def take_posted(desk: Desk, settled: Settled) -> None:
+    """Record what the ERP made of a posting: its document, and its total against ours (RETAIL 16, 18)."""
+    process = desk.process
+    if settled.operation == CREATE_CREDIT and process.credit is not None:
+        credit = process.credit
+        credit.state, credit.reference = settled.outcome, settled.reference or credit.reference
+        _compare(desk, settled, "credit_note", credit.expected)
+    elif settled.operation == POST_DAY and process.day is not None:
+        posting = next((p for p in process.day.postings if _intent(p.number) == settled.intent), None)
+        if posting is None:
+            return
+        posting.state = settled.outcome
+        posting.document = settled.reference or posting.document
+        posting.erp_total = settled.total if settled.outcome == "done" else posting.erp_total
+        _compare(desk, settled, "store_day", posting.total)
+
+
+def take_document(desk: Desk, report: InvoiceReported) -> str:
+    """Record the date that the ERP posted a day to, where it says so. Returns the outcome."""
+    told, day = report.posting, desk.process.day
+    posting = next(
+        (p for p in (day.postings if day is not None else ()) if p.document == told.document), None
+    )
+    if posting is None or told.posting_date is None or day is None:
+        desk.event("message.noted", {"kind": desk.message.kind})
+        return "unhandled"
+    posting.date = told.posting_date.isoformat()
+    desk.event(
+        "store_day.dated",
+        {"store": day.store, "date": day.date, "document": posting.document, "posted_on": posting.date},
+    )
+    return "processed"
+
+
+def _compare(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
+    if settled.outcome != "done":
+        return
+    process, theirs = desk.process, settled.total
+    if settled.reference:
+        reference = Reference(connection=settled.connection, kind=kind, ref=settled.reference)
+        desk.decision.references.append(reference)
+    desk.event(
+        "posting.made",
+        {
+            "connection": settled.connection,
+            "kind": kind,
+            "document": settled.reference,
+            "currency": process.currency,
+            "total": ours,
+            "erp_total": theirs,
+        },
+    )
+    difference = 0 if theirs is None else theirs - ours
+    if not difference or theirs is None:
+        return
+    if abs(difference) <= desk.plan.policy.erp_total_tolerance:
+        desk.postings.append(("rounding", (("receivable", difference), ("rounding", -difference))))
+        return
+    currency = process.currency
+    desk.case(
+        "posting.total_differs",
+        f"Document {settled.reference} of {process.number} in {settled.connection} comes to "
+        f"{decimal_text(theirs, currency)} {currency}, we posted {decimal_text(ours, currency)}: "
+        f"{decimal_text(difference, currency)} apart. Correct the document there.",
+        about=settled.reference or settled.intent,
+    )
+
+
+def _command(desk: Desk, day: DayState, values: Sequence[Value], number: int) -> PostDay:
+    process, place = desk.process, desk.plan.places[day.store]
+    lines, business_date = day_lines(values), date.fromisoformat(day.date)
+    control = day.control
+    over = sum(tender.over_short for tender in control.tenders) if control is not None and not number else 0
+    return PostDay(
+        reference=_reference(process.order, number),
+        connection=process.connection,
+        store=day.store,
+        business_date=business_date,
+        posting_dates=_dates(desk, place, business_date),
+        currency=process.currency,
+        total=sum(line.gross for line in lines),
+        lines=lines,
+        tenders=day_tenders(values),
+        credited=credited(values),
+        tickets=len(values),
+        supplement=number,
+        supplements=process.order if number else "",
+        document=day.postings[0].document if number else "",
+        legal_entity=place.legal_entity,
+        over_short=over,
+        paid_in=sum(value.amount for value in values if value.kind == "paid_in"),
+        paid_out=sum(value.amount for value in values if value.kind == "paid_out"),
+    )
+
+
+def _reference(order: str, number: int) -> str:
+    """Under what a posting stands in the ERP: the day's id, a supplement with its number behind it."""
+    return f"{order}-{number}" if number else order
+
+
+def _intent(number: int) -> str:
+    return f"day:{number}"
+
+
+def _dates(desk: Desk, place: Place, day: date) -> tuple[date, ...]:
+    today = datetime.fromtimestamp(desk.now / SECOND, UTC).astimezone(ZoneInfo(place.zone)).date()
+    return posting_dates(day, today, desk.plan.policy.closed_period)

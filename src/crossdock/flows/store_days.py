@@ -1,0 +1,290 @@
+"""A store's business day: opened by its first ticket or by word, closed by its Z report, counted, posted, supplemented.
+
+Tickets leave rows and go on; the day is counted from them: when it is closed, when a late ticket tells it, and again while
+something differs. So whatever order tickets and close come in, the same end is reached. A difference to the close holds the
+first posting back until tickets come that settle it, or a person releases the hold `difference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from crossdock.domain.policy import Place
+from crossdock.domain.state import TicketRow
+from crossdock.domain.store_day import (
+    DayState,
+    Difference,
+    Held,
+    day_end,
+    differences,
+    gaps,
+    hold,
+    unposted,
+    valued,
+)
+from crossdock.domain.tickets import Value
+from crossdock.errors import MappingError
+from crossdock.flows.day_book import Touched, day_ref, store_place
+from crossdock.flows.desk import SECOND, Again, Desk, canonical_hash
+from crossdock.flows.posting_sales import post_day
+from crossdock.model.currency import EXPONENTS
+from crossdock.model.money import decimal_text
+from crossdock.model.reports import StoreDayReported
+from crossdock.model.versions import is_newer
+
+COUNT, WATCH, LATE = "store_day.count", "store_day.watch", "store_day.late"
+DAY_TIMERS = (COUNT, WATCH, LATE)
+DIFFERENCE = "difference"
+RECOUNT_S = 900
+RECOUNTED_S = 86_400
+"""How long a day that differs is counted again by itself after its close; after that only when a ticket comes."""
+GAPS_SHOWN_MAX = 20
+
+Standing = tuple[str, str, str]
+"""(reason, about, text)"""
+
+
+def take_day(desk: Desk, report: StoreDayReported) -> str:
+    """Record the opening or the close of a day. Returns the outcome."""
+    told = report.store_day
+    place = store_place(desk.plan, told.location, told.location_ref)
+    if place is None:
+        name = told.location_ref.id if told.location_ref is not None else told.location
+        raise MappingError(
+            f"The day {told.business_date} is of store {name!r}, which is none of our locations. Add "
+            f"[locations.{name}] or give one that partner_code, then retry.",
+            field="store",
+        )
+    if told.state != "open" and not desk.first_time("store_day", told.version or "1", canonical_hash(told)):
+        return "duplicate"
+    day = open_day(desk, place, told.business_date, told.currency)
+    if told.state == "open":
+        desk.event("store_day.told_open", {"store": day.store, "date": day.date})
+        return "processed"
+    if day.control is not None and is_newer(day.version, told.version):
+        desk.event("store_day.stale_ignored", {"version": told.version, "held": day.version})
+        return "stale"
+    day.control, day.version, day.checked = told, told.version, False
+    day.closed_at = desk.now
+    desk.process.currency = told.currency
+    for reason in ("store.silent", "store_day.not_closed"):
+        desk.close(reason, "the day was closed")
+    day.silent = False
+    desk.event(
+        "store_day.closed",
+        {"store": day.store, "date": day.date, "tickets": told.tickets},
+    )
+    _count_at(desk, desk.now + desk.plan.policy.day_settle_s * SECOND)
+    return "processed"
+
+
+def take_touched(desk: Desk, touched: Touched) -> str:
+    """A ticket came for a day that was not known, or not open any more. Returns the outcome."""
+    place = store_place(desk.plan, touched.store, None)
+    if place is None:
+        raise MappingError(f"There is no store {touched.store!r} any more.", field="store")
+    day = open_day(desk, place, touched.date, touched.currency)
+    if day.control is not None:
+        return count(desk, day)
+    if not desk.decision.events:
+        desk.event("store_day.told_open", {"store": day.store, "date": day.date})
+    return "processed"
+
+
+def open_day(desk: Desk, place: Place, day: date, currency: str) -> DayState:
+    """The day, made where it is new."""
+    process, policy = desk.process, desk.plan.policy
+    if process.day is not None:
+        process.currency = process.currency or currency
+        return process.day
+    ends = day_end(day, place.zone, policy.day_ends_hour)
+    process.day = DayState(store=place.id, date=day.isoformat(), opened_at=desk.now)
+    process.known, process.channel, process.commitment = True, "till", "committed"
+    process.connection = desk.message.source
+    process.external_id = process.number = day_ref(place.id, day.isoformat())
+    process.currency, process.placed_at = currency, desk.now
+    process.mode = desk.plan.modes.get(process.connection, "live")
+    since = desk.plan.since.get(process.connection)
+    if since is not None and ends <= int(since.timestamp()) * SECOND:
+        process.mode = "observe"
+    desk.event("store_day.opened", {"store": place.id, "date": day.isoformat()})
+    desk.timer(WATCH, desk.now + policy.silence_s * SECOND, _again(desk))
+    desk.timer(LATE, max(desk.now, ends + policy.day_late_s * SECOND), Again())
+    return process.day
+
+
+def take_day_timer(desk: Desk, kind: str, day: DayState) -> str:
+    """Do what a day's own message reminds of. Returns the outcome; one that time has overtaken is stale."""
+    if kind == COUNT:
+        return count(desk, day)
+    if day.control is not None:
+        desk.event("store_day.timer_over", {"store": day.store, "date": day.date})
+        return "stale"
+    if kind == WATCH:
+        return _watch(desk, day)
+    text = (
+        f"The day {day.date} of {day.store} ({desk.process.connection}) has ended and was not closed. Ask the store for "
+        "its Z report; until it comes nothing of the day is posted in sum."
+    )
+    desk.case("store_day.not_closed", text)
+    desk.event("store_day.not_closed", {"store": day.store, "date": day.date})
+    return "processed"
+
+
+def follow_day(desk: Desk) -> None:
+    """After a person's word, or the ERP's: count again where something can be posted now."""
+    day = desk.process.day
+    if day is None or day.control is None or DIFFERENCE in desk.process.holds:
+        return
+    if day.left and (not day.postings or day.postings[-1].state == "done"):
+        _count_at(desk, desk.now)
+
+
+def count(desk: Desk, day: DayState) -> str:
+    """Compare what is held with what the close states, and post what is in no posting. Returns the outcome."""
+    process, control = desk.process, day.control
+    if control is None:
+        desk.event("store_day.timer_over", {"store": day.store, "date": day.date})
+        return "stale"
+    rows = desk.book.tickets((process.connection, day.store, day.date))
+    values = valued(rows)
+    held = hold(values)
+    found = differences(held, control)
+    missing = gaps(held, control)
+    day.tickets, day.total, day.checked = held.tickets, held.total, True
+    standing = [_differs(day, process.currency, difference) for difference in found]
+    standing += [_gap(day, till, ranges) for till, ranges in missing.items()]
+    standing += _currencies(day, held)
+    _stand(desk, standing)
+    _hold(desk, day, differs=bool(found) or len(held.currencies) > 1)
+    _post(desk, day, rows, values, mixed=len(held.currencies) > 1)
+    desk.event(
+        "store_day.counted",
+        {
+            "store": day.store,
+            "date": day.date,
+            "tickets": held.tickets,
+            "total": held.total,
+            "differences": len(found),
+            "missing": sum(last - first + 1 for ranges in missing.values() for first, last in ranges),
+            "left": day.left,
+        },
+    )
+    if standing and desk.now < day.closed_at + RECOUNTED_S * SECOND:
+        _count_at(desk, desk.now + RECOUNT_S * SECOND)
+    return "processed"
+
+
+def _post(
+    desk: Desk,
+    day: DayState,
+    rows: Sequence[TicketRow],
+    values: list[tuple[TicketRow, Value]],
+    *,
+    mixed: bool,
+) -> None:
+    route = desk.route
+    if route is None or not route.erp or route.post == "each":
+        day.left = 0
+        return
+    by_row = {(row.till, row.sequence): value for row, value in values}
+    left = [(row, by_row[row.till, row.sequence]) for row in unposted(rows, day.postings)]
+    day.left = len(left)
+    if DIFFERENCE not in desk.process.holds and not mixed:
+        day.left = post_day(desk, day, left)
+
+
+def _hold(desk: Desk, day: DayState, *, differs: bool) -> None:
+    """What differs holds the first posting only: a late ticket of a posted day makes a supplement whatever the close says."""
+    process = desk.process
+    if differs and not day.postings and DIFFERENCE not in process.lifted:
+        process.holds[DIFFERENCE] = "what is held is not what the close states"
+    else:
+        process.holds.pop(DIFFERENCE, None)
+
+
+def _stand(desk: Desk, standing: list[Standing]) -> None:
+    """Open or renew the cases that the count asks for, close those that it no longer does."""
+    names = [f"{reason}|{about}" for reason, about, _ in standing]
+    for reason, about, text in standing:
+        desk.case(reason, text, about=about)
+    for name in desk.process.cases:
+        if name not in names:
+            reason, _, about = name.partition("|")
+            desk.close(reason, "the tickets that came since settle it", about=about)
+    desk.process.cases = names
+
+
+def _differs(day: DayState, currency: str, difference: Difference) -> Standing:
+    where = f"till {difference.till}" if difference.till else "all tills"
+    stated, held, apart = (
+        _figure(amount, currency, difference.what)
+        for amount in (difference.stated, difference.held, difference.held - difference.stated)
+    )
+    text = (
+        f"{day.store}, {where}, {difference.what} of {day.date}: the Z report states {stated}, the tickets held come to "
+        f"{held}, a difference of {apart}. Ask the store for what is missing, or for the right report; or release the hold "
+        f"'{DIFFERENCE}' to post what is held."
+    )
+    return "store_day.difference", difference.about, text
+
+
+def _figure(amount: int, currency: str, what: str) -> str:
+    if what == "tickets" or currency not in EXPONENTS:
+        return str(amount)
+    return f"{decimal_text(amount, currency)} {currency}"
+
+
+def _gap(day: DayState, till: str, missing: list[tuple[int, int]]) -> Standing:
+    shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in missing[:GAPS_SHOWN_MAX])
+    more = f" and {len(missing) - GAPS_SHOWN_MAX} more gaps" if len(missing) > GAPS_SHOWN_MAX else ""
+    text = (
+        f"{day.store}, till {till} of {day.date}: tickets {shown}{more} are missing. Ask the store to send them, or to say "
+        "that these numbers were never used."
+    )
+    return "store_day.gap", till, text
+
+
+def _currencies(day: DayState, held: Held) -> list[Standing]:
+    if len(held.currencies) < 2:
+        return []
+    text = (
+        f"{day.store} of {day.date} holds tickets in {' and '.join(held.currencies)}. One day is posted in one currency: "
+        "correct the tickets at the store."
+    )
+    return [("store_day.currencies", "", text)]
+
+
+def _watch(desk: Desk, day: DayState) -> str:
+    """Tell a person of a store that is silent while others of its connection sell; look again in time."""
+    limit = desk.plan.policy.silence_s * SECOND
+    heard = desk.book.heard(desk.process.connection)
+    mine = max(heard.get(day.store, 0), day.opened_at)
+    others = any(store != day.store and desk.now - at < limit for store, at in heard.items())
+    silent = desk.now - mine >= limit and others
+    if silent and not day.silent:
+        minutes = (desk.now - mine) // (60 * SECOND)
+        desk.case(
+            "store.silent",
+            f"{day.store} ({desk.process.connection}) has sent no ticket for {minutes} minutes, while other stores sell. "
+            "Call the store, or look at its line; what it sells meanwhile comes later and is applied once.",
+        )
+        desk.event("store.silent", {"store": day.store, "date": day.date, "minutes": minutes})
+    elif day.silent and not silent:
+        desk.close("store.silent", "it is heard again")
+        desk.event("store.heard", {"store": day.store, "date": day.date})
+    else:
+        desk.event("store_day.watched", {"store": day.store, "date": day.date})
+    day.silent = silent
+    desk.timer(WATCH, max(mine + limit, desk.now + max(limit // 4, SECOND)), _again(desk))
+    return "processed"
+
+
+def _count_at(desk: Desk, due: int) -> None:
+    desk.timer(COUNT, due, _again(desk))
+
+
+def _again(desk: Desk) -> Again:
+    """What must be at hand when the day looks at itself: its connection and its name there."""
+    return Again(request=desk.process.connection, intent=desk.process.external_id)
