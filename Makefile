@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed-$(WANTED)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sim fmt lock clean contracts faults python
+.PHONY: help demo test check bench sim fmt lock clean contracts faults fuzz python
 
 help: ## Print this help
 	@echo "Crossdock: the order backbone of a retailer"
@@ -49,6 +49,9 @@ sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=all|none|a
 
 faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead)
 	@$(BIN)/python -m tools.faults $(N)
+
+fuzz: $(STAMP) ## Search for what breaks the faces (SECONDS= how long, 600 where nothing is said; SEED=)
+	@$(BIN)/python -m tools.fuzz $(or $(SECONDS),600) $(SEED)
 
 contracts: $(STAMP) ## Write the published contracts from the model
 	@$(BIN)/python -m crossdock.model.contracts

@@ -58,7 +58,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """Decode the JSON body, or raise ContractError that names the place in it."""
         try:
             return decoder_of(type_).decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ContractError(
                 f"The partner answered {self.status} with a body that is not what its contract says: {error}. "
                 "Compare the connector's version with the partner's."
@@ -187,13 +187,13 @@ def refused(reply: Response) -> Refused:
     """The usual reading of a 4xx: an RFC 9457 problem where there is one, else the first words of the body."""
     try:
         problem = msgspec.json.decode(reply.body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = {}
     reason = str(problem.get("detail") or problem.get("title") or "")
     if not reason:
         reason = reply.body[:DETAIL_CHARS_MAX].decode("utf-8", "replace") or f"HTTP {reply.status}"
     return Refused(
         reason=reason[:DETAIL_CHARS_MAX],
-        code=str(problem.get("code") or reply.status),
-        field=str(problem.get("field") or ""),
+        code=str(problem.get("code") or reply.status)[:DETAIL_CHARS_MAX],
+        field=str(problem.get("field") or "")[:DETAIL_CHARS_MAX],
     )

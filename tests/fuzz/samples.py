@@ -1,0 +1,70 @@
+"""One good body for each kind of message of each connector: what is mutated."""
+
+import json
+
+from crossdock.connectors import erp, shopify, wms
+from crossdock.sdk.webhooks import sign
+from tests.connectors.shopify_payloads import SETTINGS as SHOP
+from tests.connectors.test_shopify_hostile import BODIES
+
+AT = "2026-03-28T12:00:00Z"
+LINES = [{"line_id": "1", "sku": "A", "quantity": 2}, {"line_id": "2", "quantity": 1}]
+ABOUT = {"order_id": "CD0000000001", "request_id": "CD0000000001-1", "at": AT}
+LEVELS = {
+    "location": "MAIN",
+    "as_of": AT,
+    "levels": [{"sku": "A", "on_hand": 5, "reserved": 1}, {"sku": "B", "on_hand": -1, "as_of": AT}],
+}
+PLAIN = {"url": "http://partner.example", "token": "t", "webhook_secret": "s"}
+CONNECTORS = {
+    "shopify": shopify.build(SHOP),
+    "wms": wms.build(PLAIN),
+    "erp": erp.build(PLAIN),
+}
+EVENTS = {
+    "release.accepted": {"id": "R1", **ABOUT},
+    "release.refused": {**ABOUT, "reason": "no such location"},
+    "pick.short": {**ABOUT, "lines": LINES, "reason": "not on the shelf"},
+    "shipment.created": {
+        "id": "S1",
+        **ABOUT,
+        "shipped_at": AT,
+        "lines": LINES,
+        "packages": [{"id": "P1", "carrier": "dhl", "tracking_number": "T1", "lines": LINES}],
+    },
+    "release.cancelled": {**ABOUT, "outcome": "part_accepted", "accepted": LINES[:1]},
+    "stock.snapshot": LEVELS,
+    "stock.changed": LEVELS,
+}
+PAGES = {
+    "page.orders": {"orders": [BODIES["orders/updated"], BODIES["orders/paid"]]},
+    "page.fulfillments": {"fulfillments": [BODIES["fulfillments/update"]]},
+    "page.refunds": {"refunds": [BODIES["refunds/create"]]},
+    "page.transactions": {"transactions": [BODIES["order_transactions/create"]]},
+    "page.products": {"products": [BODIES["products/update"]]},
+    "page.inventory_items": {"inventory_items": [BODIES["inventory_items/update"]]},
+    "page.inventory_levels": {"inventory_levels": [BODIES["inventory_levels/update"]]},
+    "page.locations": {"locations": [BODIES["locations/update"]]},
+    "page.disputes": {"disputes": [BODIES["disputes/update"]]},
+    "page.payouts": {"payouts": [BODIES["payouts/update"]]},
+}
+ERP = {"stock.changed": LEVELS, "page.stock": LEVELS | {"cursor": "7", "more": True}}
+
+
+def encoded(bodies):
+    return {kind: json.dumps(body, ensure_ascii=False).encode() for kind, body in bodies.items()}
+
+
+SAMPLES = {"shopify": encoded(BODIES | PAGES), "wms": encoded(EVENTS), "erp": encoded(ERP)}
+KINDS = [(name, kind) for name, bodies in SAMPLES.items() for kind in bodies]
+
+
+def headers_of(name, kind, body, secret="s"):
+    """The headers under which a vendor delivers a body, signed."""
+    if name == "shopify":
+        import base64
+        import hmac
+
+        signature = base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
+        return {"x-shopify-topic": kind, "x-shopify-hmac-sha256": signature}
+    return {"x-crossdock-event": kind, "x-crossdock-signature": sign(secret, body)}
