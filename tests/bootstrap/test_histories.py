@@ -1,4 +1,4 @@
-"""Any history of messages, failures and operators, through the loop that is two batches deep: every promise of order holds."""
+"""Any history of messages, failures and operators, through the pipeline as the hub runs it: every promise of order holds."""
 
 import tempfile
 from pathlib import Path
@@ -66,10 +66,9 @@ class History:
         self.rig.run()
 
     def turn(self, times):
-        """So many turns of the loop, whatever it is in the middle of."""
+        """So many batches."""
         for _ in range(times):
-            self.rig.signals.messages.set()
-            self.rig.loop.turn()
+            self.rig.turn()
 
     def later(self, seconds):
         """Time passes; what is due then is due, and nobody has come to it yet."""

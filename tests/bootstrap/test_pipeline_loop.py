@@ -1,12 +1,12 @@
-"""The pipeline's loop, two batches deep over the real writer: as fast as it is, it keeps every promise of the slow one."""
+"""The pipeline as the writer's work: as fast as it is, it keeps every promise."""
 
 import threading
 
 import pytest
 
-from crossdock.bootstrap.loops import PipelineLoop, Signals
-from crossdock.errors import OverloadedError
-from crossdock.testing.store_case import NOW
+from crossdock.bootstrap import loops
+from crossdock.bootstrap.loops import PipelineWork, Signals
+from crossdock.testing.store_case import NOW, arrival
 from tests.bootstrap.waiting import eventually
 from tests.engine.trade import Rig
 
@@ -14,13 +14,12 @@ PARKED, WAITING = 3, 2
 
 
 class Looping(Rig):
-    """A rig whose messages are handled by the loop, turn by turn, on this thread; the writer runs on its own."""
+    """A rig whose messages are handled on the writer's thread; tests say when, unless they let it go."""
 
     def __init__(self, running, **settings):
         super().__init__(running.store, **settings)
         self.writer, self.signals = running.start(), Signals()
-        self.signals.messages.set()
-        self.loop = PipelineLoop(self.pipeline, running.store, self.writer, lambda: self.now, self.signals)
+        self.work = PipelineWork(self.pipeline, lambda: self.now, self.signals)
 
     def send(self, *arguments, **named):
         return self.writer.call(lambda: super(Looping, self).send(*arguments, **named))
@@ -28,11 +27,14 @@ class Looping(Rig):
     def act(self, *arguments, **named):
         return self.writer.call(lambda: super(Looping, self).act(*arguments, **named))
 
+    def turn(self):
+        """One batch, or none."""
+        return self.writer.alone(self.work)
+
     def run(self):
-        """Turn until nothing is ready and nothing is being written."""
-        while self.ready() or self.loop._writing is not None or self.loop._claims:
-            self.signals.messages.set()
-            self.loop.turn()
+        """Turn until nothing is ready."""
+        while self.ready():
+            self.turn()
 
     def ready(self):
         return sum(count for _, state, count, _ in self.ask("inbox_by_state") if state == 0)
@@ -75,7 +77,7 @@ def test_a_failing_write_is_halved_on_what_stands_and_loses_no_stock(rig, positi
     assert rig.ask("get_stock", "SKU")[0][2] == -(40 + 1 - len(left))
 
 
-def test_what_waited_behind_a_retry_comes_before_what_was_claimed_already(rig):
+def test_what_waited_behind_a_retry_comes_before_what_came_later(rig):
     head = rig.send("1", "head", mood="retry")
     rig.send("1", "b")
     rig.run()
@@ -90,7 +92,7 @@ def test_what_waited_behind_a_retry_comes_before_what_was_claimed_already(rig):
     assert rig.words(head) == ["head", "b", *[f"c{n}" for n in range(9)]]
 
 
-def test_what_waited_behind_a_dropped_message_comes_before_what_was_claimed_already(rig):
+def test_what_waited_behind_a_dropped_message_comes_before_what_came_later(rig):
     head = rig.send("1", "head", mood="mapping")
     rig.send("1", "b")
     rig.run()
@@ -131,17 +133,12 @@ def test_a_message_that_killed_is_quarantined_by_the_writer(rig):
 
 
 @pytest.mark.fault(8)
-def test_a_full_disk_loses_nothing_and_work_goes_on_by_itself(rig):
+def test_a_full_disk_loses_nothing_and_work_goes_on_by_itself(rig, monkeypatch):
+    monkeypatch.setattr(loops, "AFTER_ERROR_S", 0.0)
     sent = [rig.send(str(n % 3), f"w{n}" * 1_000, take=1) for n in range(20)]
     rig.writer.call(lambda: limit_pages(rig.store, 0))
-    failures = 0
-    for _ in range(6):
-        try:
-            rig.signals.messages.set()
-            rig.loop.turn()
-        except OverloadedError:
-            failures += 1
-    assert failures
+    assert not any(rig.turn() for _ in range(6))
+    assert rig.ready() == 20
     assert not rig.cases()
     rig.writer.alone(lambda: limit_pages(rig.store, 2**30))
     rig.run()
@@ -168,9 +165,28 @@ def test_intake_goes_on_while_batches_are_handled(running):
     thread = threading.Thread(target=pour)
     thread.start()
     eventually(lambda: len(receipts) > 20)
-    while thread.is_alive():
-        rig.loop.turn()
+    rig.writer.work = rig.work
     thread.join()
-    rig.run()
+    eventually(lambda: not rig.ready())
+    rig.writer.work = lambda: False
     for n in range(7):
         assert rig.words(receipts[n]) == [f"w{i}" for i in range(n, len(receipts), 7)]
+
+
+def test_arrivals_go_between_the_parts_of_a_batch(running):
+    rig = Looping(running, batch_max=8)
+    receipts = [rig.send(str(n), f"w{n}") for n in range(8)]
+    kept = []
+    rig.pipeline._breathe = rig.writer.breathe
+    decide = rig.pipeline.decide
+
+    def slow(ready, now):
+        rig.writer.take_in([arrival(9)], kept.append)
+        return decide(ready, now)
+
+    rig.pipeline.decide = slow
+    rig.pipeline.write = lambda batch: kept.append("written")
+    rig.turn()
+    assert len(receipts) == 8
+    assert kept[1:] == ["written"]
+    assert not isinstance(kept[0], Exception)

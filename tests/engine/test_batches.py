@@ -77,7 +77,7 @@ def test_a_call_that_fails_is_unclear_for_each_and_its_batches_get_smaller_until
     rig.deliver()
     for _ in range(8):
         rig.after(400)
-    assert [len(call) for call in sent(rig)[:5]] == [4, 2, 2, 1, 1]
+    assert [len(call) for call in sent(rig)[:5]] == [4, 1, 1, 1, 1]
     assert [rig.outbox(r) == [] for r in receipts] == [True, True, False, True]
     assert all(intent.may_have_happened for intent in rig.connectors["partner"].intents[4:])
 

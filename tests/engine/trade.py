@@ -4,7 +4,7 @@ import base64
 
 import msgspec
 
-from crossdock.domain.state import Changes, Level, Movement, Needs, overlaid
+from crossdock.domain.state import Changes, Level, Movement, Needs
 from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
@@ -126,9 +126,6 @@ class Trade:
             if any(getattr(report, "early", "") == "needs" for report in reports):
                 raise KeyError("a bug in needs")
         return Needs(orders=tuple(dict.fromkeys(message.subject for message, _ in batch)), skus=("SKU",))
-
-    def after(self, needs, snapshot, batch):
-        return overlaid(snapshot, needs, batch.changes, {})
 
     def world(self, needs, snapshot):
         self.worlds += 1

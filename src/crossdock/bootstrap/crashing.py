@@ -13,8 +13,11 @@ from crossdock.errors import ConfigurationError
 VARIABLE = "CROSSDOCK_CRASH_AT"
 
 
-def reach_from(environ: Mapping[str, str]) -> crash.Reach:
-    """What reaching a crash point does: nothing, or SIGKILL the `nth` time (from 1) that the named point is reached."""
+def reach_from(environ: Mapping[str, str], *others: int) -> crash.Reach:
+    """What reaching a crash point does: nothing, or SIGKILL the `nth` time (from 1) that the named point is reached.
+
+    others: processes that are killed first, for the hub is one thing to those outside.
+    """
     wanted = environ.get(VARIABLE, "")
     if not wanted:
         return crash.nowhere
@@ -32,6 +35,7 @@ def reach_from(environ: Mapping[str, str]) -> crash.Reach:
         with lock:
             left[0] -= 1
             if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                for process in (*others, os.getpid()):
+                    os.kill(process, signal.SIGKILL)
 
     return reach

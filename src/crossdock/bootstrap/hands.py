@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any
 
 import uvloop
 
+from crossdock.config import Config
 from crossdock.engine.performing import Attempted, Call, Performer, released
-from crossdock.sdk.calls import Request, Response
+from crossdock.engine.port import ClaimedEffect
+from crossdock.flows.documents import fill_command, join_document
+from crossdock.model.order import Order
+from crossdock.stores.sqlite.cache import Recent
+from crossdock.transport.opening import AsyncTransport, async_transport_for
 
 STOP_S = 30.0
-
-
-class AsyncTransport(Protocol):
-    """Performs one request on the running event loop; raises NotSentError or UnclearError."""
-
-    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response: ...
+ORDERS_READ_MAX = 1_000
 
 
 Done = Callable[[Attempted], None]
@@ -101,6 +101,38 @@ class Hands:
         except StopIteration as end:
             attempted: Attempted = end.value
             return attempted
+
+
+class Preparing:
+    """Makes typed commands. An order's effects follow each other closely, so its document is read once."""
+
+    def __init__(self) -> None:
+        self._orders: Recent[tuple[int, int, bool], Order] = Recent(ORDERS_READ_MAX)
+
+    def __call__(self, effect: ClaimedEffect) -> Any:
+        """The command of an effect."""
+        order: Order | None = None
+        if effect.document:
+            key = (effect.subject, effect.document, bool(effect.party))
+            order = self._orders.get(key)
+            if order is None:
+                order = join_document(effect.value, effect.party)
+                self._orders.add(key, order, 1)
+        return fill_command(effect.operation, effect.command, order)
+
+
+def hands_of(config: Config, performer: Performer, stopping: threading.Event) -> Hands:
+    """Hands for every connection of a configuration."""
+    transports = {
+        name: async_transport_for(
+            connection.settings,
+            performer.connectors[name].request_headers(),
+            response_bytes_max=config.limits.response_bytes_max,
+        )
+        for name, connection in config.connections.items()
+    }
+    places = {name: connection.limits.concurrency_max for name, connection in config.connections.items()}
+    return Hands(performer, transports, places, stopping)
 
 
 class HandsThread:

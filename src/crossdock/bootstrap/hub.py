@@ -15,11 +15,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from crossdock.bootstrap.announcing import announcer_of
+from crossdock.bootstrap.front import PartnerState, state_of
 from crossdock.bootstrap.gathering import Gathering
-from crossdock.bootstrap.hands import Hands, HandsThread
+from crossdock.bootstrap.hands import HandsThread, Preparing, hands_of
 from crossdock.bootstrap.loops import (
     EffectLoop,
-    PipelineLoop,
+    Performs,
+    PipelineWork,
     PublisherLoop,
     Signals,
     TickLoop,
@@ -38,18 +41,14 @@ from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.pace import Breaker, bucket
 from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
-from crossdock.engine.port import ClaimedEffect
 from crossdock.errors import CrossdockError
-from crossdock.flows.documents import fill_command, join_document
 from crossdock.flows.handler import RetailHandler
 from crossdock.flows.quantities import quantity_command
-from crossdock.model.order import Order
 from crossdock.sdk.spec import Connector
 from crossdock.stores.sqlite import SqliteStore, open_store
-from crossdock.stores.sqlite.cache import Recent
 from crossdock.stores.sqlite.reads import Reads
 from crossdock.stores.vault import Vault
-from crossdock.transport.http import AsyncHttpTransport, HttpTransport
+from crossdock.transport.opening import transport_for
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
@@ -59,7 +58,7 @@ SETTLE_GRACE_US = 5_000_000
 CHECKPOINT_S = 0.5
 PARTS = ("pipeline", "effects")
 POOLED_READS_MAX = 8
-ORDERS_READ_MAX = 1_000
+READY_S = 2.0
 
 
 class Hub:
@@ -77,7 +76,8 @@ class Hub:
         }
         self.store: SqliteStore = open_store(config.hub.store, Vault(master_key))
         self.signals = Signals()
-        self.writer = Writer(self.store, clock_us, self.signals.messages.set, reach)
+        self.stopping = self.signals.stopping
+        self.writer = Writer(self.store, clock_us, reach)
         self.handler = RetailHandler(config.plan, self.connectors)
         self.lanes = {name: self._lane(name) for name in config.connections}
         self.pipeline = Pipeline(
@@ -87,10 +87,12 @@ class Hub:
             jitter=self._random.random,
             reach=reach,
             batch_max=config.limits.batch_messages_max,
+            breathe=self.writer.breathe,
+            announce=announcer_of(config),
         )
         performer = Performer(
             self.connectors,
-            self._prepare,
+            Preparing(),
             clock=clock_us,
             jitter=self._random.random,
             policy=config.retries,
@@ -99,34 +101,35 @@ class Hub:
         self.dispatcher = Dispatcher(
             self.store, self.lanes, performer, jitter=self._random.random, reach=reach
         )
-        self._orders: Recent[tuple[int, int, bool], Order] = Recent(ORDERS_READ_MAX)
         self._pooled: list[Reads] = []
         self.publishers = {
             name: self._publisher(name) for name, lane in self.lanes.items() if _publishes(lane)
         }
         self._threads: list[threading.Thread] = []
-        transports = {name: self._async_transport(name) for name in self.lanes}
-        places = {name: lane.concurrency_max for name, lane in self.lanes.items()}
-        self._hands = HandsThread(Hands(performer, transports, places, self.signals.stopping))
-        self._effects = EffectLoop(self.dispatcher, self._hands, self.writer, clock_us, self.signals)
+        self._performer = performer
+        self.hands: Performs | None = None
 
     # Life
 
-    def start(self, parts: Collection[str] = PARTS) -> None:
-        """Recover, then let the threads run; `parts` leaves some out, so that a benchmark can measure one alone."""
+    def start(self, parts: Collection[str] = PARTS, hands: Performs | None = None) -> None:
+        """Recover, then let the threads run; `parts` leaves some out, so that a benchmark can measure one alone.
+
+        hands perform the calls to partners; without any, a thread of this process does.
+        """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         now = clock_us()
-        self.store.recover(now, SETTLE_GRACE_US, self._keyed())
+        self.store.recover(now, SETTLE_GRACE_US, self.keyed())
         self.store.schedules(self._schedules(), now)
-        self._thread("writer", self.writer.run)
         if "pipeline" in parts:
-            pipeline = PipelineLoop(self.pipeline, self.store, self.writer, clock_us, self.signals)
-            self._loop("pipeline", pipeline.turn)
+            self.writer.work = PipelineWork(self.pipeline, clock_us, self.signals)
+        self._thread("writer", self.writer.run)
         if "effects" in parts:
-            self._hands.start(self._effects.done)
-            self._thread("effects", self._perform)
+            self.hands = hands or HandsThread(hands_of(self.config, self._performer, self.signals.stopping))
+            effects = EffectLoop(self.dispatcher, self.hands, self.writer, clock_us, self.signals)
+            self.hands.start(effects.done)
+            self._thread("effects", lambda: self._dispatch(effects))
             for name, publisher in self.publishers.items():
                 self._loop(f"publisher-{name}", PublisherLoop(publisher, clock_us, self.signals).turn)
         self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
@@ -135,7 +138,7 @@ class Hub:
     def stop(self) -> None:
         """Finish what has begun and close the store; what could not be finished is asked about at the next start."""
         self.signals.stopping.set()
-        for signal in (self.signals.messages, self.signals.effects, self.signals.marks):
+        for signal in (self.signals.effects, self.signals.marks):
             signal.set()
         for thread in self._threads[1:]:
             thread.join(timeout=35)
@@ -147,9 +150,31 @@ class Hub:
             self.store.rest()
         self.store.close()
 
-    def stopped_threads(self) -> list[str]:
-        """Names of threads that should run and do not: a hub that has some is not ready."""
-        return [thread.name for thread in self._threads if not thread.is_alive()]
+    def trouble(self) -> str:
+        """What keeps it from working: a thread that is gone, a writer that does not write; "" where nothing does."""
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        if dead or self.stopping.is_set():
+            return f"Not running: {', '.join(dead) or 'the hub is stopping'}."
+        try:
+            self.writer.call(lambda: None, READY_S)
+        except CrossdockError as error:
+            return f"The writer does not write: {error}"
+        return ""
+
+    def partners(self) -> dict[str, PartnerState]:
+        """How every partner is now."""
+        return {name: state_of(lane) for name, lane in self.lanes.items()}
+
+    def erase(self, subject: int) -> None:
+        """Forget the persons of a subject; its old salt does not stay behind in the log."""
+        self.writer.call(lambda: self.store.erase(subject, clock_us()))
+        self.writer.alone(self.store.truncate_log)
+
+    def take_in(
+        self, arrivals: Sequence[Arrival], deliver: Callable[[list[Receipt] | Exception], None]
+    ) -> None:
+        """Keep arrivals; `deliver` is told on another thread."""
+        self.writer.take_in(arrivals, deliver)
 
     def gathering(self) -> Gathering:
         """A gate for one event loop."""
@@ -197,9 +222,10 @@ class Hub:
     def _lane(self, name: str) -> Lane:
         connection, connector = self.config.connections[name], self.connectors[name]
         limits = connection.limits
-        url = str(connection.settings.get("url", ""))
-        transport = HttpTransport(
-            url, connector.request_headers(), response_bytes_max=self.config.limits.response_bytes_max
+        transport = transport_for(
+            connection.settings,
+            connector.request_headers(),
+            response_bytes_max=self.config.limits.response_bytes_max,
         )
         return Lane(
             name=name,
@@ -223,7 +249,7 @@ class Hub:
             reach=self._reach,
         )
 
-    def _keyed(self) -> list[str]:
+    def keyed(self) -> list[str]:
         """Operations that a partner dedupes by our key: they can be repeated at once after a crash."""
         return [
             f"{name} {operation.name}"
@@ -231,22 +257,6 @@ class Hub:
             for operation in connector.spec.operations
             if operation.doubles == "key"
         ]
-
-    def _async_transport(self, name: str) -> AsyncHttpTransport:
-        url = str(self.config.connections[name].settings.get("url", ""))
-        headers = self.connectors[name].request_headers()
-        return AsyncHttpTransport(url, headers, response_bytes_max=self.config.limits.response_bytes_max)
-
-    def _prepare(self, effect: ClaimedEffect) -> Any:
-        """The typed command of an effect. An order's effects follow each other closely, so its document is read once."""
-        order: Order | None = None
-        if effect.document:
-            key = (effect.subject, effect.document, bool(effect.party))
-            order = self._orders.get(key)
-            if order is None:
-                order = join_document(effect.value, effect.party)
-                self._orders.add(key, order, 1)
-        return fill_command(effect.operation, effect.command, order)
 
     def _values(self, connection: str, operation: str, keys: Sequence[str]) -> Mapping[str, tuple[str, Any]]:
         with self.reads() as reads:
@@ -277,9 +287,9 @@ class Hub:
         else:
             self.store.checkpoint()
 
-    def _perform(self) -> None:
-        forever(self.signals, "effects", self._effects.turn)
-        self._effects.end()
+    def _dispatch(self, effects: EffectLoop) -> None:
+        forever(self.signals, "effects", effects.turn)
+        effects.end()
 
     def _loop(self, name: str, body: Callable[[], None]) -> None:
         self._thread(name, lambda: forever(self.signals, name, body))

@@ -11,12 +11,12 @@ from typing import Protocol
 
 import msgspec
 
-from crossdock.bootstrap.writer import Ticket, Writer
+from crossdock.bootstrap.writer import Writer
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.marks import Publisher
 from crossdock.engine.performing import Attempted, Call
-from crossdock.engine.pipeline import Pipeline, Translated
-from crossdock.engine.port import Batch, Claim, Store
+from crossdock.engine.pipeline import Pipeline
+from crossdock.engine.port import Store
 from crossdock.errors import CrossdockError
 
 log = logging.getLogger("crossdock")
@@ -29,7 +29,6 @@ Clock = Callable[[], int]
 class Signals(msgspec.Struct):
     """What wakes which loop."""
 
-    messages: threading.Event = msgspec.field(default_factory=threading.Event)
     effects: threading.Event = msgspec.field(default_factory=threading.Event)
     marks: threading.Event = msgspec.field(default_factory=threading.Event)
     stopping: threading.Event = msgspec.field(default_factory=threading.Event)
@@ -48,121 +47,28 @@ def forever(signals: Signals, name: str, body: Callable[[], None]) -> None:
             signals.stopping.wait(AFTER_ERROR_S)
 
 
-class Writing(msgspec.Struct):
-    """A batch that is being written, and what it was decided from."""
+class PipelineWork:
+    """The pipeline, batch after batch, as the writer's work; an error is logged, and it goes on in a second."""
 
-    ready: list[Translated]
-    batch: Batch
-    ticket: Ticket
+    def __init__(self, pipeline: Pipeline, clock: Clock, signals: Signals) -> None:
+        self._pipeline, self._clock, self._signals = pipeline, clock, signals
+        self._rests_until = 0.0
 
-
-class PipelineLoop:
-    """Two batches deep: while one is being written, the next one is translated and, as a rule, decided."""
-
-    def __init__(
-        self, pipeline: Pipeline, store: Store, writer: Writer, clock: Clock, signals: Signals
-    ) -> None:
-        self._pipeline, self._store, self._writer = pipeline, store, writer
-        self._clock, self._signals = clock, signals
-        self._writing: Writing | None = None
-        self._claims: deque[Claim] = deque()
-
-    def turn(self) -> None:
-        """Handle one batch, or wait for one."""
-        now = self._clock()
-        if not self._claims:
-            if self._writing is None:
-                self._claims.append(self._claim(now))
-            else:
-                self._settle()
-            if not self._claims:
-                return
-        claim = self._claims.popleft()
-        if not claim.messages:
-            self._settle()
-            if not self._claims:
-                self._signals.messages.wait(IDLE_S)
-                self._signals.messages.clear()
-            return
-        if self._writing is None and not self._claims and len(claim.messages) >= self._pipeline.batch_max:
-            try:
-                self._claims.append(self._claim(now))
-            except BaseException:
-                self._give_back(claim)
-                raise
-        self._handle(claim, now)
-
-    def _handle(self, claim: Claim, now: int) -> None:
-        try:
-            ready = self._pipeline.translate(claim)
-            ahead = self._decide_ahead(ready, now)
-            in_order = self._settle()
-        except BaseException:
-            self._give_back(claim)
-            raise
-        if not in_order:
-            self._give_back(claim)
-            return
-        try:
-            batch = ahead or self._pipeline.decide(ready, now)
-        except Exception as error:
-            for later in self._claims:
-                self._store.give_back(later.messages)
-            self._claims.clear()
-            self._again(ready, error)
-        else:
-            self._writing = Writing(ready, batch, self._writer.submit(lambda: self._write(batch, now)))
-
-    def _decide_ahead(self, ready: list[Translated], now: int) -> Batch | None:
-        """Decide while the batch before is being written, on what it will leave; None where that must be waited for.
-
-        If that batch cannot be written after all, this decision is thrown away with it.
-        """
-        writing = self._writing
-        if writing is None or not writing.batch.plain:
-            return None
-        try:
-            return self._pipeline.decide(ready, now, writing.batch)
-        except Exception:
-            return None
-
-    def _claim(self, now: int) -> Claim:
-        return self._writer.call(lambda: self._pipeline.claim(now), None)
-
-    def _write(self, batch: Batch, now: int) -> Claim:
-        self._pipeline.write(batch)
-        return self._pipeline.claim(now)
-
-    def _settle(self) -> bool:
-        """Wait for the batch that is being written; False where what was claimed after it may not come next any more."""
-        if self._writing is None:
-            return True
-        writing, self._writing = self._writing, None
-        try:
-            self._claims.append(writing.ticket.wait())
-        except Exception as error:
-            self._again(writing.ready, error)
+    def __call__(self) -> bool:
+        """Handle one batch; whether there was one."""
+        if self._signals.stopping.is_set() or time.monotonic() < self._rests_until:
             return False
-        self._tell()
-        return not writing.batch.frees
-
-    def _again(self, ready: list[Translated], error: Exception) -> None:
-        """Halve a batch that came to nothing, alone: each half must see what the one before has written."""
-        log.warning("a batch of %d is done again in halves: %s", len(ready), error)
         try:
-            self._writer.alone(lambda: self._pipeline.again(ready, error, self._clock()))
-        finally:
-            self._tell()
-
-    def _give_back(self, claim: Claim) -> None:
-        """Claim these, and all that was claimed after them, anew: others come first now."""
-        for given in (claim, *self._claims):
-            self._store.give_back(given.messages)
-        self._claims.clear()
-
-    def _tell(self) -> None:
-        self._signals.effects.set()
-        self._signals.marks.set()
+            handled = self._pipeline.step(self._clock())
+        except Exception as error:
+            known = isinstance(error, CrossdockError)
+            log.warning("pipeline: %s; it goes on in a second", error, exc_info=not known)
+            self._rests_until = time.monotonic() + AFTER_ERROR_S
+            return False
+        if handled:
+            self._signals.effects.set()
+            self._signals.marks.set()
+        return handled > 0
 
 
 class Performs(Protocol):
@@ -207,8 +113,6 @@ class EffectLoop:
         self._unrecorded = []
         self._dispatcher.took(calls)
         self._performs.begin(calls)
-        if finished:
-            self._signals.messages.set()
 
     def end(self) -> None:
         """Let what is under way end, and record it."""
@@ -255,7 +159,6 @@ class TickLoop:
 
     def turn(self) -> None:
         self._store.wake(self._clock())
-        self._signals.messages.set()
         self._signals.effects.set()
         self._signals.marks.set()
         self._signals.stopping.wait(IDLE_S)

@@ -7,7 +7,6 @@ waits behind a batch.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections import deque
@@ -33,28 +32,17 @@ Deliver = Callable[[list[Receipt] | Exception], None]
 class Ticket:
     """A write that is waiting to be done, and its result."""
 
-    __slots__ = ("_done", "_then", "job", "result")
+    __slots__ = ("_done", "job", "result")
 
     def __init__(self, job: Callable[[], Any]) -> None:
         self.job = job
         self.result: Any = None
         self._done = threading.Event()
-        self._then: Callable[[], object] | None = None
 
     def finish(self, result: Any) -> None:
         """Give the result to whoever waits."""
         self.result = result
         self._done.set()
-        if self._then is not None:
-            self._then()
-
-    async def wait_on(self, loop: asyncio.AbstractEventLoop) -> Any:
-        """As `wait`, for an event loop."""
-        event = asyncio.Event()
-        self._then = lambda: loop.call_soon_threadsafe(event.set)
-        if not self._done.is_set():
-            await event.wait()
-        return self.wait()
 
     def wait(self, wait_s: float | None = None) -> Any:
         """The result, or the error raised. Who gives up after `wait_s` does not undo what is still done later."""
@@ -66,12 +54,20 @@ class Ticket:
 
 
 class Writer:
-    """Owns the store's writing side. `run` is its thread's body."""
+    """Owns the store's writing side. `run` is its thread's body.
+
+    work: what is done between writes, on the same thread, as long as it says that there is more. Two threads that decide
+    and write by turns wait for each other's interpreter lock longer than either works.
+    """
 
     def __init__(
-        self, store: SqliteStore, clock: Callable[[], int], wake: Callable[[], None], reach: crash.Reach
+        self,
+        store: SqliteStore,
+        clock: Callable[[], int],
+        reach: crash.Reach,
     ) -> None:
-        self._store, self._clock, self._wake, self._reach = store, clock, wake, reach
+        self._store, self._clock, self._reach = store, clock, reach
+        self.work: Callable[[], bool] = lambda: False
         self._intake: deque[tuple[Sequence[Arrival], Deliver]] = deque()
         self._jobs: deque[Ticket] = deque()
         self._alone_jobs: deque[Ticket] = deque()
@@ -107,20 +103,29 @@ class Writer:
         self._waiting.release()
 
     def run(self) -> None:
-        """Write until stopped and empty."""
+        """Write until stopped and empty; in between, work."""
         while True:
             self._waiting.acquire()
             while self._waiting.acquire(blocking=False):
                 pass
-            while self._intake or self._jobs or self._alone_jobs:
-                if self._intake:
-                    self._write_intake()
-                if self._jobs:
-                    self._write_jobs()
-                if self._alone_jobs:
-                    self._do_alone(self._alone_jobs.popleft())
-            if self._stopping:
+            self._write_all()
+            while not self._stopping and self.work():
+                self._write_all()
+            if self._stopping and not (self._intake or self._jobs or self._alone_jobs):
                 return
+
+    def breathe(self) -> None:
+        """Take in what has arrived meanwhile: for work that takes its time, on this thread."""
+        while self._intake:
+            self._write_intake()
+
+    def _write_all(self) -> None:
+        while self._intake or self._jobs or self._alone_jobs:
+            self.breathe()
+            if self._jobs:
+                self._write_jobs()
+            if self._alone_jobs:
+                self._do_alone(self._alone_jobs.popleft())
 
     def _write_intake(self) -> None:
         groups: list[tuple[Sequence[Arrival], Deliver]] = []
@@ -141,7 +146,6 @@ class Writer:
                 _give(groups[0][1], error)
             return
         self._reach(crash.INTAKE_COMMITTED)
-        self._wake()
         start = 0
         for group, deliver in groups:
             _give(deliver, receipts[start : start + len(group)])
@@ -153,7 +157,6 @@ class Writer:
         except Exception as error:
             _give(deliver, error)
         else:
-            self._wake()
             _give(deliver, receipts)
 
     @staticmethod

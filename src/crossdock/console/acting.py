@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from crossdock.bootstrap.loops import clock_us
 from crossdock.console import words
 from crossdock.console.face import Face
 from crossdock.console.story import moment
@@ -286,7 +285,5 @@ def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
             "until it has left, then erase it.",
             field="order",
         )
-    hub = face.hub
-    hub.writer.call(lambda: hub.store.erase(subject, clock_us()))
-    hub.writer.alone(hub.store.truncate_log)  # the old salt must not stay behind in the log
+    face.hub.erase(subject)
     return act(face, subject, "erase", actor=actor, reason=reason)

@@ -18,7 +18,7 @@ from crossdock.engine.messages import Arrival, Receipt
 from crossdock.stores.sqlite.reads import Reads
 
 if TYPE_CHECKING:
-    from crossdock.bootstrap.hub import Hub
+    from crossdock.bootstrap.front import Front
 
 T = TypeVar("T")
 OVERVIEW_S = 1.0
@@ -68,7 +68,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 class Face:
     """One per hub. Every method may block for milliseconds: call it in a worker thread."""
 
-    def __init__(self, hub: Hub, keys: Keys) -> None:
+    def __init__(self, hub: Front, keys: Keys) -> None:
         self.hub, self.keys = hub, keys
         self._overview = _Kept(self._read_overview, OVERVIEW_S)
         self._proof = _Kept(self._prove, PROOF_S)
@@ -95,9 +95,9 @@ class Face:
 
     def timeline(self, subject: int) -> Timeline:
         """The story of an order."""
-        now = clock_us()
+        now, partners = clock_us(), self.hub.partners()
         with self.reads() as reads:
-            return timeline(reads, subject, lambda name: partner_text(self.hub, name, now))
+            return timeline(reads, subject, lambda name: partner_text(partners.get(name), name, now))
 
     def accept(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         """Keep messages; returns once they are durable."""

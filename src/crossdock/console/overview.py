@@ -13,7 +13,7 @@ from crossdock.console.story import moment
 from crossdock.stores.sqlite.reads import Reads
 
 if TYPE_CHECKING:
-    from crossdock.bootstrap.hub import Hub
+    from crossdock.bootstrap.front import Front, PartnerState
 
 SLOW_US = 60_000_000
 RECENT_ORDERS = 500
@@ -109,7 +109,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         return sum(case.count for case in self.cases)
 
 
-def overview(hub: Hub, reads: Reads, now: int) -> Overview:
+def overview(hub: Front, reads: Reads, now: int) -> Overview:
     """Read it all: a dozen brief questions."""
     last = reads.rows("last_subject")[0][0]
     far_back = reads.rows("order_so_far_back", RECENT_ORDERS)
@@ -140,9 +140,9 @@ def overview(hub: Hub, reads: Reads, now: int) -> Overview:
     )
 
 
-def partner_text(hub: Hub, name: str, now: int) -> str:
+def partner_text(partner: PartnerState | None, name: str, now: int) -> str:
     """Why a connection does not get its calls now, in words; "" where it does."""
-    _, text = _health(hub, name, now, 0)
+    _, text = _health(partner, now, 0)
     return "" if text == "is well" else f"{name} {text}"
 
 
@@ -161,7 +161,7 @@ def _source(source: str, *counts: int) -> SourceCount:
 
 
 def _connections(
-    hub: Hub, reads: Reads, calls: Mapping[str, list[Latency]], now: int
+    hub: Front, reads: Reads, calls: Mapping[str, list[Latency]], now: int
 ) -> list[ConnectionState]:
     counts: dict[str, dict[int, int]] = {}
     oldest: dict[str, int] = {}
@@ -175,14 +175,14 @@ def _connections(
         if state != 4:
             values[connection] = values.get(connection, 0) + count
     found = []
-    for name, lane in hub.lanes.items():
+    for name, partner in hub.partners().items():
         of = counts.get(name, {})
         age = max(0, now - oldest[name]) if name in oldest else 0
-        state_, text = _health(hub, name, now, age)
+        state_, text = _health(partner, now, age)
         found.append(
             ConnectionState(
                 name=name,
-                connector=lane.connector.spec.title,
+                connector=partner.title,
                 mode=hub.config.connections[name].mode,
                 state=state_,
                 text=text,
@@ -193,35 +193,34 @@ def _connections(
                 in_doubt=of.get(IN_DOUBT, 0),
                 values_waiting=values.get(name, 0),
                 oldest_s=round(age / 1_000_000, 1),
-                done=lane.done,
-                failed=lane.failed,
+                done=partner.done,
+                failed=partner.failed,
                 latencies=calls.get(name, []),
             )
         )
     return found
 
 
-def _health(hub: Hub, name: str, now: int, age: int) -> tuple[State, str]:
-    lane = hub.lanes.get(name)
-    if lane is None:
+def _health(partner: PartnerState | None, now: int, age: int) -> tuple[State, str]:
+    if partner is None:
         return "paused", "is not configured any more: its work waits until it is"
-    if not lane.live:
+    if not partner.live:
         return "observing", "is only observed: nothing is sent"
-    if now < lane.paused_until:
-        wait = words.duration(lane.paused_until - now)
+    if now < partner.paused_until:
+        wait = words.duration(partner.paused_until - now)
         return "paused", f"is paused for {wait} more: it asked us to wait, or refuses our credentials"
-    if lane.breaker.tripped:
-        failures = f"{lane.breaker.failures} failures in a row"
-        if now < lane.breaker.until:
+    if partner.breaker.tripped:
+        failures = f"{partner.breaker.failures} failures in a row"
+        if now < partner.breaker.until:
             return (
                 "not_answering",
-                f"does not answer ({failures}); next probe in {words.duration(lane.breaker.until - now)}",
+                f"does not answer ({failures}); next probe in {words.duration(partner.breaker.until - now)}",
             )
         return "not_answering", f"does not answer ({failures}); a probe is due now"
     if age > SLOW_US:
         return "slow", f"is behind: the oldest call has waited {words.duration(age)}"
-    if lane.pace.rate > 0 and lane.pace.grants() < 1:
-        return "ok", f"is well, and takes {lane.pace.rate:g} a second"
+    if partner.paced > 0:
+        return "ok", f"is well, and takes {partner.paced:g} a second"
     return "ok", "is well"
 
 

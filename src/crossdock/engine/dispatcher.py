@@ -74,7 +74,7 @@ class Dispatcher:
     def group(self, effects: Sequence[ClaimedEffect]) -> list[Call]:
         """The calls that carry these effects, in the order staged.
 
-        An operation with a batch carries many; with every attempt that an effect has used up its batches are half
+        An operation with a batch carries many; with every attempt that an effect has used up its batches are a quarter
         as large, so that one that makes its call fail is alone in the end. Unclear ones that can only be decided by a
         person, and others that may have happened, go apart from fresh ones.
         """
@@ -82,7 +82,7 @@ class Dispatcher:
         open_: dict[tuple[str, str, bool, int], list[ClaimedEffect]] = {}
         for effect in effects:
             lane = self.lanes[effect.connection]
-            size = max(1, lane.batches.get(effect.operation, 1) >> (effect.attempt - 1))
+            size = max(1, lane.batches.get(effect.operation, 1) >> 2 * (effect.attempt - 1))
             kind = (effect.connection, effect.operation, effect.unclear, size)
             batch = open_.setdefault(kind, [])
             batch.append(effect)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from crossdock.engine.messages import Arrival, Decision, Message
-from crossdock.engine.port import Batch
 from crossdock.sdk.spec import Inbound
 
 Reports = Any
@@ -56,10 +55,6 @@ class Handler(Protocol):
 
     def needs(self, batch: Sequence[tuple[Message, Reports]]) -> Needs:
         """What must be loaded to decide on all of these."""
-        ...
-
-    def after(self, needs: Needs, snapshot: Snapshot, batch: Batch) -> Snapshot:
-        """The snapshot as it will be once `batch` is written; the same whether it is written by now or not."""
         ...
 
     def world(self, needs: Needs, snapshot: Snapshot) -> World:

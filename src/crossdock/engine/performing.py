@@ -18,7 +18,14 @@ from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, SETTLED, Arri
 from crossdock.engine.operations import word_of_pause
 from crossdock.engine.port import ClaimedEffect, EffectResult
 from crossdock.engine.recovery import Park, RetryPolicy, after_effect_failure, says_partner_is_down
-from crossdock.errors import CredentialsError, CrossdockError, InDoubtError, ThrottledError, UnclearError
+from crossdock.errors import (
+    CredentialsError,
+    CrossdockError,
+    GoneError,
+    InDoubtError,
+    ThrottledError,
+    UnclearError,
+)
 from crossdock.sdk.calls import Done, Intent, Outcome, Page, Pending, Refused, Results
 from crossdock.sdk.spec import Child, Connector, Operation
 
@@ -49,7 +56,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """What a failed call says of its partner as a whole. `partner` is none of the others: it answered, and it is well."""
 
-    kind: Literal["credentials", "throttled", "down", "partner"]
+    kind: Literal["credentials", "gone", "throttled", "down", "partner"]
     retry_after: float | None = None
 
 
@@ -79,13 +86,16 @@ def released(call: Call) -> Attempted:
     return Attempted(connection=call.connection, results=results, begun=False)
 
 
-def cut_off(call: Call, now: int, settle_us: int) -> Attempted:
-    """A call of which nobody will say any more what came of it: each effect may have happened."""
+def cut_off(call: Call, now: int, settle_us: int | None) -> Attempted:
+    """A call of which nobody will say any more what came of it: each effect may have happened.
+
+    It is due once its lease and `settle_us` are over; None: at once, for the partner knows our key.
+    """
     results = tuple(
         EffectResult(
             effect=effect,
             state="retry",
-            due_at=max(effect.lease_until, now) + settle_us,
+            due_at=now if settle_us is None else max(effect.lease_until, now) + settle_us,
             unclear=True,
             resume=effect.resume,
             kind="unclear",
@@ -114,7 +124,7 @@ class Performer:
         policy: RetryPolicy | None = None,
         reach: crash.Reach = crash.nowhere,
     ) -> None:
-        self._connectors, self._prepare = connectors, prepare
+        self.connectors, self._prepare = connectors, prepare
         self._clock, self._jitter, self._reach = clock, jitter, reach
         self.policy = policy or RetryPolicy()
 
@@ -124,7 +134,7 @@ class Performer:
 
     def attempt(self, call: Call) -> Steps[Attempted]:
         """One call as its steps, for whoever performs them. Never raises of itself."""
-        connector = self._connectors[call.connection]
+        connector = self.connectors[call.connection]
         operation = connector.spec.operation(call.operation)
         if operation is None:
             park = Park("unsupported")
@@ -144,7 +154,7 @@ class Performer:
             return self._failed(operation, call, CallFailed(error, acted=False))
         self._reach(crash.EFFECT_ANSWERED)
         try:
-            return _all(call, lambda effect: self._result(operation, effect, outcome))
+            return _all(call, lambda effect: _aside(operation, self._result(operation, effect, outcome)))
         except Exception as error:
             return self._failed(operation, call, CallFailed(error, acted=True))
 
@@ -183,10 +193,11 @@ class Performer:
     # Failures
 
     def _failed(self, operation: Operation, call: Call, failure: CallFailed) -> Attempted:
-        results = [self._again(operation, effect, failure, probe=call.probe) for effect in call.effects]
+        again = [self._again(operation, effect, failure, probe=call.probe) for effect in call.effects]
+        results = [_aside(operation, result) for result in again]
         error = failure.error
         if isinstance(error, CredentialsError) and results[0].state == "retry":
-            told = (word_of_pause(call.connection),)
+            told = (word_of_pause(call.connection, str(error) if isinstance(error, GoneError) else ""),)
             results[0] = msgspec.structs.replace(results[0], told=told)
         return Attempted(connection=call.connection, results=tuple(results), failure=_lesson(error))
 
@@ -238,7 +249,21 @@ def parked(
     )
 
 
+def _aside(operation: Operation, result: EffectResult) -> EffectResult:
+    """Of an effect aside, success is no message, and all else is one about its connection instead of its subject."""
+    if not operation.aside or result.reply is None:
+        return result
+    if result.state == "done":
+        return msgspec.structs.replace(result, reply=None)
+    reply = msgspec.structs.replace(
+        result.reply, subject=0, ref_kind="connection", ref=result.effect.connection
+    )
+    return msgspec.structs.replace(result, reply=reply)
+
+
 def _lesson(error: Exception) -> Failure:
+    if isinstance(error, GoneError):
+        return Failure(kind="gone")
     if isinstance(error, CredentialsError):
         return Failure(kind="credentials")
     if isinstance(error, ThrottledError):

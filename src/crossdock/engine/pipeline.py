@@ -64,7 +64,10 @@ class Translated(msgspec.Struct):
 
 
 class Pipeline:
-    """One worker's pipeline. `step(now)` handles one batch; everything random and timely is injected."""
+    """One worker's pipeline. `step(now)` handles one batch; everything random and timely is injected.
+
+    breathe: called between the parts of a batch, for those who cannot wait for all of it.
+    """
 
     def __init__(
         self,
@@ -75,19 +78,23 @@ class Pipeline:
         jitter: Callable[[], float] = lambda: 0.5,
         reach: crash.Reach = crash.nowhere,
         batch_max: int = BATCH_MAX,
+        breathe: Callable[[], None] = lambda: None,
         announce: Announce | None = None,
     ) -> None:
         self._store, self._handler = store, handler
         self._policy = policy or RetryPolicy()
         self._jitter, self._reach, self.batch_max = jitter, reach, batch_max
+        self._breathe = breathe
         self._announce = announce
 
     def step(self, now: int) -> int:
         """Claim, handle and write the next batch; returns how many messages were claimed (0: nothing was due)."""
-        ready = self.translate(self.claim(now))
-        if ready:
+        claim = self.claim(now)
+        if claim.messages:
+            ready = self.translate(claim)
+            self._breathe()
             self._decide_and_write(ready, now)
-        return len(ready)
+        return len(claim.messages)
 
     def claim(self, now: int) -> Claim:
         """The next batch of messages."""
@@ -97,7 +104,7 @@ class Pipeline:
         return claim
 
     def translate(self, claim: Claim) -> list[Translated]:
-        """The pure part of a claimed batch; it may run while the batch before is being written."""
+        """The pure part of a claimed batch."""
         if claim.crashes >= CRASHES_MAX:
             return [Translated(message, error=KilledError(claim.crashes)) for message in claim.messages]
         return [self._translate(message) for message in claim.messages]
@@ -111,8 +118,8 @@ class Pipeline:
     def again(self, ready: list[Translated], error: Exception, now: int) -> None:
         """After a batch could not be decided or written: do it in halves, until the message that cannot be is alone.
 
-        Each half is written before the next is decided, so this is not for a transaction that others share. Where it is
-        the store that cannot write at the moment, the messages are given back, and the error is raised.
+        Each half is written before the next is decided. Where it is the store that cannot write at the moment, the
+        messages are given back, and the error is raised.
         """
         if isinstance(error, RetryableError):
             self._store.give_back([translated.message for translated in ready])
@@ -131,7 +138,9 @@ class Pipeline:
 
     def _decide_and_write(self, ready: list[Translated], now: int) -> None:
         try:
-            self.write(self.decide(ready, now))
+            batch = self.decide(ready, now)
+            self._breathe()
+            self.write(batch)
         except Exception as error:
             self.again(ready, error, now)
 
@@ -149,17 +158,12 @@ class Pipeline:
 
     # One batch
 
-    def decide(self, ready: list[Translated], now: int, after: Batch | None = None) -> Batch:
-        """What the batch leads to; nothing is written yet. The batch before is written, or is `after`.
-
-        `after` must be plain: a batch that leaves holds, or frees some, has to be written first.
-        """
+    def decide(self, ready: list[Translated], now: int) -> Batch:
+        """What the batch leads to; nothing is written yet."""
         holds = self._store.holds([t.message.subject for t in ready])
         good = [(t.message, t.reports) for t in ready if t.error is None and not t.unhandled]
         needs = self._handler.needs([pair for pair in good if not _is_ours(pair[0])])
         snapshot = self._store.load(needs)
-        if after is not None:
-            snapshot = self._handler.after(needs, snapshot, after)
         world = self._handler.world(needs, snapshot)
         batch = Batch(now=now)
         for translated in ready:

@@ -92,16 +92,6 @@ class Batch(msgspec.Struct, kw_only=True):
     changes: Any = None
     now: int = 0
 
-    @property
-    def frees(self) -> bool:
-        """True where messages that waited may be due after it, before others that were claimed already."""
-        return bool(self.freed or self.superseded or self.unparked)
-
-    @property
-    def plain(self) -> bool:
-        """True where every message left the inbox and no stream begins or ends to wait."""
-        return not (self.frees or self.delayed or self.parked or self.waiting)
-
 
 class Claim(msgspec.Struct, kw_only=True):
     """Messages that are due, in the order accepted. crashes: how often a worker has died on a batch begun with them."""

@@ -18,6 +18,7 @@ from crossdock.bootstrap.gathering import Gathering
 from crossdock.console.face import Face
 from crossdock.console.pages import console_router
 from crossdock.gateway.cases import CasesController
+from crossdock.gateway.events import retell
 from crossdock.gateway.metrics import metrics, registry_of
 from crossdock.gateway.operation import healthz, read_overview, read_proof, readyz, replay, stock
 from crossdock.gateway.orders import Keys, OrdersController
@@ -25,7 +26,7 @@ from crossdock.gateway.problems import HANDLERS
 from crossdock.gateway.tokens import Tokens
 
 if TYPE_CHECKING:
-    from crossdock.bootstrap.hub import Hub
+    from crossdock.bootstrap.front import Front
 
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 DESCRIPTION = """\
@@ -38,7 +39,7 @@ the vendor signs; they are not described here.
 """
 
 
-def build_app(hub: Hub, gathering: Gathering | None = None, tokens: Tokens | None = None) -> Litestar:
+def build_app(hub: Front, gathering: Gathering | None = None, tokens: Tokens | None = None) -> Litestar:
     """Everything but the gate for webhooks. The gathering is the gate's, where there is one."""
     tokens = tokens or Tokens.load(hub.config.hub.tokens, hub.config.hub.key)
     face = Face(hub, tokens)
@@ -51,7 +52,7 @@ def build_app(hub: Hub, gathering: Gathering | None = None, tokens: Tokens | Non
     guard = _guard(tokens)
     api = Router(
         "/v1",
-        route_handlers=[OrdersController, CasesController, stock, read_overview, read_proof, replay],
+        route_handlers=[OrdersController, CasesController, stock, read_overview, read_proof, replay, retell],
         guards=[guard],
         security=SECURITY,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -16,12 +15,10 @@ from crossdock.console.face import Face, Proof
 from crossdock.console.orders import resolve
 from crossdock.console.overview import Overview
 from crossdock.console.story import moment
-from crossdock.errors import CrossdockError, MappingError, NotFoundError
+from crossdock.errors import MappingError, NotFoundError
 from crossdock.gateway.orders import Act
 from crossdock.gateway.problems import problem
 from crossdock.gateway.strict import Strict
-
-READY_S = 2.0
 
 
 class LevelView(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,16 +148,8 @@ def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@get("/readyz", tags=["Operation"], summary="Does it take work?", security=[])
-async def readyz(face: NamedDependency[Face]) -> Response[Any]:
+@get("/readyz", sync_to_thread=True, tags=["Operation"], summary="Does it take work?", security=[])
+def readyz(face: NamedDependency[Face]) -> Response[Any]:
     """200 while the writer writes and every thread of the hub runs; else 503 with what is wrong."""
-    hub = face.hub
-    dead = hub.stopped_threads()
-    if dead or hub.signals.stopping.is_set():
-        return problem(503, f"Not running: {', '.join(dead) or 'the hub is stopping'}.")
-    ticket = hub.writer.submit(lambda: None)
-    try:
-        await asyncio.wait_for(ticket.wait_on(asyncio.get_running_loop()), READY_S)
-    except (CrossdockError, TimeoutError) as error:
-        return problem(503, f"The writer does not write: {str(error) or 'it does not answer'}")
-    return Response({"status": "ready"})
+    trouble = face.hub.trouble()
+    return problem(503, trouble) if trouble else Response({"status": "ready"})

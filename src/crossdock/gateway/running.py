@@ -1,4 +1,4 @@
-"""`crossdock up`: one process that runs all parts until it is told to stop."""
+"""`crossdock up`: a hub that runs until it is told to stop. Its core is this process, its edge a second one."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ import signal
 import sys
 
 from crossdock.bootstrap.crashing import reach_from
+from crossdock.bootstrap.edge import EdgeProcess
 from crossdock.bootstrap.hub import Hub
 from crossdock.config import Config
 from crossdock.config.keys import read_key
-from crossdock.gateway.server import HubServer
+from crossdock.gateway.edge import Greeting
+from crossdock.gateway.server import free_port, local_url
+
+EDGE = (sys.executable, "-m", "crossdock.gateway.edge")
 
 
 def run(config: Config) -> int:
     """Run the hub of a configuration; returns after SIGTERM or SIGINT, when what was begun is finished."""
-    hub = Hub(config, master_key=read_key(config.hub.key), reach=reach_from(os.environ))
-    server = HubServer(hub)
+    master_key = read_key(config.hub.key)
+    host, port = config.hub.host, free_port(config.hub.host, config.hub.port)
+    hub = Hub(config, master_key=master_key, reach=reach_from(os.environ))
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: hub.signals.stopping.set())
-    hub.start()
-    hub.run_beside("http", server.run)
-    sys.stdout.write(f"{config.hub.name} is up: {server.url}\n")
-    sys.stdout.flush()
-    while not hub.signals.stopping.wait(1.0):
-        pass
-    hub.stop()
+        signal.signal(number, lambda *_: hub.stopping.set())
+    greeting = Greeting(config, master_key, host, port, hub.started_at)
+    edge = EdgeProcess(hub, EDGE, greeting, hub.keyed())
+    try:
+        hub.start(hands=edge)
+        sys.stdout.write(f"{config.hub.name} is up: {local_url(host, port)}\n")
+        sys.stdout.flush()
+        while edge.alive and not hub.stopping.wait(1.0):
+            pass
+    finally:
+        hub.stop()
     return 0

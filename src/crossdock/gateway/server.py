@@ -17,11 +17,12 @@ from crossdock.gateway.app import build_app
 from crossdock.gateway.intake import IntakeApp
 
 if TYPE_CHECKING:
-    from crossdock.bootstrap.hub import Hub
+    from crossdock.bootstrap.front import Front
 
 BACKLOG = 1024
 STOP_S = 10
 STOP_POLL_S = 0.1
+LISTENING_POLL_S = 0.02
 READERS_MAX = 16
 """Questions that may be read at the same time; more wait their turn."""
 
@@ -29,7 +30,7 @@ READERS_MAX = 16
 class HubServer:
     """Serves a hub. The address is known and free once this is made; `run` is the body of a thread."""
 
-    def __init__(self, hub: Hub, *, host: str = "", port: int | None = None) -> None:
+    def __init__(self, hub: Front, *, host: str = "", port: int | None = None) -> None:
         self._hub = hub
         self.host = host or hub.config.hub.host
         self.port = free_port(self.host, hub.config.hub.port if port is None else port)
@@ -47,15 +48,26 @@ class HubServer:
     @property
     def url(self) -> str:
         """Where it is reached from this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return local_url(self.host, self.port)
 
     def run(self) -> None:
         """Serve until the hub stops; every request that has begun is answered."""
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve())
+            runner.run(self.serve())
 
-    async def _serve(self) -> None:
+    async def listening(self) -> None:
+        """Until connections are taken."""
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(local_host(self.host), self.port)
+            except OSError:
+                await asyncio.sleep(LISTENING_POLL_S)
+            else:
+                writer.close()
+                return
+
+    async def serve(self) -> None:
+        """As `run`, on an event loop that is there."""
         server = Server(
             self.app,
             address=self.host,
@@ -68,7 +80,7 @@ class HubServer:
         )
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(READERS_MAX, "crossdock-reads"))
         serving = asyncio.ensure_future(server.serve())
-        stopping = self._hub.signals.stopping
+        stopping = self._hub.stopping
         while not stopping.is_set() and not serving.done():
             await asyncio.wait([serving], timeout=STOP_POLL_S)
         if not serving.done():
@@ -77,11 +89,22 @@ class HubServer:
         await asyncio.wait_for(serving, STOP_S)
 
 
-def serve(hub: Hub) -> str:
+def serve(hub: Front) -> str:
     """Serve a hub in this thread until it stops; returns the address that it had."""
     server = HubServer(hub)
     server.run()
     return server.url
+
+
+def local_host(host: str) -> str:
+    """The address under which this machine reaches itself where `host` is listened on."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def local_url(host: str, port: int) -> str:
+    """Where a server that listens there is reached from this machine."""
+    local = local_host(host)
+    return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"
 
 
 def free_port(host: str, port: int) -> int:

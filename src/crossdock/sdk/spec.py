@@ -106,13 +106,18 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of a page, file or upload: a message of its own, with its own key, that parks alone."""
+    """One piece of a page, file or upload: a message of its own, with its own key, that parks alone.
+
+    after_s: so long after the whole was received it is taken up, so that a large upload does not go before everybody
+    else's messages.
+    """
 
     kind: str
     body: bytes
     ref_kind: str = ""
     ref: str = ""
     delivery_id: str = ""
+    after_s: float = 0.0
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +136,8 @@ class Connector(Protocol):
     """A connection's connector: built from its settings, pure, no state of its own.
 
     Besides these, it has one method per operation of its spec, `name(command, intent) -> Calls`; `command` is the
-    class of `crossdock.model.commands` for that operation (for `batch_max` > 1 a tuple of them).
+    class of `crossdock.model.commands` for that operation. For `batch_max` > 1 `command` is a tuple of them, and for `once`
+    `intent` is one too; the call ends with `Results`.
     """
 
     spec: ConnectorSpec
