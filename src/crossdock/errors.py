@@ -102,6 +102,12 @@ class ConflictError(CrossdockError):
     kind = "conflict"
 
 
+class RacedError(ConflictError):
+    """What was decided on has changed since: another worker was quicker. Decide again on what is there now."""
+
+    kind = "raced"
+
+
 class ConfigurationError(CrossdockError):
     """Something in the configuration is wrong; `field` is its path, `line` its line, counted from 1."""
 
@@ -122,6 +128,12 @@ class OverloadedError(RetryableError):
     """We cannot take more at the moment (a limit is reached, the disk is full): the sender should retry."""
 
     kind = "overloaded"
+
+
+class LeaseLostError(RetryableError):
+    """This process may not do it any more: its lease ran out, and another has it or may have it. Nothing was written."""
+
+    kind = "lease_lost"
 
 
 class NotFoundError(CrossdockError):

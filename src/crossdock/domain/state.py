@@ -169,6 +169,8 @@ class Changes(msgspec.Struct, kw_only=True):
     documents: list[DocumentRow] = []
     levels: list[Level] = []
     """The levels as they are after the movements (absolute)."""
+    bases: Mapping[tuple[str, str], Level] | None = None
+    """The levels that were decided on: what another worker has moved since is kept. None: `levels` are written as they are."""
     movements: list[Movement] = []
     postings: list[Posting] = []
     products: list[tuple[str, bytes]] = []

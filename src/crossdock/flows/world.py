@@ -71,6 +71,7 @@ class RetailWorld:
         self._revisions = revisions
         self._stored = snapshot.orders
         self._seen = dict(snapshot.seen)
+        self._levels = snapshot.levels
         self._ledger = Ledger(snapshot.levels, needs.skus, needs.cells)
         self._book = DayBook(snapshot)
         self._catalogue = Catalogue(snapshot.products)
@@ -120,6 +121,7 @@ class RetailWorld:
             processes=[self._row(subject, process) for subject, process in self._processes.items()],
             documents=self._documents,
             levels=self._ledger.levels(),
+            bases=self._levels,
             movements=self._movements,
             postings=self._postings,
             products=self._catalogue.changes(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ MMAP_BYTES = 256 * 1024 * 1024
 BUSY_MS = 5_000
 
 QUERIES = named_queries("crossdock.stores.sqlite", "queries.sql", "reads.sql")
+QUERIES |= named_queries("crossdock.stores", "reads.sql")
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.decode
 
@@ -123,6 +124,10 @@ class Database:
     def run(self, name: str, *bindings: Any) -> list[tuple[Any, ...]]:
         """Run a named statement."""
         return self.connection.execute(QUERIES[name], bindings).fetchall()
+
+    def translated(self, doing: str) -> AbstractContextManager[None]:
+        """SQLite's errors as ours."""
+        return translated(doing)
 
     def changed(self) -> int:
         """Rows that the last statement changed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +9,15 @@ import msgspec
 
 from crossdock.engine.messages import HUB, Arrival, Receipt, subject_number
 from crossdock.errors import RejectedError
+from crossdock.stores.hashes import payload_hash
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.vault import Vault
 
 STATE_READY, STATE_DELAYED, STATE_WAITING, STATE_PARKED = 0, 1, 2, 3
 HUB_KIND = "hub"
+
+__all__ = ["Intake", "payload_hash"]
 
 
 class Intake:
@@ -129,11 +131,6 @@ def _inbox_row(number: int, subject: int, arrival: Arrival, now: int) -> tuple[A
         arrival.position,
         arrival.origin,
     )
-
-
-def payload_hash(body: bytes) -> str:
-    """What two deliveries under one id are compared by."""
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _named(arrival: Arrival) -> int:

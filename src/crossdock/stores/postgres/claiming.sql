@@ -1,0 +1,92 @@
+-- The way in, and what is due. Arrays are parallel: one element of each makes a row.
+
+-- name: next_slot
+select nextval('slot');
+
+-- name: next_turns
+select nextval('turn') from generate_series(1, $1::bigint);
+
+-- name: next_subjects
+select nextval('subject_no') from generate_series(1, $1::bigint);
+
+-- name: find_references
+select r.connection, r.kind, r.ref, r.subject, s.salt
+from unnest($1::text[], $2::text[], $3::text[]) g(connection, kind, ref)
+join reference r on r.connection = g.connection and r.kind = g.kind and r.ref = g.ref
+join subject s on s.no = r.subject;
+
+-- name: find_salts
+select no, salt from subject where no = any($1::bigint[]);
+
+-- Sorted, so that two gateways that make the same ones do not wait for each other in a circle.
+-- name: add_references
+insert into reference (connection, kind, ref, subject)
+select connection, kind, ref, subject
+from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) g(connection, kind, ref, subject)
+order by connection, kind, ref
+on conflict do nothing returning connection, kind, ref;
+
+-- name: add_deliveries
+insert into seen (subject, source, kind, version, hash, message, at)
+select subject, source, 'delivery', version, hash, message, $6::bigint
+from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[]) g(subject, source, version, hash, message)
+order by subject, source, version
+on conflict do nothing returning message;
+
+-- name: find_deliveries
+select n.subject, n.source, n.version, n.hash, n.message
+from unnest($1::bigint[], $2::text[], $3::text[]) g(subject, source, version)
+join seen n on n.subject = g.subject and n.source = g.source and n.kind = 'delivery' and n.version = g.version;
+
+-- name: count
+insert into counter (slot, source, name, value)
+select $1::smallint, source, name, value
+from unnest($2::text[], $3::text[], $4::bigint[]) g(source, name, value) order by source, name
+on conflict (slot, source, name) do update set value = counter.value + excluded.value;
+
+-- Partition by partition, each from where the last claim ended: dead rows before that are never looked at again.
+-- name: due_messages
+select i.id, i.source, i.kind, i.subject, i.lane, i.attempt, i.received_at, i.parent, i.position, i.origin, i.turn,
+  i.size, s.trace, s.salt
+from (
+  select r.*
+  from unnest($1::smallint[]) p(part)
+  cross join lateral (
+    select i.* from inbox i
+    where i.part = p.part and i.state = 0 and i.turn >= $2::bigint and i.id <> all($5::bigint[])
+    order by i.turn limit $4::bigint) r
+  order by r.turn limit $3::bigint) i
+join subject s on s.no = i.subject
+order by i.turn;
+
+-- name: due_message
+select i.id, i.source, i.kind, i.subject, i.lane, i.attempt, i.received_at, i.parent, i.position, i.origin, i.turn,
+  i.size, s.trace, s.salt
+from inbox i join subject s on s.no = i.subject where i.id = $1::bigint and i.state = 0;
+
+-- name: one_message
+select i.id, i.source, i.kind, i.subject, i.lane, i.attempt, i.received_at, i.parent, i.position, i.origin, i.turn,
+  i.size, s.trace, s.salt
+from inbox i join subject s on s.no = i.subject where i.id = $1::bigint;
+
+-- name: read_bodies
+select message, headers, raw from body where message = any($1::bigint[]);
+
+-- name: read_holds
+select h.subject, h.source, h.message, i.kind, i.state
+from hold h join inbox i on i.id = h.message where h.subject = any($1::bigint[]);
+
+-- name: load_processes
+select subject, version, value from process where subject = any($1::bigint[]);
+
+-- name: load_levels
+select sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of
+from level where sku = any($1::text[]);
+
+-- name: load_products
+select sku, value from product where sku = any($1::text[]);
+
+-- name: load_seen
+select n.subject, n.source, n.kind, n.version, n.hash
+from unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) g(subject, source, kind, version)
+join seen n on n.subject = g.subject and n.source = g.source and n.kind = g.kind and n.version = g.version;

@@ -1,0 +1,94 @@
+-- What the faces ask where PostgreSQL needs words of its own: its JSON, its hex, sums that stay integers, counters in slots.
+
+-- name: get_order
+select p.subject, p.connection, p.external_id, p.number, p.commitment, p.custody, p.money, p.stage, p.finished,
+  p.currency, p.total, p.placed_at, p.updated_at, p.value, s.trace, encode(s.salt, 'hex')
+from process p join subject s on s.no = p.subject where p.subject = $1;
+
+-- name: list_unfinished_orders
+select p.subject, p.connection, p.external_id, p.number, p.commitment, p.custody, p.money, p.stage, p.finished,
+  p.currency, p.total, p.placed_at, p.updated_at
+from process p
+where p.finished = 0 and p.subject < $1 and p.stage = $2 order by p.subject desc limit $3;
+
+-- name: find_subjects
+select distinct subject from reference
+where connection in (select json_array_elements_text($2::json)) and kind in ('order', 'number', 'api') and ref = $1
+order by subject desc limit 20;
+
+-- name: get_document
+select value, encode(party, 'hex') from document where id <= $1 * 1024 + 1023 and id > $1 * 1024
+order by id desc limit 1;
+
+-- name: timeline_attempts
+select about, id, number, at, kind, text from attempt
+where (about = 'message' and id in (select json_array_elements_text($1::json)::bigint))
+  or (about = 'effect' and id in (select json_array_elements_text($2::json)::bigint))
+order by at limit $3;
+
+-- name: levels_of
+select coalesce(json_agg(json_build_array(l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock,
+  l.quarantined, l.committed_elsewhere, l.incoming, l.as_of)), '[]')::text
+from level l where l.sku in (select json_array_elements_text($1::json));
+
+-- name: counters
+select source, name, sum(value)::bigint from counter group by source, name order by source, name;
+
+-- name: orders_by_stage
+select stage, count(*) from process where finished = 0 group by stage order by stage;
+
+-- name: open_case_count
+select reason, count(*) from case_file where closed_at = 0 group by reason order by reason;
+
+-- name: order_count
+select count(*), coalesce(sum(finished), 0) from process;
+
+-- name: unowned_orders
+select count(*), min(p.subject) from process p
+where p.finished = 0 and p.updated_at < $1
+  and not exists (select 1 from inbox i where i.subject = p.subject)
+  and not exists (select 1 from outbox o where o.subject = p.subject)
+  and not exists (select 1 from case_file c where c.subject = p.subject and c.closed_at = 0);
+
+-- name: effects_twice
+select count(*) from (
+  select 1 from effect where reference <> '' and outcome = 'done' and operation like 'create%'
+  group by connection, operation, reference having count(*) > 1) twice;
+
+-- name: unbalanced_postings
+select count(*), min(subject) from posting
+where (select coalesce(sum((e->>1)::bigint), 0) from json_array_elements(posting.entries::json) e) <> 0;
+
+-- name: stock_differences
+with moved as (
+  select sku, location, bucket, sum(quantity)::bigint as quantity from movement group by sku, location, bucket),
+held as (
+  select sku, location, 'on_hand' as bucket, on_hand as quantity from level
+  union all select sku, location, 'reserved', reserved from level
+  union all select sku, location, 'allocated', allocated from level)
+select h.sku, h.location, h.bucket, h.quantity, coalesce(m.quantity, 0)
+from held h left join moved m on m.sku = h.sku and m.location = h.location and m.bucket = h.bucket
+where h.quantity <> coalesce(m.quantity, 0) limit 10;
+
+-- name: documents_after
+select d.id, d.value, encode(d.party, 'hex'), encode(s.salt, 'hex')
+from document d join subject s on s.no = d.id / 1024 where d.id > $1 order by d.id limit $2;
+
+-- name: broken_quantities
+select count(*), coalesce(min(p.subject), 0) from process p
+where exists (
+    select 1 from json_array_elements(coalesce(p.value::json->'lines', '[]')) l
+    where coalesce((l->>'shipped')::bigint, 0) > greatest(coalesce((l->>'ordered')::bigint, 0), 0)
+      or coalesce((l->>'returned')::bigint, 0) > coalesce((l->>'shipped')::bigint, 0))
+  and not exists (select 1 from case_file c where c.subject = p.subject);
+
+-- Counters and inbox in one sentence: one snapshot, so that the sum holds at any moment.
+-- name: source_balance
+select source, sum(accepted)::bigint, sum(processed)::bigint, sum(unhandled)::bigint, sum(repeated)::bigint,
+  sum(parked)::bigint, sum(in_flight)::bigint
+from (
+  select source, value * (name = 'accepted')::int as accepted, value * (name = 'processed')::int as processed,
+    value * (name = 'unhandled')::int as unhandled, value * (name = 'repeated')::int as repeated, 0 as parked,
+    0 as in_flight from counter
+  union all select source, 0, 0, 0, 0, (state = 3)::int, (state <> 3)::int from inbox) c
+group by source order by source;

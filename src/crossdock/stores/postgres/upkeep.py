@@ -1,0 +1,77 @@
+"""What one process at a time does for all: time passes, schedules fire, what the dead had claimed is taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from crossdock.engine.messages import HUB, LANE_FREE, TICK, Arrival
+from crossdock.stores.postgres.intake import Intake
+from crossdock.stores.postgres.leases import SCHEDULER, Leases
+from crossdock.stores.postgres.session import Session
+
+WAKE_MAX = 5_000
+"""Rows of a kind that one wake makes due; the rest at the next."""
+NOBODY = "nobody"
+
+
+class Upkeep:
+    """The scheduler of one process; it works while it has the one lease."""
+
+    def __init__(self, owner: str, intake: Intake) -> None:
+        self._owner, self._intake = owner, intake
+        self.leases = Leases(SCHEDULER, owner, [""])
+        self._grace_us, self._keyed = 0, list[str]()
+
+    def wake(self, session: Session, now: int) -> int | None:
+        """Inside a transaction: make due what is due; when the next will be. None also where another process does it."""
+        if not self.leases.held_now(session, [""]):
+            return None
+        self._take_over(session, NOBODY)
+        for name in ("wake_inbox", "wake_outbox", "wake_marks", "retake_marks"):
+            session.run(name, now, WAKE_MAX)
+        arrivals = []
+        for name, connection, feed, every, next_at, busy in session.run("due_schedules", now):
+            if not session.change("move_schedule", name, now + every, next_at) or busy:
+                continue
+            cursor = session.run("read_cursor", connection, feed)
+            arrivals.append(_tick(connection, feed, cursor[0][0] if cursor else ""))
+        self._intake.accept(session, arrivals, now)
+        found = session.run("next_due")[0][0]
+        return None if found is None else int(found)
+
+    @staticmethod
+    def schedules(session: Session, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
+        """Inside a transaction: these and no others."""
+        if wanted:
+            session.run("drop_schedules", list(wanted))
+        else:
+            session.run("drop_all_schedules")
+        for name, (connection, feed, every) in sorted(wanted.items()):
+            session.run("put_schedule", name, connection, feed, every, now)
+
+    def recover(self, session: Session, grace_us: int, keyed: Collection[str]) -> dict[str, int]:
+        """Inside a transaction, at the start of a process: from now on it knows how to take over what the dead had."""
+        self._grace_us, self._keyed = grace_us, list(keyed)
+        return self._take_over(session, self._owner)
+
+    def _take_over(self, session: Session, also: str) -> dict[str, int]:
+        """What the dead had claimed, and what `also` had: effects may have happened, values are sent again."""
+        effects = session.change("recover_outbox", self._grace_us, self._owner, also)
+        if effects and self._keyed:
+            session.run("recover_keyed", self._keyed)
+        return {"effects": effects, "marks": session.change("recover_marks", self._owner, also)}
+
+
+def _tick(connection: str, feed: str, cursor: str) -> Arrival:
+    body = msgspec.json.encode({"connection": connection, "feed": feed})
+    return Arrival(
+        source=HUB,
+        kind=TICK,
+        body=body,
+        headers={"cursor": cursor},
+        ref_kind="feed",
+        ref=f"{connection}/{feed}",
+        lane=LANE_FREE,
+    )

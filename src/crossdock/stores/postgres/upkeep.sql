@@ -1,0 +1,118 @@
+-- Time passes, processes die, persons are forgotten.
+
+-- name: wake_inbox
+update inbox set state = 0, turn = nextval('turn')
+where id in (select id from inbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
+  for update skip locked);
+
+-- A case that was opened while the effect was being tried holds it back now.
+-- name: wake_outbox
+update outbox set turn = nextval('turn'), state = case when held = 1 and unclear = 0 and exists (
+    select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else 0 end
+where id in (select id from outbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
+  for update skip locked);
+
+-- name: wake_marks
+update mark set state = 0, turn = nextval('turn')
+from (select connection, operation, key from mark where state = 1 and due_at <= $1::bigint order by due_at
+  limit $2::bigint for update skip locked) due
+where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
+
+-- Whoever took it has not said what came of it: the value is absolute, so it is simply sent again.
+-- name: retake_marks
+update mark set state = 0, turn = nextval('turn')
+from (select connection, operation, key from mark where state = 3 and due_at <= $1::bigint
+  limit $2::bigint for update skip locked) due
+where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
+
+-- name: next_due
+select min(due) from (
+  select min(due_at) as due from inbox where state = 1
+  union all select min(due_at) from outbox where state = 1
+  union all select min(due_at) from mark where state = 1
+  union all select min(next_at) from schedule) d;
+
+-- A feed that is being read, or waits to be, is not asked for once more: after an outage that would be many times over.
+-- name: due_schedules
+select s.name, s.connection, s.feed, s.every_us, s.next_at, exists (
+    select 1 from reference r join outbox o on o.subject = r.subject and o.connection = s.connection
+    where r.connection = 'hub' and r.kind = 'feed' and r.ref = s.connection || '/' || s.feed) as busy
+from schedule s where s.next_at <= $1::bigint order by s.name;
+
+-- Once, whoever asks.
+-- name: move_schedule
+update schedule set next_at = $2::bigint where name = $1::text and next_at = $3::bigint;
+
+-- name: put_schedule
+insert into schedule (name, connection, feed, every_us, next_at)
+values ($1::text, $2::text, $3::text, $4::bigint, $5::bigint)
+on conflict (name) do update set connection = excluded.connection, feed = excluded.feed, every_us = excluded.every_us;
+
+-- name: drop_schedules
+delete from schedule where not (name = any($1::text[]));
+
+-- name: drop_all_schedules
+delete from schedule;
+
+-- name: read_cursor
+select value from cursor where connection = $1::text and feed = $2::text;
+
+-- What the dead had claimed: it may have happened. $3: of this process too, which has just begun and has claimed nothing.
+-- name: recover_outbox
+update outbox set state = 1, unclear = 1, due_at = lease_until + $1::bigint
+where id in (
+  select id from outbox o where o.state = 3 and (o.owner = $3::text or (o.owner <> $2::text and not exists (
+    select 1 from member m where m.kind = 'connection' and m.owner = o.owner and m.until > clock_timestamp())))
+  order by id for update skip locked);
+
+-- name: recover_keyed
+update outbox set state = 0, due_at = 0, turn = nextval('turn')
+where id in (
+  select id from outbox where state = 1 and unclear = 1 and lease_until > 0
+    and connection || ' ' || operation = any($1::text[])
+  order by id for update skip locked);
+
+-- name: recover_marks
+update mark set state = 0, dirty = 0, turn = nextval('turn')
+from (
+  select connection, operation, key from mark k where k.state = 3 and (k.owner = $2::text or (k.owner <> $1::text
+    and not exists (
+      select 1 from member m where m.kind = 'connection' and m.owner = k.owner and m.until > clock_timestamp())))
+  order by 1, 2, 3 for update skip locked) due
+where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
+
+-- name: subject_salt
+select no, salt from subject where no = $1::bigint;
+
+-- name: erase_bodies
+update body set raw = ''::bytea, headers = '{}' where message in (
+  select id from message where subject = $1::bigint union all select id from inbox where subject = $1::bigint);
+
+-- What the hub has yet to tell itself of a subject: timers and outcomes, not an operator's edit.
+-- name: own_bodies
+select b.message, b.raw from inbox i join body b on b.message = i.id
+where i.subject = $1::bigint and i.source = 'hub' and i.kind <> 'operator.action';
+
+-- Errors and refusals may quote what they are about.
+-- name: erase_attempts
+update attempt set text = '' where (about = 'message' and id in (
+  select id from message where subject = $1::bigint union all select id from inbox where subject = $1::bigint))
+  or (about = 'effect' and id in (select id from effect where subject = $1::bigint));
+
+-- name: erase_cases
+update case_file set text = '' where subject = $1::bigint and closed_at > 0;
+
+-- name: erase_bodies_before_edit
+delete from body_before_edit where message in (
+  select id from message where subject = $1::bigint union all select id from inbox where subject = $1::bigint);
+
+-- name: erase_parties
+update document set party = ''::bytea where id between $1::bigint * 1024 and $1::bigint * 1024 + 1023;
+
+-- name: renew_salt
+update subject set salt = $2::bytea where no = $1::bigint;
+
+-- The longest transaction open, in seconds, and who holds it: dead rows stay until it ends.
+-- name: oldest_transaction
+select coalesce(extract(epoch from max(clock_timestamp() - xact_start)), 0)::bigint, count(*)
+from pg_stat_activity where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid();
