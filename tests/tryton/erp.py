@@ -25,11 +25,15 @@ class Erp:
     def __init__(self, server: Server, transport: HttpTransport) -> None:
         self.server, self.transport = server, transport
         self.requests: list[str] = []
+        self._connectors: dict[tuple[tuple[str, str], ...], TrytonConnector] = {}
         self.read = Reader(server.url)
 
     def connector(self, **settings: str) -> TrytonConnector:
-        """A connector of its own, with no session yet."""
-        return build({**SETTINGS, "url": self.server.url, **settings})
+        """The connector of these settings; what it remembers is its session."""
+        key = tuple(sorted(settings.items()))
+        if key not in self._connectors:
+            self._connectors[key] = build({**SETTINGS, "url": self.server.url, **settings})
+        return self._connectors[key]
 
     def answer(self, request: Request) -> Response:
         self.requests.append(method_of(request))

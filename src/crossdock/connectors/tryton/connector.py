@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from crossdock.connectors.tryton import sales
+from crossdock.connectors.tryton import closing, sales
+from crossdock.connectors.tryton.deliveries import Part, deliver
+from crossdock.connectors.tryton.invoices import invoice
 from crossdock.connectors.tryton.options import read_options
-from crossdock.connectors.tryton.rpc import Client
+from crossdock.connectors.tryton.rpc import Client, ServerRefusedError
 from crossdock.connectors.tryton.spec import SPEC
+from crossdock.connectors.tryton.steps import Outcomes, require_reference, told
 from crossdock.errors import MappingError, SignatureError
-from crossdock.model.commands import CreateSale, OrderCommand
+from crossdock.model.commands import (
+    AmendSale,
+    CancelSale,
+    CreateDelivery,
+    CreateInvoice,
+    CreateSale,
+    OrderCommand,
+)
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
 from crossdock.sdk.calls import Calls, Intent, Refused, Results
@@ -44,14 +54,45 @@ class TrytonConnector:
     def create_sale(self, commands: Sequence[CreateSale], intents: Sequence[Intent]) -> Calls:
         """Record orders as sales, confirmed and in process, under our order ids."""
         jobs = []
-        outcomes: sales.Outcomes = {}
+        outcomes: Outcomes = {}
         for command, intent in zip(commands, intents, strict=True):
-            if command.order is None or not command.order.id:
+            order = order_of(command)
+            if order is None:
                 outcomes[intent.key] = _NO_ORDER
             else:
-                jobs.append(sales.Job(intent.key, command.order, intent.may_have_happened))
+                jobs.append(sales.Job(intent.key, order, intent.may_have_happened))
         outcomes |= yield from sales.create(self._client, self._options, jobs)
         return Results(by_key=outcomes)
+
+    def create_delivery(self, commands: Sequence[CreateDelivery], intents: Sequence[Intent]) -> Calls:
+        """Ship what left, under our order and shipment ids."""
+        parts, outcomes = _parts(commands, intents)
+        outcomes |= yield from deliver(self._client, self._options, parts)
+        return Results(by_key=outcomes)
+
+    def create_invoice(self, commands: Sequence[CreateInvoice], intents: Sequence[Intent]) -> Calls:
+        """Invoice what was delivered, under our order and shipment ids."""
+        parts, outcomes = _parts(commands, intents)
+        outcomes |= yield from invoice(self._client, self._options, parts)
+        return Results(by_key=outcomes)
+
+    def cancel_sale(self, command: CancelSale, intent: Intent) -> Calls:
+        """Take quantities off the sale, or all that is left of it."""
+        order_id = command.order_id or (command.order.id if command.order is not None else "")
+        try:
+            return (yield from closing.cancel(self._client, self._options, order_id, command, intent))
+        except ServerRefusedError as error:
+            return told(error)
+
+    def amend_sale(self, command: AmendSale, intent: Intent) -> Calls:
+        """Set the sale to what the order is now."""
+        order = order_of(command)
+        if order is None:
+            return _NO_ORDER
+        try:
+            return (yield from closing.amend(self._client, self._options, order, intent))
+        except ServerRefusedError as error:
+            return told(error)
 
     def split(self, kind: str, body: bytes) -> Iterable[Child] | None:
         """Cut a page into one child a row, so that a bad one parks alone."""
@@ -74,3 +115,24 @@ _NO_ORDER = Refused(
 def order_of(command: OrderCommand) -> Order | None:
     """The order of a command, where it came with one."""
     return command.order if command.order is not None and command.order.id else None
+
+
+def _parts(
+    commands: Sequence[CreateDelivery | CreateInvoice], intents: Sequence[Intent]
+) -> tuple[list[Part], Outcomes]:
+    parts: list[Part] = []
+    outcomes: Outcomes = {}
+    for command, intent in zip(commands, intents, strict=True):
+        order, shipment = order_of(command), command.shipment
+        if order is None:
+            outcomes[intent.key] = _NO_ORDER
+            continue
+        try:
+            reference = require_reference(order.id, shipment.id or shipment.external_id)
+        except MappingError as error:
+            outcomes[intent.key] = told(error)
+            continue
+        today = intent.now[:10]
+        again = intent.may_have_happened
+        parts.append(Part(intent.key, reference, order, shipment, again, today))
+    return parts, outcomes

@@ -6,7 +6,7 @@ there by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -14,28 +14,36 @@ from crossdock.connectors.tryton import mapping
 from crossdock.connectors.tryton.books import Books, load
 from crossdock.connectors.tryton.customers import bill, code_of, create_buyers, per_buyer
 from crossdock.connectors.tryton.options import Options
-from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, decimal, number
-from crossdock.errors import ConflictError, CrossdockError, RetryableError
-from crossdock.model.money import decimal_text, minor_units
+from crossdock.connectors.tryton.rpc import Ask, Client, decimal
+from crossdock.connectors.tryton.steps import (
+    Outcomes,
+    advance,
+    created,
+    held,
+    known,
+    name_of,
+    told,
+    total_of,
+)
+from crossdock.errors import CrossdockError, RetryableError
+from crossdock.model.money import decimal_text
 from crossdock.model.order import Order
-from crossdock.sdk.calls import Done, Refused
+from crossdock.sdk.calls import Done
 
 SALE = "sale.sale"
-_FIELDS = (
+FIELDS = (
     "reference",
     "number",
     "state",
     "total_amount",
-    "tax_amount",
     "currency.code",
     "party",
     "shipment_address",
-    "warehouse",
+    "shipment_state",
+    "invoice_state",
 )
-OPEN, READY = ("draft", "quotation", "confirmed"), ("processing", "done")
-_STEPS = (("draft", "quote"), ("quotation", "confirm"), ("confirmed", "process"))
-
-Outcomes = dict[str, Done | Refused]
+READY = ("processing", "done")
+STEPS = (("draft", "quote"), ("quotation", "confirm"), ("confirmed", "process"))
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -46,51 +54,13 @@ class Job(msgspec.Struct, frozen=True):
     again: bool
 
 
-def told(error: CrossdockError) -> Refused:
-    """An error that is one item's own, as its outcome."""
-    code = error.code if isinstance(error, ServerRefusedError) else error.kind
-    return Refused(reason=error.message, code=code, field=error.field or "")
-
-
-def find(client: Client, references: Iterable[str]) -> Ask[dict[str, list[Row]]]:
-    """Sales that were not cancelled, by our reference."""
-    wanted = sorted(set(references))
-    rows = yield from client.search(
-        SALE, [["reference", "in", wanted], ["state", "!=", "cancelled"]], _FIELDS
-    )
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row["reference"], []).append(row)
-    return found
-
-
-def only(rows: Sequence[Row], reference: str) -> Row | None:
-    """The one sale of a reference; two are a conflict that a person must see."""
-    if len(rows) > 1:
-        names = ", ".join(row["number"] or f"id {row['id']}" for row in rows[:5])
-        raise ConflictError(
-            f"Tryton holds {len(rows)} sales for {reference}: {names}. Cancel all but one there."
-        )
-    return rows[0] if rows else None
-
-
 def create(client: Client, options: Options, jobs: Sequence[Job]) -> Ask[Outcomes]:
     """Make sales and bring them into process, together; each that cannot be is refused by itself."""
     outcomes: Outcomes = {}
-    ours: dict[str, int] = {}
-    again = {job.order.id for job in jobs if job.again}
-    held: Mapping[str, list[Row]] = (yield from find(client, again)) if again else {}
-    fresh: list[Job] = []
-    for job in jobs:
-        try:
-            row = only(held.get(job.order.id, ()), job.order.id)
-        except ConflictError as error:
-            outcomes[job.key] = told(error)
-            continue
-        if row is None:
-            fresh.append(job)
-        else:
-            ours[job.key] = row["id"]
+    asked = {job.key: job.order.id for job in jobs if job.again}
+    rows = yield from held(client, SALE, asked.values(), FIELDS)
+    ours = known(rows, asked, "sales", outcomes)
+    fresh = [job for job in jobs if job.key not in ours and job.key not in outcomes]
     already = frozenset(ours)
     yield from _create(client, options, fresh, ours=ours, outcomes=outcomes)
     yield from _proceed(client, ours, already, outcomes)
@@ -114,11 +84,7 @@ def _create(
         except CrossdockError as error:
             outcomes[job.key] = told(error)
     made = yield from client.create(SALE, [planned.values for planned in plans.values()])
-    for key, id_ in zip(plans, made, strict=True):
-        if isinstance(id_, ServerRefusedError):
-            outcomes[key] = told(id_)
-        else:
-            ours[key] = id_
+    ours |= created(dict(zip(plans, made, strict=True)), outcomes)
     rounding = books.products.get(options.rounding, ())
     drafts = {ours[key]: planned for key, planned in plans.items() if key in ours}
     if drafts and len(rounding) == 1:
@@ -144,7 +110,7 @@ def plan(client: Client, options: Options, order: Order, books: Books) -> Ask[ma
 
 def _level(client: Client, drafts: Mapping[int, mapping.SalePlan], product: int, unit: int) -> Ask[None]:
     """Put a rounding line into each draft whose total is not its order's: Tryton may round by the line."""
-    rows = yield from client.search(SALE, [["id", "in", list(drafts)]], _FIELDS)
+    rows = yield from client.search(SALE, [["id", "in", list(drafts)]], FIELDS)
     writes: list[object] = []
     for row in rows:
         short = drafts[row["id"]].total - total_of(row)
@@ -173,18 +139,7 @@ def _proceed(
 ) -> Ask[None]:
     """Quote, confirm and process whatever is not yet there; then read what came of it."""
     keys = {id_: key for key, id_ in ours.items()}
-    refused: dict[int, ServerRefusedError] = {}
-    rows: list[Row] = []
-    for n in range(len(_STEPS) + 1):
-        rows = yield from client.search(
-            SALE, [["id", "in", [id_ for id_ in keys if id_ not in refused]]], _FIELDS
-        )
-        todo = [step for step in _STEPS[n:] if any(row["state"] == step[0] for row in rows)]
-        if not todo:
-            break
-        state, method = todo[0]
-        ids = [row["id"] for row in rows if row["state"] == state]
-        refused |= yield from client.each(f"model.{SALE}.{method}", ids)
+    rows, refused = yield from advance(client, SALE, keys, STEPS, FIELDS)
     for id_, error in refused.items():
         outcomes[keys[id_]] = error.as_refused(f"Sale id {id_} of Tryton stays unfinished")
     for row in rows:
@@ -193,11 +148,8 @@ def _proceed(
             outcomes[key] = Done(reference=name_of(row), total=total_of(row), already=key in already)
 
 
-def name_of(row: Row) -> str:
-    """What people there call a document."""
-    return str(row["number"] or row["id"])
-
-
-def total_of(row: Row) -> int:
-    """The total of a document, in minor units."""
-    return minor_units(number(row["total_amount"]), row["currency."]["code"], field="total_amount")
+def finish(client: Client, sale: int) -> Ask[None]:
+    """Bring one sale into process, or raise what Tryton says against it."""
+    _, refused = yield from advance(client, SALE, [sale], STEPS, FIELDS)
+    if refused:
+        raise refused[sale]

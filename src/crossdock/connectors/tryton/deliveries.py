@@ -1,0 +1,205 @@
+"""Shipments: what left becomes a shipment of its own, done at once, with moves that come from the sale's lines.
+
+Stock that Tryton does not believe in is assigned by force: the goods have left, whatever it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from crossdock.connectors.tryton.books import Books, Warehouse, load_warehouses
+from crossdock.connectors.tryton.options import Options
+from crossdock.connectors.tryton.rpc import Ask, Client, Row, day
+from crossdock.connectors.tryton.sales import FIELDS, SALE
+from crossdock.connectors.tryton.steps import (
+    Outcomes,
+    advance,
+    created,
+    held,
+    known,
+    name_of,
+    only,
+    quantity_of,
+    told,
+)
+from crossdock.errors import CrossdockError, MappingError
+from crossdock.model.fulfilment import Shipment
+from crossdock.model.order import Order
+from crossdock.sdk.calls import Done
+
+SHIPMENT = "stock.shipment.out"
+STEPS = (
+    ("draft", "wait"),
+    ("waiting", "assign_force"),
+    ("assigned", "pick"),
+    ("picked", "pack"),
+    ("packed", "do"),
+)
+_FIELDS = ("number", "state")
+LINE = (
+    "sale",
+    "note",
+    "product",
+    "product.type",
+    "unit",
+    "unit_price",
+    "to_location",
+    "quantity",
+    "quantity_to_ship",
+    "quantity_to_invoice",
+)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One shipment of one order: what is to be shipped or invoiced of it. today: the day of this attempt, ISO 8601."""
+
+    key: str
+    reference: str
+    order: Order
+    shipment: Shipment
+    again: bool
+    today: str
+
+
+def deliver(client: Client, options: Options, parts: Sequence[Part]) -> Ask[Outcomes]:
+    """Make shipments and do them, together; each that cannot be is refused by itself."""
+    outcomes: Outcomes = {}
+    asked = {part.key: part.reference for part in parts if part.again}
+    rows = yield from held(client, SHIPMENT, asked.values(), _FIELDS)
+    ours = known(rows, asked, "shipments", outcomes)
+    already = frozenset(ours)
+    fresh = [part for part in parts if part.key not in ours and part.key not in outcomes]
+    if fresh:
+        values = yield from _shipments(client, options, fresh, outcomes)
+        made = yield from client.create(SHIPMENT, list(values.values()))
+        ours |= created(dict(zip(values, made, strict=True)), outcomes)
+    keys = {id_: key for key, id_ in ours.items()}
+    done, refused = yield from advance(client, SHIPMENT, keys, STEPS, _FIELDS)
+    for id_, error in refused.items():
+        outcomes[keys[id_]] = error.as_refused(f"Shipment id {id_} of Tryton stays unfinished")
+    for row in done:
+        if row["state"] == "done":
+            key = keys[row["id"]]
+            outcomes[key] = Done(reference=name_of(row), already=key in already)
+    return outcomes
+
+
+def sales_of(client: Client, orders: Sequence[str]) -> Ask[tuple[dict[str, list[Row]], dict[int, list[Row]]]]:
+    """The sales of orders, and the lines of each sale by its id."""
+    sales = yield from held(client, SALE, orders, FIELDS)
+    ids = [row["id"] for rows in sales.values() for row in rows]
+    found = (
+        (yield from client.search("sale.line", [["sale", "in", ids], ["type", "=", "line"]], LINE))
+        if ids
+        else []
+    )
+    lines: dict[int, list[Row]] = {}
+    for row in found:
+        lines.setdefault(row["sale"], []).append(row)
+    return sales, lines
+
+
+def the_sale(sales: Mapping[str, Sequence[Row]], order: str) -> Row:
+    """The one sale of an order, which is confirmed there."""
+    sale = only(sales.get(order, ()), order, "sales")
+    if sale is None:
+        raise MappingError(f"order: Tryton has no sale of {order}. Create it first.", field="order")
+    if sale["state"] not in ("processing", "done"):
+        raise MappingError(
+            f"order: sale {name_of(sale)} of {order} is still {sale['state']} in Tryton. Confirm it there, then retry.",
+            field="order",
+        )
+    return sale
+
+
+def wanted_of(part: Part) -> dict[str, float]:
+    """Quantities of a shipment by our line id, in whole units."""
+    scales = {line.id: line.quantity_scale for line in part.order.lines}
+    wanted: dict[str, float] = {}
+    for n, line in enumerate(part.shipment.lines):
+        if line.line not in scales:
+            field = f"shipment.lines[{n}].line"
+            raise MappingError(f"{field}: order {part.order.id} has no line {line.line}.", field=field)
+        wanted[line.line] = wanted.get(line.line, 0.0) + float(quantity_of(line.quantity, scales[line.line]))
+    return wanted
+
+
+def shipment_values(
+    client: Client,
+    sale: Row,
+    lines: Sequence[Row],
+    wanted: Mapping[str, float],
+    *,
+    reference: str,
+    place: Warehouse,
+) -> Row | None:
+    """A shipment of these quantities as it is created; None where none of them is a thing that moves."""
+    moves = []
+    for line in lines:
+        quantity = wanted.get(line["note"], 0.0)
+        if quantity <= 0 or (line["product."] or {}).get("type") in (None, "service"):
+            continue
+        moves.append(
+            {
+                "company": client.company,
+                "product": line["product"],
+                "unit": line["unit"],
+                "quantity": quantity,
+                "from_location": place.output,
+                "to_location": line["to_location"],
+                "origin": f"sale.line,{line['id']}",
+                "unit_price": line["unit_price"],
+                "currency": sale["currency."]["id"],
+            }
+        )
+    if not moves:
+        return None
+    return {
+        "company": client.company,
+        "reference": reference,
+        "customer": sale["party"],
+        "delivery_address": sale["shipment_address"],
+        "warehouse": place.id,
+        "warehouse_output": place.output,
+        "warehouse_storage": place.storage,
+        "outgoing_moves": [["create", moves]],
+    }
+
+
+def _shipments(
+    client: Client, options: Options, parts: Sequence[Part], outcomes: Outcomes
+) -> Ask[dict[str, Row]]:
+    """Shipments as they are created, by key. What has nothing that moves is done without one."""
+    places = Books(warehouses=(yield from load_warehouses(client)))
+    sales, lines = yield from sales_of(client, [part.order.id for part in parts])
+    values: dict[str, Row] = {}
+    for part in parts:
+        try:
+            sale = the_sale(sales, part.order.id)
+            place = places.warehouse(_left_from(part.shipment), options, "shipment.location")
+            made = shipment_values(
+                client,
+                sale,
+                lines.get(sale["id"], ()),
+                wanted_of(part),
+                reference=part.reference,
+                place=place,
+            )
+        except CrossdockError as error:
+            outcomes[part.key] = told(error)
+            continue
+        if made is None:
+            outcomes[part.key] = Done()
+            continue
+        left = part.shipment.shipped_at.isoformat()[:10] if part.shipment.shipped_at is not None else ""
+        if left and left <= part.today:
+            made["effective_date"] = day(left)
+        values[part.key] = made
+    return values
+
+
+def _left_from(shipment: Shipment) -> tuple[str, ...]:
+    ref = shipment.location_ref
+    return (shipment.location, ref.id if ref is not None else "")
