@@ -23,6 +23,7 @@ BUILT_IN = {
     "shopify": "crossdock.connectors.shopify",
     "wms": "crossdock.connectors.wms",
     "erp": "crossdock.connectors.erp",
+    "till": "crossdock.connectors.till",
     "subscriber": "crossdock.connectors.subscriber",
     "nats": "crossdock.connectors.nats",
     "kafka": "crossdock.connectors.kafka",

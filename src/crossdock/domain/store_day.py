@@ -49,10 +49,12 @@ class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What is remembered of a store's day between messages. `control` is what its close stated, None while it is open.
 
+    store is the name by which its tills call it, place our id of it.
     tickets and total are as last counted; checked: it was counted since it was closed.
     """
 
     store: str
+    place: str
     date: str
     opened_at: int = 0
     closed_at: int = 0

@@ -10,7 +10,6 @@ import msgspec
 from crossdock.domain.policy import Place, Plan
 from crossdock.domain.state import Snapshot, TicketRow
 from crossdock.domain.store_day import business_date
-from crossdock.flows.places import our_place
 from crossdock.model.ids import ExternalRef
 from crossdock.model.tills import TillTicket
 
@@ -86,11 +85,16 @@ def day_ref(store: str, day: str) -> str:
     return f"{store}/{day}"
 
 
-def store_place(plan: Plan, location: str, ref: ExternalRef | None) -> Place | None:
-    """The place that a till names, by our id or by a code of ours."""
-    if ref is not None and not location and ref.id in plan.places:
-        return plan.places[ref.id]
-    return plan.places.get(our_place(plan, location, ref))
+def told_store(location: str, ref: ExternalRef | None) -> str:
+    """The store as its till names it: its days are known by that name."""
+    return location if ref is None else ref.id
+
+
+def store_place(plan: Plan, store: str) -> Place | None:
+    """Our place that a till means by a name: our id of it, or the code that we hold for it."""
+    if store in plan.places:
+        return plan.places[store]
+    return next((place for place in plan.places.values() if store and place.partner_code == store), None)
 
 
 def ticket_date(plan: Plan, ticket: TillTicket, place: Place) -> date | None:

@@ -28,8 +28,8 @@ from crossdock.engine.messages import (
 from crossdock.engine.port import Batch
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.announcing import REPLAY, Replay
-from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date
-from crossdock.flows.desk import Again
+from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date, told_store
+from crossdock.flows.desk import SECOND, Again
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
@@ -114,6 +114,7 @@ class RetailHandler:
                     delivery_id=child.delivery_id,
                     lane=LANE_FREE if known is not None and known.overtakes else LANE_STREAM,
                     received_at=message.received_at,
+                    due_at=message.received_at + int(child.after_s * SECOND) if child.after_s else 0,
                     trace=message.trace,
                     parent=message.id,
                     position=n,
@@ -240,11 +241,12 @@ class _Wanted:
         ticket, plan = report.ticket, self._plan
         self.orders[message.subject] = None
         self.seen[message.subject, message.source, ticket_kind(revision), ticket.version or "1"] = None
-        place = store_place(plan, ticket.location, ticket.location_ref)
+        store = told_store(ticket.location, ticket.location_ref)
+        place = store_place(plan, store)
         date = ticket_date(plan, ticket, place) if place is not None else None
         if place is None or date is None:
             return
-        self.days[message.source, day_ref(place.id, date.isoformat())] = None
+        self.days[message.source, day_ref(store, date.isoformat())] = None
         if ticket.sale is not None and not ticket.training:
             for line in ticket.sale.lines:
                 if moves_stock(line):

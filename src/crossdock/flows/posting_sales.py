@@ -162,14 +162,14 @@ def _compare(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
 
 
 def _command(desk: Desk, day: DayState, values: Sequence[Value], number: int) -> PostDay:
-    process, place = desk.process, desk.plan.places[day.store]
+    process, place = desk.process, desk.plan.places.get(day.place, Place(id=day.place))
     lines, business_date = day_lines(values), date.fromisoformat(day.date)
     control = day.control
     over = sum(tender.over_short for tender in control.tenders) if control is not None and not number else 0
     return PostDay(
         reference=_reference(process.order, number),
         connection=process.connection,
-        store=day.store,
+        store=day.place,
         business_date=business_date,
         posting_dates=_dates(desk, place, business_date),
         currency=process.currency,

@@ -8,7 +8,6 @@ first posting back until tickets come that settle it, or a person releases the h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from crossdock.domain.policy import Place
 from crossdock.domain.state import TicketRow
@@ -25,7 +24,7 @@ from crossdock.domain.store_day import (
 )
 from crossdock.domain.tickets import Value
 from crossdock.errors import MappingError
-from crossdock.flows.day_book import Touched, day_ref, store_place
+from crossdock.flows.day_book import Touched, day_ref, store_place, told_store
 from crossdock.flows.desk import SECOND, Again, Desk, canonical_hash
 from crossdock.flows.posting_sales import post_day
 from crossdock.model.currency import EXPONENTS
@@ -48,9 +47,9 @@ Standing = tuple[str, str, str]
 def take_day(desk: Desk, report: StoreDayReported) -> str:
     """Record the opening or the close of a day. Returns the outcome."""
     told = report.store_day
-    place = store_place(desk.plan, told.location, told.location_ref)
+    name = told_store(told.location, told.location_ref)
+    place = store_place(desk.plan, name)
     if place is None:
-        name = told.location_ref.id if told.location_ref is not None else told.location
         raise MappingError(
             f"The day {told.business_date} is of store {name!r}, which is none of our locations. Add "
             f"[locations.{name}] or give one that partner_code, then retry.",
@@ -58,7 +57,7 @@ def take_day(desk: Desk, report: StoreDayReported) -> str:
         )
     if told.state != "open" and not desk.first_time("store_day", told.version or "1", canonical_hash(told)):
         return "duplicate"
-    day = open_day(desk, place, told.business_date, told.currency)
+    day = open_day(desk, place, Touched(store=name, date=told.business_date, currency=told.currency))
     if told.state == "open":
         desk.event("store_day.told_open", {"store": day.store, "date": day.date})
         return "processed"
@@ -81,10 +80,10 @@ def take_day(desk: Desk, report: StoreDayReported) -> str:
 
 def take_touched(desk: Desk, touched: Touched) -> str:
     """A ticket came for a day that was not known, or not open any more. Returns the outcome."""
-    place = store_place(desk.plan, touched.store, None)
+    place = store_place(desk.plan, touched.store)
     if place is None:
         raise MappingError(f"There is no store {touched.store!r} any more.", field="store")
-    day = open_day(desk, place, touched.date, touched.currency)
+    day = open_day(desk, place, touched)
     if day.control is not None:
         return count(desk, day)
     if not desk.decision.events:
@@ -92,23 +91,23 @@ def take_touched(desk: Desk, touched: Touched) -> str:
     return "processed"
 
 
-def open_day(desk: Desk, place: Place, day: date, currency: str) -> DayState:
+def open_day(desk: Desk, place: Place, told: Touched) -> DayState:
     """The day, made where it is new."""
-    process, policy = desk.process, desk.plan.policy
+    process, policy, currency, day = desk.process, desk.plan.policy, told.currency, told.date
     if process.day is not None:
         process.currency = process.currency or currency
         return process.day
     ends = day_end(day, place.zone, policy.day_ends_hour)
-    process.day = DayState(store=place.id, date=day.isoformat(), opened_at=desk.now)
+    process.day = DayState(store=told.store, place=place.id, date=day.isoformat(), opened_at=desk.now)
     process.known, process.channel, process.commitment = True, "till", "committed"
     process.connection = desk.message.source
-    process.external_id = process.number = day_ref(place.id, day.isoformat())
+    process.external_id = process.number = day_ref(told.store, day.isoformat())
     process.currency, process.placed_at = currency, desk.now
     process.mode = desk.plan.modes.get(process.connection, "live")
     since = desk.plan.since.get(process.connection)
     if since is not None and ends <= int(since.timestamp()) * SECOND:
         process.mode = "observe"
-    desk.event("store_day.opened", {"store": place.id, "date": day.isoformat()})
+    desk.event("store_day.opened", {"store": told.store, "date": day.isoformat()})
     desk.timer(WATCH, desk.now + policy.silence_s * SECOND, _again(desk))
     desk.timer(LATE, max(desk.now, ends + policy.day_late_s * SECOND), Again())
     return process.day

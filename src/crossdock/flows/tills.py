@@ -17,7 +17,7 @@ from crossdock.domain.tickets import Value, encode_value, entries_of, gross_of, 
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import LANE_FREE, Arrival
 from crossdock.errors import MappingError, RejectedError
-from crossdock.flows.day_book import STORE_DAY, TOUCHED, day_ref, store_place, ticket_date
+from crossdock.flows.day_book import STORE_DAY, TOUCHED, day_ref, store_place, ticket_date, told_store
 from crossdock.flows.desk import SECOND, Desk, canonical_hash, micros
 from crossdock.flows.documents import split_document
 from crossdock.flows.goods import HANDED_OVER
@@ -55,9 +55,9 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
         desk.event("ticket.known_already", {"ticket": ticket.external_id})
         return "stale"
     _check(ticket)
-    value, day = value_of(ticket), date.isoformat()
+    value, day, store = value_of(ticket), date.isoformat(), told_store(ticket.location, ticket.location_ref)
     process = desk.process
-    _absorb(desk, ticket, value, day_ref(place.id, day))
+    _absorb(desk, ticket, value, day_ref(store, day))
     if ticket.sale is not None and not ticket.training:
         _sell(desk, ticket.sale, place)
     entries = entries_of(value)
@@ -71,7 +71,7 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
     desk.event(
         "ticket.recorded",
         {
-            "store": place.id,
+            "store": store,
             "till": ticket.register,
             "sequence": ticket.sequence,
             "date": day,
@@ -80,7 +80,7 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
             "total": value.total,
         },
     )
-    _tell_day(desk, ticket, value, place.id, day)
+    _tell_day(desk, ticket, value, store, day)
     return "processed"
 
 
@@ -127,9 +127,9 @@ def moves_stock(line: OrderLine) -> bool:
 
 
 def _place(desk: Desk, ticket: TillTicket) -> Place:
-    place = store_place(desk.plan, ticket.location, ticket.location_ref)
+    name = told_store(ticket.location, ticket.location_ref)
+    place = store_place(desk.plan, name)
     if place is None:
-        name = ticket.location_ref.id if ticket.location_ref is not None else ticket.location
         raise MappingError(
             f"Ticket {ticket.external_id} is of store {name!r}, which is none of our locations. Add [locations.{name}] or "
             "give one that partner_code, then retry.",
