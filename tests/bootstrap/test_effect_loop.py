@@ -32,6 +32,9 @@ class Gate:
         finally:
             self.inside -= 1
 
+    async def close(self):
+        self.open.set()
+
 
 class Effects(Outbound):
     """A rig whose effects are performed by the loop on a thread of its own."""

@@ -56,6 +56,8 @@ class Hands:
         self._start()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_S)
+        for transport in self._transports.values():
+            await transport.close()
         self._loop = None
 
     def begin(self, calls: Sequence[Call]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crossdock.cli import acting, feeding, looking, setting_up, translating
+from crossdock.cli import acting, events, feeding, looking, setting_up, translating
 from crossdock.cli.output import print_error
 from crossdock.errors import CrossdockError
 
@@ -61,6 +61,10 @@ cases.command("edit")(acting.edit)
 cases.command("resolve")(acting.resolve)
 cases.command("done")(acting.done)
 
+telling = typer.Typer(no_args_is_help=True, help="Events: which there are, and telling a subscriber again.")
+telling.command("types")(events.types)
+telling.command("replay")(events.replay)
+
 app.command("init", rich_help_panel=SET_UP)(setting_up.init)
 app.command("check", rich_help_panel=SET_UP)(setting_up.check)
 app.command("up", rich_help_panel=SET_UP)(setting_up.up)
@@ -71,6 +75,7 @@ app.command("trace", rich_help_panel=LOOK)(looking.trace)
 app.command("proof", rich_help_panel=LOOK)(looking.proof)
 app.add_typer(cases, name="cases", rich_help_panel=ACT)
 app.command("replay", rich_help_panel=ACT)(acting.replay)
+app.add_typer(telling, name="events", rich_help_panel=ACT)
 app.command("translate", rich_help_panel=INTEGRATE)(translating.translate)
 app.command("feed", rich_help_panel=INTEGRATE)(feeding.feed)
 app.command("connectors", rich_help_panel=INTEGRATE)(translating.connectors)

@@ -94,6 +94,10 @@ class AsyncHttpTransport:
         self._client = _configured(ClientBuilder(), default_headers, idle_connections_max).no_proxy().build()
         self._request = self._client.request
 
+    async def close(self) -> None:
+        """Close the pool; a request in flight ends as unclear."""
+        await self._client.close()
+
     async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
         """As HttpTransport.send."""
         if timeout_s <= 0:

@@ -26,10 +26,6 @@ class AsyncTransport(Protocol):
 
     async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response: ...
 
-
-class Broker(AsyncTransport, Protocol):
-    """A broker's connection, which ends."""
-
     async def close(self) -> None: ...
 
 
@@ -56,7 +52,7 @@ def async_transport_for(
 class OneByOne:
     """A broker for threads: tools and tests, nothing that is in a hurry."""
 
-    def __init__(self, open_: Callable[[], Broker]) -> None:
+    def __init__(self, open_: Callable[[], AsyncTransport]) -> None:
         self._open = open_
 
     def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
@@ -71,7 +67,7 @@ class OneByOne:
             await broker.close()
 
 
-def _broker(settings: Mapping[str, str], headers: Mapping[str, str]) -> Callable[[], Broker] | None:
+def _broker(settings: Mapping[str, str], headers: Mapping[str, str]) -> Callable[[], AsyncTransport] | None:
     servers = tuple(server for server in settings.get("servers", "").split(",") if server)
     if not servers or "url" in settings:
         return None
