@@ -72,6 +72,20 @@ def test_a_retry_after_of_years_is_obeyed_up_to_a_limit_only(rig):
     assert rig.wire.count("/values") == 2
 
 
+def test_a_pause_that_was_asked_for_meanwhile_is_not_made_shorter(rig):
+    def meanwhile():
+        rig.lanes["partner"].paused_until = rig.now + 600_000_000
+        return 429
+
+    rig.wire.will("/values", meanwhile)
+    mark(rig, "A")
+    publish(rig)
+    publish(rig, 60)
+    assert rig.wire.count("/values") == 1
+    publish(rig, 600)
+    assert rig.wire.count("/values") == 2
+
+
 def test_many_marks_of_a_key_are_one_call(rig):
     for n in range(20):
         mark(rig, "A", "B", ref=str(n))

@@ -123,10 +123,10 @@ class Publisher:
         lane.failed += 1
         error = failure.error
         if isinstance(error, CredentialsError):
-            lane.paused_until = now + int(lane.policy.paused_s * US)
+            lane.paused_until = max(lane.paused_until, now + int(lane.policy.paused_s * US))
         elif isinstance(error, ThrottledError):
             wait = min(error.retry_after or lane.policy.base_s, lane.policy.retry_after_max_s)
-            lane.paused_until = now + int(wait * US)
+            lane.paused_until = max(lane.paused_until, now + int(wait * US))
         elif says_partner_is_down(error):
             lane.breaker = lane.breaker.failed(now, self._jitter())
         recovery = after_effect_failure(
