@@ -19,6 +19,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "lost_request": ("17", "the connection breaks before anything was done"),
     "error": ("17", "500: nothing was done"),
     "cut_body": ("22", "it was done, and the reply ends in the middle"),
+    "part_reply": ("22", "many documents went in one request, and of some of them the reply says nothing"),
     "html": ("23", "it was done, and the reply is a 200 with a page of HTML"),
     "revoked": ("26", "our credentials are refused for a while"),
     "no_keys": ("4", "the ERP has neither keys nor a look-up that we may use: unclear is in doubt"),
@@ -56,7 +57,7 @@ class Faults:
         self._world = world
         self._dice: dict[str, random.Random] = {name: world.dice_for() for name in FAULTS}
         self.gone = self._windows("gone", days, partners, 4, (30 * SECOND, 10 * MINUTE, 2 * HOUR, 4 * HOUR))
-        if "gone" in chosen and self._dice["gone"].random() < 0.15 * days:
+        if "gone" in chosen and self._dice["gone"].random() < 0.08 * days:
             start = START + self._dice["gone"].randrange(days * DAY)
             self.gone.append(Window(start, start + 72 * HOUR, self._dice["gone"].choice(list(partners))))
         self.revoked = self._windows("revoked", days, partners, 1, (MINUTE, 40 * MINUTE))

@@ -188,6 +188,8 @@ class SimHub:
         self.store.abandon()
         self.world.tell("crash", life)
         self.known.crashed()
+        for _, taken in self._arrivals:
+            taken(False)
         self.world.after(self._crash_dice.choice((1, 5, 60, 900)) * SECOND, self.start)
 
     def freeze(self, length: int) -> None:

@@ -66,7 +66,6 @@ class Invariants:
         self.left: dict[int, str] = {}
         self.flying: dict[int, ClaimedEffect] = {}
         self.looked: set[int] = set()
-        self.sent_key: dict[int, str] = {}
         self.documents: dict[tuple[str, str], str] = {}
         self.paused: dict[str, int] = {}
         self.tokens: dict[str, tuple[float, int]] = {}
@@ -281,9 +280,8 @@ class Invariants:
             if unclear and effect.id not in self.looked:
                 raise Violation("c", f"{effect.key} may have happened, and was sent again unasked.")
         key = request.headers.get("idempotency-key", "")
-        number = call.effects[0].id
-        if key and self.sent_key.setdefault(number, key) != key:
-            raise Violation("c", f"{call.effects[0].key} was sent under another key than before: {key}.")
+        if key and all(key != effect.key for effect in call.effects):
+            raise Violation("c", f"{call.effects[0].key} was sent under another key: {key}.")
 
     def learnt(self, attempt: Attempted, now: int) -> None:
         """A call is over; a partner that asked for peace is left in peace."""
@@ -333,6 +331,13 @@ class Invariants:
         self._world.tell("partner", name, request.method, request.path, answer.status)
         if request.method != "POST":
             return
+        if request.path.endswith("/batch") and answer.status == 200:
+            for single in _singles(request, answer):
+                self._posted(name, *single)
+        else:
+            self._posted(name, request, answer)
+
+    def _posted(self, name: str, request: SimRequest, answer: SimResponse) -> None:
         key = request.headers.get("idempotency-key", "")
         if answer.status == 409 and (b"another body" in answer.body or b"released already" in answer.body):
             raise Violation("c", f"{name} knows {key} already: {answer.body.decode()}.")
@@ -371,3 +376,14 @@ class Invariants:
                 raise Violation("c", f"{name} was told a shipment of {order} twice: {told}.")
 
 
+def _singles(request: SimRequest, answer: SimResponse) -> list[tuple[SimRequest, SimResponse]]:
+    """A batch as what it stands for: every item posted alone, and its own answer."""
+    bodies = {item["key"]: item["body"] for item in msgspec.json.decode(request.body)["items"]}
+    found = []
+    for result in msgspec.json.decode(answer.body)["results"]:
+        key, path = result["key"], request.path.removesuffix("/batch")
+        body = msgspec.json.encode(bodies[key])
+        single = SimRequest(method="POST", path=path, headers={"idempotency-key": key}, body=body)
+        told = msgspec.json.encode(result.get("problem") or {"id": result.get("id", "")})
+        found.append((single, SimResponse(status=result["status"], body=told)))
+    return found

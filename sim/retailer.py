@@ -57,10 +57,12 @@ connector = "erp"
 url = "http://erp.example"
 token = "${{SIM_SECRET}}"
 idempotency = "{idempotency}"
+batch_max = {documents}
 
 [connections.north]
 connector = "wms"
 url = "http://north.example"
+batch_max = {documents}
 token = "${{SIM_SECRET}}"
 webhook_secret = "${{SIM_SECRET}}"
 
@@ -102,7 +104,8 @@ batch_messages_max = {batch_max}
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
-    """What this seed's retailer is like. erp: how it avoids doubles. deep: the pipeline works two batches deep."""
+    """What this seed's retailer is like. erp: how it avoids doubles. deep: the pipeline works two batches deep.
+    documents: how many go in one request, where they may."""
 
     erp: str
     deep: bool
@@ -110,6 +113,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     grace_s: int
     gated: bool
     buffer: int
+    documents: int
 
 
 def traits_of(dice: random.Random, faults: Faults) -> Traits:
@@ -123,6 +127,7 @@ def traits_of(dice: random.Random, faults: Faults) -> Traits:
         grace_s=dice.choice((0, 0, 600)),
         gated=dice.random() < 0.3,
         buffer=dice.choice((0, 0, 1)),
+        documents=dice.choice((1, 3, 8)),
     )
 
 
@@ -135,6 +140,7 @@ def configure(folder: Path, traits: Traits) -> Config:
         poll_s=3600,
         idempotency="key" if traits.erp == "none" else traits.erp,
         buffer=traits.buffer,
+        documents=1 if traits.erp == "none" else traits.documents,
         grace_s=traits.grace_s,
         gated=str(traits.gated).lower(),
         batch_max=traits.batch_max,

@@ -6,7 +6,7 @@ import gc
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -196,6 +196,3 @@ class _Run:
                 pass
 
 
-def seeds(first: int, count: int, days: int, faults: Iterable[str]) -> list[Story]:
-    """Stories of so many seeds."""
-    return [Story(seed=first + n, days=days, faults=tuple(faults)) for n in range(count)]

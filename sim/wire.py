@@ -9,6 +9,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from crossdock.errors import NotSentError, UnclearError
 from crossdock.sdk.calls import Request, Response
 from crossdock.simulator.base import Event, SimRequest, SimResponse, Simulator
@@ -77,7 +79,7 @@ class Wire:
             dice = faults.dice("slow")
             latency = int(patience * dice.choice((0.5, 0.9, 0.99, 1.0))) + int(dice.uniform(0, LATE_S) * SECOND)
             latency = min(latency, patience + int(LATE_S * SECOND)) if self._calm() else min(latency, patience)
-        spoiled = self._spoiling()
+        spoiled = self._spoiling(request)
         arrives = latency - int(min(latency, 5_000))
 
         def arrive() -> None:
@@ -117,7 +119,9 @@ class Wire:
             return Response(status=500, body=b"{}")
         return None
 
-    def _spoiling(self) -> str:
+    def _spoiling(self, request: Request) -> str:
+        if request.path.endswith("/batch") and self._faults.strikes("part_reply", 0.1):
+            return "part_reply"
         for name, rate in (("lost_reply", 0.02), ("cut_body", 0.005), ("html", 0.003)):
             if self._faults.strikes(name, rate):
                 return name
@@ -136,6 +140,10 @@ class Wire:
     def _reply(self, answer: SimResponse, spoiled: str, what: str) -> Response | Exception:
         if spoiled == "cut_body":
             return UnclearError(f"{what}: the reply was cut off.")
+        if spoiled == "part_reply" and answer.status == 200:
+            told = msgspec.json.decode(answer.body)
+            told["results"] = told["results"][::2]
+            return Response(status=200, headers=answer.headers, body=msgspec.json.encode(told))
         if spoiled == "html":
             return Response(status=200, headers={"content-type": "text/html"}, body=HTML)
         return Response(status=answer.status, headers=answer.headers, body=answer.body)

@@ -1,0 +1,151 @@
+"""Planted bugs: each is put into a copy of the source, and the simulation, then a few tests, must find it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = 6
+TIMEOUT_S = 240
+TESTS = ("tests/engine", "tests/stores", "tests/flows", "tests/connectors/test_erp.py", "tests/connectors/test_wms.py")
+COPIED = ("src", "sim", "tests", "pyproject.toml")
+
+
+class Mutant(msgspec.Struct, frozen=True, kw_only=True):
+    """One planted bug: `old` stands exactly once in `file`, and becomes `new`. worse: it loses or doubles something."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    worse: bool = False
+
+
+class Caught(msgspec.Struct, frozen=True, kw_only=True):
+    """What found a planted bug; by "" is: nothing."""
+
+    mutant: Mutant
+    by: str
+    text: str
+    seconds: float
+
+
+def load(folder: Path = ROOT / "mutants") -> list[Mutant]:
+    """Every planted bug, in the order of the files; names are unique."""
+    found: list[Mutant] = []
+    for file in sorted(folder.glob("*.toml")):
+        found += msgspec.convert(tomllib.loads(file.read_text("utf-8"))["mutant"], list[Mutant])
+    names = [mutant.name for mutant in found]
+    if len(set(names)) != len(names):
+        raise ValueError(f"Two planted bugs have one name: {sorted(n for n in names if names.count(n) > 1)[0]}.")
+    return found
+
+
+def mutated(mutant: Mutant, text: str) -> str:
+    """The file with the bug in it; ValueError where it does not apply any more."""
+    if text.count(mutant.old) != 1:
+        raise ValueError(
+            f"The bug {mutant.name!r} does not apply: what it replaces stands {text.count(mutant.old)} times in "
+            f"{mutant.file}. Write it anew in mutants/."
+        )
+    return text.replace(mutant.old, mutant.new)
+
+
+def hunt(
+    mutants: Sequence[Mutant], say: Callable[[str], None], *, source: Path = ROOT, seeds: int = SEEDS
+) -> list[Caught]:
+    """Plant one bug after the other and see what finds it."""
+    for mutant in mutants:
+        mutated(mutant, (source / mutant.file).read_text("utf-8"))
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-mutants-"))
+    try:
+        for name in COPIED:
+            _copy((source if name == "src" else ROOT) / name, folder / name)
+        found = []
+        for n, mutant in enumerate(mutants, start=1):
+            with _planted(mutant, folder):
+                caught = _hunt(mutant, folder, seeds)
+            found.append(caught)
+            by = caught.by or "NOTHING"
+            say(f"{n:3} {mutant.name:44} {'!' if mutant.worse else ' '} {by:18} {caught.text[:90]}")
+        return found
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def table(found: Sequence[Caught], say: Callable[[str], None]) -> bool:
+    """The share caught; True where it is enough."""
+    missed = [caught for caught in found if not caught.by]
+    worse = [caught for caught in missed if caught.mutant.worse]
+    simulated = sum(caught.by.startswith("seed") for caught in found)
+    share = 100 * (len(found) - len(missed)) / max(1, len(found))
+    say(
+        f"{len(found)} planted bugs: {simulated} found by the simulation, {len(found) - simulated - len(missed)} by tests, "
+        f"{len(missed)} by nothing; {share:.0f} % caught. `!`: it loses or doubles something"
+    )
+    for caught in missed:
+        say(f"  not found: {caught.mutant.name}")
+    return share >= 95 and not worse
+
+
+def _hunt(mutant: Mutant, folder: Path, seeds: int) -> Caught:
+    began = time.monotonic()
+    command = [sys.executable, "-m", "sim", "many", "--seeds", str(seeds), "--jobs", "1", "--stop"]
+    status, said = _run(command, folder)
+    by = text = ""
+    if status != 0:
+        found = re.search(r"seed (\d+): (\(.+?\) .*)", said)
+        by, text = (f"seed {found[1]}", found[2]) if found else ("seed: it breaks", said.strip()[-90:])
+        if status == TIMED_OUT:
+            by, text = "seed: no end", ""
+    else:
+        tests = [name for name in TESTS if (folder / name).exists()]
+        status, said = _run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], folder)
+        if status:
+            failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+            by, text = "a test", failed[1] if failed else said.strip()[-90:]
+    return Caught(mutant=mutant, by=by, text=text, seconds=time.monotonic() - began)
+
+
+TIMED_OUT = -1
+
+
+def _run(command: Sequence[str], folder: Path) -> tuple[int, str]:
+    environ = {**os.environ, "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return TIMED_OUT, ""
+    return done.returncode, done.stdout + done.stderr
+
+
+@contextmanager
+def _planted(mutant: Mutant, folder: Path) -> Iterator[None]:
+    path = folder / mutant.file
+    whole = path.read_text("utf-8")
+    path.write_text(mutated(mutant, whole), "utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(whole, "utf-8")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    else:
+        shutil.copy(source, target)
