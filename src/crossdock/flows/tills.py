@@ -248,7 +248,7 @@ def _tell_day(desk: Desk, ticket: TillTicket, value: Value, store: str, day: str
             body=_encode(touched),
             ref_kind=STORE_DAY,
             ref=ref,
-            delivery_id=f"touched:{turn}",
+            delivery_id=f"touched:{stage}:{turn}",
             lane=LANE_FREE,
             due_at=(turn + 2) * TOUCH_S * SECOND if stage else 0,
             parent=message.id,
