@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from crossdock.model.contracts import tidy
-from crossdock.model.event_types import BUSINESS, EVENT_TYPES, Data
+from crossdock.model.event_orders import Data
+from crossdock.model.event_types import BUSINESS, EVENT_TYPES
 
 FILE = "asyncapi.yaml"
 VERSION = "1"
