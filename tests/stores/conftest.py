@@ -16,5 +16,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.database()
+def url(postgres: PostgresServer) -> Iterator[str]:
+    address = postgres.database()
+    yield address
+    postgres.give_back(address)

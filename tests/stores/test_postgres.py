@@ -6,6 +6,7 @@ from crossdock.stores.postgres import PostgresStore, open_store
 from crossdock.stores.vault import Vault
 from crossdock.testing.outbox_suite import OutboxSuite
 from crossdock.testing.store_suite import InboxSuite
+from crossdock.testing.till_suite import TillSuite
 
 KEY = b"k" * 32
 
@@ -22,4 +23,8 @@ class TestInbox(InboxSuite):
 
 
 class TestOutbox(OutboxSuite):
+    pass
+
+
+class TestTills(TillSuite):
     pass

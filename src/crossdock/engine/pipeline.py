@@ -30,10 +30,12 @@ from crossdock.engine.messages import (
 from crossdock.engine.operations import ENGINE_KINDS, decide_engine_kind, unpark_of
 from crossdock.engine.port import Batch, Claim, Delayed, Finished, Hold, Parked, Store
 from crossdock.engine.recovery import Park, RetryPolicy, after_message_failure
-from crossdock.errors import CrossdockError, MappingError, RetryableError
+from crossdock.errors import CrossdockError, MappingError, RacedError, RetryableError
 
 BATCH_MAX = 200
 CRASHES_MAX = 2
+RACES_MAX = 5
+"""How often in a row others may be quicker before a batch is done in halves, and a message is left for a moment."""
 NOTE_CHARS_MAX = 500
 Announce = Callable[[Message, Sequence[Event], int], list[Stage]]
 """Makes the effects that tell others what happened, staged with the decision that made it happen. Never raises."""
@@ -119,9 +121,17 @@ class Pipeline:
         """After a batch could not be decided or written: do it in halves, until the message that cannot be is alone.
 
         Each half is written before the next is decided. Where it is the store that cannot write at the moment, the
-        messages are given back, and the error is raised.
+        messages are given back, and the error is raised. Where another worker was only quicker, all is decided on again.
         """
-        if isinstance(error, RetryableError):
+        for _ in range(RACES_MAX):
+            if not isinstance(error, RacedError):
+                break
+            try:
+                self.write(self.decide(ready, now))
+                return
+            except Exception as other:
+                error = other
+        if isinstance(error, RetryableError) or (len(ready) == 1 and isinstance(error, RacedError)):
             self._store.give_back([translated.message for translated in ready])
             raise error
         if len(ready) == 1:
@@ -132,7 +142,7 @@ class Pipeline:
         try:
             self._decide_and_write(ready[:middle], now)
             self._decide_and_write(ready[middle:], now)
-        except RetryableError:
+        except (RetryableError, RacedError):
             self._store.give_back([translated.message for translated in ready])
             raise
 

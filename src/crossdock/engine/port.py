@@ -271,3 +271,16 @@ class Store(Protocol):
         partner knows our key again) are due at once.
         """
         ...
+
+
+class SharedStore(Store, Protocol):
+    """A store that several processes work on. Each leases its share of the work and is fenced by it.
+
+    A process takes part in a kind of work from its first call of `claim`, `claim_effects` or `claim_marks`, `wake` on. It
+    gets only what its leases cover, and a write of what they no longer cover raises LeaseLostError: nothing was written.
+    `recover` concerns what the dead have left, and is not alone; `wake` returns None where another process does it.
+    """
+
+    def tend(self, now: int) -> int:
+        """Renew leases, take a fair share, give up what is too much. To be called by the time returned, on any thread."""
+        ...

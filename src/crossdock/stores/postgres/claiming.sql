@@ -83,6 +83,25 @@ select subject, version, value from process where subject = any($1::bigint[]);
 select sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of
 from level where sku = any($1::text[]);
 
+-- name: load_cells
+select l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock, l.quarantined, l.committed_elsewhere,
+  l.incoming, l.as_of
+from unnest($1::text[], $2::text[]) g(sku, location) join level l on l.sku = g.sku and l.location = g.location;
+
+-- name: load_days
+select r.connection, r.ref, p.stage
+from unnest($1::text[], $2::text[]) g(connection, ref)
+join reference r on r.connection = g.connection and r.kind = 'store_day' and r.ref = g.ref
+join process p on p.subject = r.subject;
+
+-- name: load_tickets
+select t.connection, t.store, t.day, t.till, t.sequence, t.subject, t.at, t.value
+from unnest($1::text[], $2::text[], $3::text[]) g(connection, store, day)
+join ticket t on t.connection = g.connection and t.store = g.store and t.day = g.day;
+
+-- name: load_pulses
+select connection, store, at from pulse where connection = any($1::text[]);
+
 -- name: load_products
 select sku, value from product where sku = any($1::text[]);
 

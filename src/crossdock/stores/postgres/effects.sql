@@ -10,14 +10,14 @@ select distinct subject, connection from outbox where subject = any($1::bigint[]
 select distinct subject from case_file where subject = any($1::bigint[]) and closed_at = 0;
 
 -- Whatever another transaction is just looking at is left for the next time.
+-- name: due_effects
+select id, operation, turn from outbox where connection = $1::text and state = 0 and turn >= $2::bigint
+order by turn limit $3::bigint for update skip locked;
+
 -- name: claim_effects
-update outbox set state = 3, lease_until = $4::bigint, attempt = attempt + 1, owner = $5::text
-from (
-  select id, turn from outbox where connection = $1::text and state = 0 and turn >= $2::bigint
-  order by turn limit $3::bigint for update skip locked) due
-where outbox.id = due.id
-returning outbox.id, outbox.connection, outbox.operation, outbox.subject, outbox.intent, outbox.attempt,
-  outbox.unclear, outbox.resume, outbox.command, outbox.document, outbox.lease_until, outbox.staged_at, due.turn;
+update outbox set state = 3, lease_until = $2::bigint, attempt = attempt + 1, owner = $3::text
+where id = any($1::bigint[])
+returning id, connection, operation, subject, intent, attempt, unclear, resume, command, document, lease_until, staged_at;
 
 -- name: find_traces
 select no, salt, trace from subject where no = any($1::bigint[]);

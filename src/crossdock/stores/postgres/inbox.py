@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from crossdock.domain.state import Level, Needs, Snapshot, Stored
+from crossdock.domain.state import Level, Needs, Snapshot, Stored, TicketRow
 from crossdock.engine.messages import Message
 from crossdock.engine.port import Batch, Claim, Hold
 from crossdock.stores.postgres.floors import Floors
@@ -129,24 +128,23 @@ class Inbox:
     @staticmethod
     def load(session: Session, needs: Needs) -> Snapshot:
         """One query a kind, in one go."""
-        asked: list[tuple[Any, ...]] = []
-        if needs.orders:
-            asked.append(("load_processes", list(needs.orders)))
-        if needs.skus:
-            asked += [("load_levels", list(needs.skus)), ("load_products", list(needs.skus))]
-        if needs.seen:
-            asked.append(("load_seen", *(list(column) for column in zip(*needs.seen, strict=True))))
+        asked = [
+            (name, *(list(column) for column in zip(*rows, strict=True)))
+            for name, rows in (
+                ("load_processes", [(order,) for order in needs.orders]),
+                ("load_levels", [(sku,) for sku in needs.skus]),
+                ("load_cells", needs.cells),
+                ("load_products", [(sku,) for sku in needs.skus]),
+                ("load_seen", needs.seen),
+                ("load_days", needs.days),
+                ("load_tickets", needs.tickets),
+                ("load_pulses", [(connection,) for connection in needs.pulses]),
+            )
+            if rows
+        ]
         answers = session.together(*asked) if asked else []
-        found: dict[str, list[Row]] = {ask[0]: answer for ask, answer in zip(asked, answers, strict=True)}
-        return Snapshot(
-            orders={
-                subject: Stored(subject, version, msgspec.Raw(value.encode()))
-                for subject, version, value in found.get("load_processes", ())
-            },
-            levels={(row[0], row[1]): Level(*row) for row in found.get("load_levels", ())},
-            products={sku: msgspec.Raw(value.encode()) for sku, value in found.get("load_products", ())},
-            seen={(s, source, kind, v): digest for s, source, kind, v, digest in found.get("load_seen", ())},
-        )
+        found = {ask[0]: answer for ask, answer in zip(asked, answers, strict=True)}
+        return _snapshot(lambda name: found.get(name, ()))
 
     def _messages(self, session: Session, rows: Sequence[Row]) -> list[Message]:
         opened: dict[int, tuple[Mapping[str, str], bytes]] = {}
@@ -161,6 +159,27 @@ class Inbox:
         for number, headers, sealed in session.run("read_bodies", list(salts)) if salts else ():
             opened[number] = (_headers.decode(headers), self._vault.open(salts[number], sealed))
         return [_message(row, *opened[row[0]]) for row in rows if row[0] in opened]
+
+
+def _snapshot(found: Callable[[str], Sequence[Row]]) -> Snapshot:
+    tickets: dict[tuple[str, str, str], list[TicketRow]] = {}
+    for row in found("load_tickets"):
+        connection, store, day, till, sequence, subject, at, value = row
+        ticket = TicketRow(connection, store, day, till, sequence, subject, at, msgspec.Raw(value.encode()))
+        tickets.setdefault(ticket.key, []).append(ticket)
+    levels = (*found("load_levels"), *found("load_cells"))
+    return Snapshot(
+        orders={
+            subject: Stored(subject, version, msgspec.Raw(value.encode()))
+            for subject, version, value in found("load_processes")
+        },
+        levels={(row[0], row[1]): Level(*row) for row in levels},
+        products={sku: msgspec.Raw(value.encode()) for sku, value in found("load_products")},
+        seen={(s, source, kind, v): digest for s, source, kind, v, digest in found("load_seen")},
+        days={(connection, ref): stage for connection, ref, stage in found("load_days")},
+        tickets={key: tuple(rows) for key, rows in tickets.items()},
+        pulses={(connection, store): at for connection, store, at in found("load_pulses")},
+    )
 
 
 def _message(row: Row, headers: Mapping[str, str], body: bytes) -> Message:

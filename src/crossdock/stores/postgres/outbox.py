@@ -59,11 +59,11 @@ class Outbox:
         for want in wants:
             if want.connection in held:
                 floors = self._effect_floors.setdefault(want.connection, Floors())
-                asked = (want.connection, floors.floor(now), want.limit, want.lease_until, self._owner)
-                taken = session.run("claim_effects", *asked)
-                if taken:
-                    floors.saw(now, min(row[12] for row in taken))
-                rows += taken
+                due = session.run("due_effects", want.connection, floors.floor(now), want.effects_max)
+                if due:
+                    floors.saw(now, due[0][2])
+                    chosen = want.choose([(number, operation) for number, operation, _ in due])
+                    rows += session.run("claim_effects", chosen, want.lease_until, self._owner)
         if not rows:
             return []
         subjects: dict[int, Row] = {
@@ -225,21 +225,8 @@ def next_of_keys(session: Session, keys: Sequence[tuple[int, str]], now: int) ->
 
 
 def _effect(row: Row, trace: str, documents: Mapping[tuple[int, int], Document]) -> ClaimedEffect:
-    (
-        number,
-        connection,
-        operation,
-        subject,
-        intent,
-        attempt,
-        unclear,
-        resume,
-        command,
-        document,
-        until,
-        staged,
-        _,
-    ) = row
+    number, connection, operation, subject, intent, attempt, unclear, *rest = row
+    resume, command, document, until, staged = rest
     value, party = documents.get((subject, document), (b"", b""))
     return ClaimedEffect(
         id=number,

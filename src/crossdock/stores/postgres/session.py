@@ -144,7 +144,9 @@ class Session:
     def together(self, *asked: tuple[Any, ...]) -> list[list[Row]]:
         """Rows of several questions (name, bindings...), sent in one go."""
         with self.raw.pipeline():
-            cursors = [self.raw.execute(QUERIES[name], more, prepare=True, binary=True) for name, *more in asked]
+            cursors = [
+                self.raw.execute(QUERIES[name], more, prepare=True, binary=True) for name, *more in asked
+            ]
             return [cursor.fetchall() for cursor in cursors]
 
     def copy(self, table: str, rows: Sequence[Row]) -> None:

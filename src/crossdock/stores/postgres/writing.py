@@ -62,6 +62,14 @@ class Writing:
                 for p in changes.postings
             ],
         )
+        if changes.tickets:
+            tickets = [
+                (t.connection, t.store, t.day, t.till, t.sequence, t.subject, t.at, bytes(t.value).decode())
+                for t in changes.tickets
+            ]
+            session.run("add_tickets", *_columns(tickets))
+        if changes.pulses:
+            session.run("put_pulses", *_columns(changes.pulses))
         if changes.products:
             products = dict(changes.products)
             session.run(

@@ -80,6 +80,18 @@ where process.subject = g.subject and process.version = g.expected;
 insert into product (sku, value) select sku, value from unnest($1::text[], $2::text[]) g(sku, value) order by sku
 on conflict (sku) do update set value = excluded.value;
 
+-- name: add_tickets
+insert into ticket (connection, store, day, till, sequence, subject, at, value)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
+  g(connection, store, day, till, sequence) order by connection, store, day, till, sequence
+on conflict do nothing;
+
+-- name: put_pulses
+insert into pulse (connection, store, at)
+select connection, store, max(at) from unnest($1::text[], $2::text[], $3::bigint[]) g(connection, store, at)
+group by connection, store order by connection, store
+on conflict (connection, store) do update set at = excluded.at where pulse.at < excluded.at;
+
 -- name: put_marks
 insert into mark (connection, operation, key, state, due_at, attempt, marked_at, dirty, sent, sent_at, turn)
 select connection, operation, key, 0, 0, 0, $4::bigint, 0, '', 0, nextval('turn')

@@ -98,6 +98,20 @@ create table posting (
   primary key (subject, message, position)
 );
 
+-- What each till ticket adds to its store's day: written once, never changed. A day's sums are derived from these rows when
+-- it is counted, so tickets of one day never wait for one another.
+create table ticket (
+  connection text not null, store text not null, day text not null, till text not null, sequence bigint not null,
+  subject bigint not null, at bigint not null, value text not null,
+  primary key (connection, store, day, till, sequence)
+);
+
+-- When each store was heard last: a handful of rows, the later time wins.
+create table pulse (
+  connection text not null, store text not null, at bigint not null,
+  primary key (connection, store)
+) with (fillfactor = 50);
+
 create table event (
   subject bigint not null, message bigint not null, position integer not null, type text not null,
   data text not null, at bigint not null,
