@@ -81,7 +81,7 @@ def end_to_end(world: World, orders: int, first: int) -> Figures:
         seconds = time.perf_counter() - began
         figures = sent(sender)
         until(reads, lambda: not reads.rows("inbox_by_state"))
-        memory = psutil.Process(process.pid).memory_info().rss / 1e6
+        memory = memory_of(process.pid)
         wrong = [check.text for check in prove(reads, clock_us(), totals_checked_max=2_000) if not check.ok]
     return {
         "orders_per_s": orders / seconds,
@@ -101,7 +101,7 @@ def latency(world: World, orders: int, first: int, rate: float = 100.0) -> Figur
         figures = sent(send(world, file, connections=16, rate=rate))
         until(reads, lambda: all(done_of(reads)[name] - before[name] >= orders for name in EFFECTS))
         rows = reads.rows("captured_to_done", "create_sale", began)
-        memory = psutil.Process(process.pid).memory_info().rss / 1e6
+        memory = memory_of(process.pid)
     values = sorted(row[0] / 1000 for row in rows)
     at = {f"p{p}_ms": values[min(len(values) - 1, len(values) * p // 100)] for p in (50, 95, 99)}
     return {"rate_per_s": rate, **at, "max_ms": values[-1], "memory_mb": memory, "intake": figures}
@@ -110,6 +110,12 @@ def latency(world: World, orders: int, first: int, rate: float = 100.0) -> Figur
 def together(world: World, orders: int, first: int) -> Figures:
     """Intake and everything behind it at 500 orders a second: how long a sender waits for its 200."""
     return latency(world, orders, first, rate=500.0)
+
+
+def memory_of(pid: int) -> float:
+    """Megabytes that a hub's processes have resident."""
+    hub = psutil.Process(pid)
+    return sum(process.memory_info().rss for process in (hub, *hub.children(recursive=True))) / 1e6
 
 
 class reads_of:

@@ -39,6 +39,9 @@ from crossdock.errors import ConfigurationError
 log = logging.getLogger("crossdock")
 UP_S = 60.0
 AGAIN_S = 1.0
+WATCH_S = 1.0
+HANGS_S = 10.0
+"""How long after its lease a call may be untold."""
 ASKED_MAX = 4
 SETTLE_US = 5_000_000
 
@@ -72,7 +75,7 @@ class EdgeProcess:
         self._keyed = frozenset(keyed)
         self._core, self._command, self._greeting = core, tuple(command), pickle.dumps(greeting)
         self._done: Callable[[Attempted], None] = lambda attempted: None
-        self._calls: dict[int, Call] = {}
+        self._calls: dict[int, tuple[Call, float]] = {}
         self._number = 0
         self._lock = threading.Lock()
         self._link: Link | None = None
@@ -103,7 +106,7 @@ class EdgeProcess:
             numbered = list(enumerate(calls, self._number + 1))
             self._number += len(numbered)
             if link is not None:
-                self._calls.update(numbered)
+                self._calls.update((number, (call, _until(call))) for number, call in numbered)
         if link is not None:
             self._send(link, Begin(numbered))
         else:
@@ -160,9 +163,10 @@ class EdgeProcess:
         with self._lock:
             self._link = link
         try:
-            while (frames := link.frames()) is not None:
+            while (frames := link.frames(WATCH_S)) is not None:
                 for frame in frames:
                     self._hear(link, frame)
+                self._watch(process)
         finally:
             with self._lock:
                 self._link = None
@@ -174,11 +178,19 @@ class EdgeProcess:
                 )
                 self._up.set()
 
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """A call ends by its deadline; where one has not, the edge hangs, and is ended."""
+        with self._lock:
+            overdue = bool(self._calls) and next(iter(self._calls.values()))[1] < time.monotonic()
+        if overdue:
+            log.error("the process that listens and calls does not answer; it is ended and started again")
+            process.kill()
+
     def _cut_off(self) -> None:
         """Nobody will say any more what became of these."""
         with self._lock:
             calls, self._calls = self._calls, {}
-        for call in calls.values():
+        for call, _ in calls.values():
             known = f"{call.connection} {call.operation}" in self._keyed
             self._done(cut_off(call, clock_us(), None if known else SETTLE_US))
 
@@ -225,3 +237,9 @@ class EdgeProcess:
             link.send(frame)
         except OSError:
             log.debug("the edge is gone; what it was to hear is not needed any more")
+
+
+def _until(call: Call) -> float:
+    """When, by the clock that does not jump, the call must be over."""
+    lease_until = max(effect.lease_until for effect in call.effects)
+    return time.monotonic() + max(0, lease_until - clock_us()) / 1_000_000 + HANGS_S

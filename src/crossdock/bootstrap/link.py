@@ -6,6 +6,7 @@ each sees at once when the other is gone.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -138,9 +139,11 @@ class Link:
         with self._lock:
             self._socket.sendall(data)
 
-    def frames(self) -> list[Frames] | None:
-        """Wait for frames; None when the other side is gone."""
+    def frames(self, wait_s: float) -> list[Frames] | None:
+        """Wait for frames, `wait_s` seconds at most; None when the other side is gone."""
         try:
+            if not select.select([self._socket], [], [], wait_s)[0]:
+                return []
             data = self._socket.recv(READ_BYTES)
         except OSError:
             return None

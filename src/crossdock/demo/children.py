@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -65,10 +66,19 @@ class Child:
         return "\n".join(lines[-TAIL_LINES:])
 
     def memory_mib(self) -> float:
-        """The most that it has had in memory since its start, in MiB; what it has now where that is not told; else 0."""
+        """The most that it and its children have had in memory, in MiB; what they have now where that is not told; else 0."""
         if self._process is None or not self.alive:
             return 0.0
-        return memory_mib(self._process.pid)
+        return sum(memory_mib(pid) for pid in (self._process.pid, *children_of(self._process.pid)))
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started; none where nobody tells."""
+    found: list[int] = []
+    for told in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            found += [int(word) for word in told.read_text("ascii").split()]
+    return found
 
 
 def memory_mib(pid: int) -> float:

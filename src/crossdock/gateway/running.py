@@ -14,13 +14,15 @@ from crossdock.config.keys import read_key
 from crossdock.gateway.edge import Greeting
 from crossdock.gateway.server import free_port, local_url
 
+LEAVES_S = 2.0
+"""How long the port of a hub that was killed may still be taken."""
 EDGE = (sys.executable, "-m", "crossdock.gateway.edge")
 
 
 def run(config: Config) -> int:
     """Run the hub of a configuration; returns after SIGTERM or SIGINT, when what was begun is finished."""
     master_key = read_key(config.hub.key)
-    host, port = config.hub.host, free_port(config.hub.host, config.hub.port)
+    host, port = config.hub.host, free_port(config.hub.host, config.hub.port, LEAVES_S)
     hub = Hub(config, master_key=master_key, reach=reach_from(os.environ))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: hub.stopping.set())

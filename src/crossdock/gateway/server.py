@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -107,8 +108,22 @@ def local_url(host: str, port: int) -> str:
     return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"
 
 
-def free_port(host: str, port: int) -> int:
-    """The port where it is free, any free one for 0; ConfigurationError where it is taken or is not ours."""
+def free_port(host: str, port: int, wait_s: float = 0.0) -> int:
+    """The port where it is free, any free one for 0; ConfigurationError where it is taken or is not ours.
+
+    wait_s: how long one that is taken may stay so, for a hub that has just died leaves it in a moment.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return _free_port(host, port)
+        except ConfigurationError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(LISTENING_POLL_S)
+
+
+def _free_port(host: str, port: int) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
