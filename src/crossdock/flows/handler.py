@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crossdock.domain.policy import Plan
-from crossdock.domain.state import Needs, Snapshot, overlaid
+from crossdock.domain.state import Needs, Snapshot
 from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
@@ -25,7 +25,6 @@ from crossdock.engine.messages import (
     Settled,
     subject_id,
 )
-from crossdock.engine.port import Batch
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.announcing import REPLAY, Replay
 from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date, told_store
@@ -168,15 +167,6 @@ class RetailHandler:
             tickets=tuple(wanted.tickets),
             pulses=tuple(wanted.pulses),
         )
-
-    def after(self, needs: Needs, snapshot: Snapshot, batch: Batch) -> Snapshot:
-        """The snapshot as it will be once `batch` is written."""
-        seen = {
-            (finished.message.subject, mark.source, mark.kind, mark.version): mark.hash
-            for finished in batch.finished
-            for mark in finished.seen
-        }
-        return overlaid(snapshot, needs, batch.changes, seen)
 
     def world(self, needs: Needs, snapshot: Snapshot) -> RetailWorld:
         """A world over what was loaded."""
