@@ -3,7 +3,7 @@
 Settings (all optional): `token`, `webhook_secret`; `idempotency` ("key", or "none": the header is ignored, so that only
 a look-up prevents doubles); `latency_s`; `sales_per_s_max` (slower than that it answers later and later, and above
 `queue_s_max` with 503); `rounding` (added to every total, in minor units); `stock` ({sku: on hand}), `location`;
-`documents` (false for a bench: count and forget).
+`documents` (false for a bench: count and forget); `closed_until` (a date: nothing is booked to it or before).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
+from crossdock.simulator.erp_days import Books
 from crossdock.simulator.plain import BatchResult, Keys, answer_batch, instant, unauthorised
 
 
@@ -121,6 +122,7 @@ class ErpSimulator:
         self._references: dict[str, int] = {}
         self._free_at = 0
         self._counts = {"sales": 0, "deliveries": 0, "invoices": 0, "amendments": 0, "cancellations": 0}
+        self.books = Books(settings)
         self._peek = msgspec.json.Decoder(_Named).decode
         self._peek_batch = msgspec.json.Decoder(_NamedBatch).decode
         self._decode = msgspec.json.Decoder(_SaleIn).decode
@@ -140,6 +142,10 @@ class ErpSimulator:
         if request.path == "/stock":
             return self._stock(request)
         parts = request.path.split("/")
+        if len(parts) == 2 and parts[1] in Books.KINDS:
+            return json_response(
+                {"documents": self.books.named(parts[1], request.query.get("reference", ""))}
+            )
         if len(parts) == 2 and parts[1] in ("sales", "deliveries", "invoices"):
             return json_response({"documents": self._named(parts[1], request.query.get("reference", ""))})
         if len(parts) == 3 and parts[1] == "sales":
@@ -159,15 +165,20 @@ class ErpSimulator:
         """Counts, references with more than one document, and every sale."""
         counts: dict[str, Any] = {
             **self._counts,
-            "doubles": {name: count for name, count in self._references.items() if count > 1},
+            **self.books.counts(),
+            "doubles": {
+                **{name: count for name, count in self._references.items() if count > 1},
+                **self.books.doubles(),
+            },
         }
         if documents:
+            counts["books"] = self.books.shown()
             counts["stock"] = {level.sku: level.on_hand for level in self._levels.values()}
             counts["documents"] = [_shown(sale) for sale in self.sales.values()]
         return counts
 
     def _post(self, request: SimRequest, now: int) -> SimResponse:
-        if self._brief:
+        if self._brief and request.path[1:] not in Books.KINDS:
             return self._brief_answer(request)
         if request.path in _BATCHES:
             return answer_batch(request, lambda single: self._post(single, now))
@@ -215,6 +226,8 @@ class ErpSimulator:
 
     def _made(self, request: SimRequest, now: int) -> SimResponse:
         parts = request.path.split("/")
+        if request.path[1:] in Books.KINDS:
+            return self.books.post(request.path[1:], request.body, self._rounding)
         if request.path == "/sales":
             return self._sell(self._decode(request.body))
         if len(parts) == 2 and parts[1] in ("deliveries", "invoices"):

@@ -9,10 +9,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from crossdock.connectors.erp import mapping, wire
+from crossdock.connectors.erp import days, mapping, wire
 from crossdock.connectors.erp.spec import spec_for
 from crossdock.errors import ConflictError, MappingError, RejectedError
-from crossdock.model.commands import AmendSale, CancelSale, CreateDelivery, CreateInvoice, CreateSale, Poll
+from crossdock.model.commands import (
+    AmendSale,
+    CancelSale,
+    CreateCredit,
+    CreateDelivery,
+    CreateInvoice,
+    CreateSale,
+    Poll,
+    PostDay,
+)
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
 from crossdock.sdk.batches import REFUSALS, Asked, Documents, batch_max, created
@@ -82,6 +91,14 @@ class ErpConnector(PlainConnector):
             )
         )
 
+    def post_day(self, command: PostDay, intent: Intent) -> Calls:
+        """Book the tickets of a store's business day in sum, under the day's id."""
+        return days.post_day(command, intent, _found)
+
+    def create_credit(self, command: CreateCredit, intent: Intent) -> Calls:
+        """Credit what a ticket took back, under the ticket's id."""
+        return days.create_credit(command, intent, _found)
+
     def poll(self, command: Poll, intent: Intent) -> Calls:
         """Read the next page of levels."""
         if command.feed != _FEED:
@@ -113,7 +130,9 @@ class ErpConnector(PlainConnector):
     def translate(
         self, kind: str, headers: Mapping[str, str], body: bytes, context: Translation
     ) -> tuple[Report, ...]:
-        """Turn a stock event, or one level of a page, into a report."""
+        """Turn a stock event, one level of a page, or word of a posted document into a report."""
+        if kind == days.POSTED:
+            return (days.posted(body, context.connection),)
         if kind != "stock.changed":
             raise MappingError(f"The ERP contract has no event {kind!r}. Compare its version.", field="kind")
         return (stock_reported(body, context.connection, complete=False),)

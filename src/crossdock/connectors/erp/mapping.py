@@ -67,7 +67,7 @@ def _sale_fields(order: Order, customers: str) -> dict[str, Any]:
         "exponent": exponent(order.currency),
         "total": order.buyer_total,
         "customer": _customer(order, customers),
-        "lines": tuple(_line(line) for line in order.lines),
+        "lines": tuple(line_body(line) for line in order.lines),
         "number": order.number,
         "origin": order.origin,
         "channel_kind": order.channel,
@@ -78,7 +78,7 @@ def _sale_fields(order: Order, customers: str) -> dict[str, Any]:
         "bill_to": order.bill_to,
         "receivable": order.channel_receivable,
         "shipping": tuple(_shipping(charge) for charge in order.shipping),
-        "charges": tuple(_charge(charge) for charge in order.charges),
+        "charges": tuple(charge_body(charge) for charge in order.charges),
         "discounts": tuple(_discount(discount) for discount in order.discounts),
         "payments": tuple(_payment(tender) for tender in order.tenders),
         "ship_to": order.ship_to,
@@ -108,7 +108,8 @@ def _customer(order: Order, customers: str) -> CustomerBody:
     )
 
 
-def _line(line: OrderLine) -> LineBody:
+def line_body(line: OrderLine) -> LineBody:
+    """Write a line."""
     return LineBody(
         line_id=line.id,
         quantity=line.ordered,
@@ -117,6 +118,7 @@ def _line(line: OrderLine) -> LineBody:
         gross=line.gross,
         sku=line.sku,
         title=line.title,
+        category=line.category,
         kind=line.kind,
         unit=line.unit,
         quantity_scale=line.quantity_scale,
@@ -124,7 +126,7 @@ def _line(line: OrderLine) -> LineBody:
         unit_price="" if line.unit_price is None else str(line.unit_price),
         price_includes_tax=line.price_includes_tax,
         discount=sum(part.amount for part in line.discounts),
-        taxes=tuple(map(_tax, line.taxes)),
+        taxes=tuple(map(tax_body, line.taxes)),
         fulfilled_by=line.fulfilled_by,
         parent_line_id=line.parent_line,
         returns_line_id=line.returns_line,
@@ -132,12 +134,14 @@ def _line(line: OrderLine) -> LineBody:
     )
 
 
-def _tax(tax: TaxLine) -> TaxBody:
+def tax_body(tax: TaxLine) -> TaxBody:
+    """Write a tax."""
     return TaxBody(
         amount=tax.amount,
         name=tax.name,
         rate="" if tax.rate is None else str(tax.rate),
         jurisdiction=tax.jurisdiction,
+        category=tax.category,
         registration=tax.registration,
         collected_by=tax.collected_by,
         remitted_by=tax.remitted_by,
@@ -154,11 +158,12 @@ def _shipping(charge: ShippingCharge) -> ChargeBody:
         title=charge.title,
         price_includes_tax=charge.price_includes_tax,
         discount=sum(part.amount for part in charge.discounts),
-        taxes=tuple(map(_tax, charge.taxes)),
+        taxes=tuple(map(tax_body, charge.taxes)),
     )
 
 
-def _charge(charge: Charge) -> ChargeBody:
+def charge_body(charge: Charge) -> ChargeBody:
+    """Write a charge."""
     return ChargeBody(
         kind=charge.kind,
         net=charge.net,
@@ -168,7 +173,7 @@ def _charge(charge: Charge) -> ChargeBody:
         title=charge.title,
         price_includes_tax=charge.price_includes_tax,
         discount=sum(part.amount for part in charge.discounts),
-        taxes=tuple(map(_tax, charge.taxes)),
+        taxes=tuple(map(tax_body, charge.taxes)),
         line_id=charge.line,
     )
 

@@ -43,11 +43,16 @@ SPEC = ConnectorSpec(
         Operation(name="create_invoice", doc="Invoice what was delivered, per shipment"),
         Operation(name="cancel_sale", doc="Take quantities off a sale"),
         Operation(name="amend_sale", doc="Set a sale to what the order is now"),
+        Operation(name="post_day", doc="Book the tickets of a store's business day in sum"),
+        Operation(name="create_credit", doc="Credit what a till took back of a sale that was booked in sum"),
         Operation(name="poll", doc="Read the feed `stock`: levels that changed", kind="poll"),
     ),
     inbound=(
         Inbound(kind="page.stock", doc="A page of the stock feed"),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
+        Inbound(
+            kind="document.posted", doc="The date that a store day's document was posted to", overtakes=True
+        ),
     ),
     feeds=("stock",),
     limits=Limits(requests_per_s=0.0, burst=20, concurrency_max=8, page_max=1000),

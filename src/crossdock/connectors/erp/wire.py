@@ -18,6 +18,7 @@ class TaxBody(Wire, frozen=True, kw_only=True):
     name: str = ""
     rate: str = ""
     jurisdiction: str = ""
+    category: str = ""
     registration: str = ""
     collected_by: str = "seller"
     remitted_by: str = "seller"
@@ -31,6 +32,7 @@ class LineBody(Wire, frozen=True, kw_only=True):
     gross: int
     sku: str = ""
     title: str = ""
+    category: str = ""
     kind: str = "goods"
     unit: str = "ea"
     quantity_scale: int = 0
