@@ -2,19 +2,20 @@
 
 import base64
 import re
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import msgspec
 
 from tests.faults.here import RetailerHere
-from tests.faults.retailer import SECRETS
+from tests.faults.retailer import SECRETS, Retailer
 
 WHSEC = "whsec_" + base64.b64encode(b"s" * 32).decode()
 SECRETS["WHSEC"] = WHSEC
 
 
-class Subscribed(RetailerHere):
-    """subscribers: name to the settings of its simulator; `lines`: name to more lines of its connection."""
+class WithSubscribers:
+    """To be put before a retailer. subscribers: name to the settings of its simulator; `lines`: name to more lines of its connection."""
 
     def __init__(
         self, folder, *, subscribers=("audit",), lines=None, brokers="", retries="", faults=None, **settings
@@ -40,6 +41,10 @@ class Subscribed(RetailerHere):
         ]
         return super().start_partners(plan)
 
+
+class Subscribed(WithSubscribers, RetailerHere):
+    """In the test's own process."""
+
     def subscriber(self, name="audit"):
         """The simulator itself, without its faults."""
         found = self.partners.app._simulators[name]
@@ -60,6 +65,31 @@ class Subscribed(RetailerHere):
         return connection.execute(
             "select subject, intent, outcome, attempts from effect where connection = ?", (name,)
         ).fetchall()
+
+
+class SubscribedProcess(WithSubscribers, Retailer):
+    """In processes of its own, to be killed."""
+
+    def told(self, name="audit"):
+        """The ids that a subscriber has, and what came late."""
+        state = self.state(name)
+        return {event[0] for event in state["events"]}, state["late"]
+
+    def left(self):
+        """How many messages and tellings wait in the hub's books."""
+        with self._books() as books:
+            tellings = books.execute("select count(*) from outbox where operation = 'tell'").fetchone()[0]
+            return tellings + books.execute("select count(*) from inbox where due_at = 0").fetchone()[0]
+
+    def books(self):
+        """Every event in the hub's books, as `Subscribed.events`, and what is left."""
+        with self._books() as books:
+            found = books.execute("select subject, message, position, type, data, at from event").fetchall()
+        return {row[:3]: (row[3], msgspec.json.decode(row[4]), row[5]) for row in found}, self.left()
+
+    def _books(self):
+        path = self.folder / "data" / "crossdock.db"
+        return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True))
 
 
 @contextmanager

@@ -1,0 +1,61 @@
+"""The hub is killed, again and again, while it tells: every event reaches the subscriber, under one id each."""
+
+import threading
+
+import pytest
+
+from crossdock.engine import crash
+from tests.bootstrap.waiting import eventually
+from tests.events.subscribed import SubscribedProcess
+from tests.events.test_telling import ids
+
+pytestmark = [pytest.mark.slow, pytest.mark.serial]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    made = SubscribedProcess(tmp_path)
+    try:
+        made.start()
+        made.stock()
+        yield made
+    finally:
+        made.close()
+
+
+def all_told(shop):
+    """Nothing waits to be told; the subscriber's books are the hub's."""
+    eventually(lambda: shop.left() == 0, 40, 0.1, lambda: f"{shop.left()} wait")
+    shop.stop()
+    events, left = shop.books()
+    told, late = shop.told()
+    assert left == 0
+    assert told == ids(events)
+    assert late == []
+
+
+def test_a_hub_that_is_killed_under_load_loses_no_event(shop):
+    pause = threading.Event()
+    with shop.sending(40, every_s=0.05):
+        for _ in range(3):
+            pause.wait(0.6)
+            shop.hub.end()
+            shop.start()
+    shop.settled()
+    all_told(shop)
+    shop.check_partners()
+
+
+POINTS = [crash.BATCH_BEFORE_COMMIT, crash.EFFECTS_CLAIMED, crash.EFFECT_ANSWERED, crash.SETTLE_BEFORE_COMMIT]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_hub_that_dies_while_it_tells_tells_again_under_the_same_id(shop, point):
+    shop.stop()
+    shop.start(f"{point}:12")
+    with shop.sending(16):
+        eventually(lambda: not shop.hub.alive, told=lambda: f"{point} was never reached")
+        shop.hub.end()
+        shop.start()
+    shop.settled()
+    all_told(shop)
