@@ -35,6 +35,7 @@ OPERATIONS = {
     "cancel_order": "tell the channel what will not come",
     "set_quantities": "publish the quantity",
     "poll": "read what is new",
+    "tell": "tell what happened",
 }
 
 EVENTS = {
@@ -74,6 +75,7 @@ EVENTS = {
     "case.resolved": "case resolved",
     "operator.unhandled": "noted",
     "page.split": "page cut into its messages",
+    "events.replayed": "told to a subscriber again",
 }
 
 TIMERS = {
@@ -131,6 +133,7 @@ REASONS = {
     "crash": "kills the worker",
     "configuration": "the configuration lacks something",
     "credentials": "credentials refused",
+    "gone": "subscription ended",
     "refused": "a value was refused",
     "effect.refused": "a partner refused",
     "effect.in_doubt": "sent, outcome unknown",
