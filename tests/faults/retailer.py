@@ -85,6 +85,7 @@ warehouse = "wms"
 partner_code = "MAIN"
 [policies]
 unknown_sku = "accept"
+{policies}
 [policies.retries]
 attempts_max = 30
 base_s = 0.05
@@ -155,7 +156,7 @@ class Child:
 class Retailer:
     """All of it. `accepted` are the orders that got their 2xx, by channel; `via` leads to partners through proxies."""
 
-    def __init__(self, folder, *, more="", urls=None, via=None, **settings):
+    def __init__(self, folder, *, more="", policies="", urls=None, via=None, **settings):
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "data").mkdir()
@@ -163,7 +164,9 @@ class Retailer:
         keys.add_token(folder / "data" / "tokens", "test")
         self.at = self.start_partners(simulators(self.url, **settings))
         self.config = folder / "crossdock.toml"
-        text = CONFIG.format(port=self.port, partners=self.at, location=LOCATION, more=more)
+        text = CONFIG.format(
+            port=self.port, partners=self.at, location=LOCATION, more=more, policies=policies
+        )
         for name, url in (urls or {}).items():
             text = text.replace(f"{self.at}/{name}", url)
         for name, way in (via or {}).items():

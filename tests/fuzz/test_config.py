@@ -10,7 +10,9 @@ from tests.faults.retailer import CONFIG, LOCATION, SECRETS
 from tests.fuzz.budget import examples, in_time
 from tests.fuzz.mutate import TEXTS, bytes_of
 
-TEXT = CONFIG.format(port=8080, partners="http://127.0.0.1:9", location=LOCATION, more="")
+TEXT = CONFIG.format(
+    port=8080, partners="http://127.0.0.1:9", location=LOCATION, more="", policies="grace_s = 1"
+)
 LINES = TEXT.splitlines()
 VALUES = st.sampled_from(
     (

@@ -41,8 +41,11 @@ from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.pace import Breaker, bucket
 from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
+from crossdock.engine.port import Store
+from crossdock.engine.sweeping import Sweep
 from crossdock.errors import CrossdockError
 from crossdock.flows.handler import RetailHandler
+from crossdock.flows.operating import OVERDUE
 from crossdock.flows.quantities import quantity_command
 from crossdock.sdk.spec import Connector
 from crossdock.stores.sqlite import SqliteStore, open_store
@@ -132,7 +135,8 @@ class Hub:
             self._thread("effects", lambda: self._dispatch(effects))
             for name, publisher in self.publishers.items():
                 self._loop(f"publisher-{name}", PublisherLoop(publisher, clock_us, self.signals).turn)
-        self._loop("ticks", TickLoop(on_writer(self.store, self.writer), clock_us, self.signals).turn)
+        store = on_writer(self.store, self.writer)
+        self._loop("ticks", TickLoop(store, self._sweep(store), clock_us, self.signals).turn)
         self._loop("checkpoint", self._checkpoint)
 
     def stop(self) -> None:
@@ -237,6 +241,12 @@ class Hub:
             breaker=Breaker(),
             live=connection.mode != "observe",
         )
+
+    def _sweep(self, store: Store) -> Sweep:
+        policy = self.config.plan.policy
+        overdue_us = policy.fulfilment_deadline_s * 1_000_000
+        late_us = (policy.grace_s + policy.late_s) * 1_000_000  # what waits out its grace is not late
+        return Sweep(store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
 
     def _publisher(self, name: str) -> Publisher:
         """One a connection: a channel that does not answer delays no other's quantities."""

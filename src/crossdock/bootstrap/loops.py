@@ -17,6 +17,7 @@ from crossdock.engine.marks import Publisher
 from crossdock.engine.performing import Attempted, Call
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import Store
+from crossdock.engine.sweeping import Sweep
 from crossdock.errors import CrossdockError
 
 log = logging.getLogger("crossdock")
@@ -152,13 +153,14 @@ class PublisherLoop:
 
 
 class TickLoop:
-    """Makes due what has become due."""
+    """Makes due what has become due, and tells what stands still."""
 
-    def __init__(self, store: Store, clock: Clock, signals: Signals) -> None:
-        self._store, self._clock, self._signals = store, clock, signals
+    def __init__(self, store: Store, sweep: Sweep, clock: Clock, signals: Signals) -> None:
+        self._store, self._sweep, self._clock, self._signals = store, sweep, clock, signals
 
     def turn(self) -> None:
         self._store.wake(self._clock())
+        self._sweep.step(self._clock())
         self._signals.effects.set()
         self._signals.marks.set()
         self._signals.stopping.wait(IDLE_S)

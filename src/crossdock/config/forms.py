@@ -253,6 +253,12 @@ POLICIES = Section(
             _POLICY, "fulfilment_deadline_s", "After this an order that is not shipped becomes a case.", low=1
         ),
         _seconds(
+            _POLICY,
+            "late_s",
+            "A call that waits so long for its partner becomes a case of that partner.",
+            low=1,
+        ),
+        _seconds(
             _POLICY, "source_retry_s", "How often stock is looked for again for an order that waits.", low=1
         ),
         _seconds(_POLICY, "answer_s", "How long a warehouse may take to answer a cancellation.", low=1),

@@ -28,7 +28,7 @@ ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
 REPLAY_MAX = 1_000
 CASE_ACTIONS = ("retry", "edit", "resolve", "done")
-OF_NO_ORDER = ("refused", "credentials", "gone")
+OF_NO_ORDER = ("refused", "credentials", "gone", "late")
 """Cases of a value or of a connection: no order is theirs."""
 _ENGINE_NAMES = {"resolve": "resolve_case"}
 

@@ -134,6 +134,7 @@ REASONS = {
     "configuration": "the configuration lacks something",
     "credentials": "credentials refused",
     "gone": "subscription ended",
+    "late": "calls to a partner are late",
     "refused": "a value was refused",
     "effect.refused": "a partner refused",
     "effect.in_doubt": "sent, outcome unknown",

@@ -56,6 +56,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Release only after the ERP has the sale (B2B credit)."""
     post_test_orders: bool = False
     fulfilment_deadline_s: int = 7 * 86_400
+    late_s: int = 3 * 3600
+    """How long a call may wait for its partner before a person is told (marketplaces want their word within four hours)."""
     source_retry_s: int = 900
     """How often stock is looked for again for an order that waits for it."""
     answer_s: int = 4 * 3600

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import UTC, datetime
 
 import msgspec
 
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival, Event, Message, OpenCase, OperatorAction
-from crossdock.engine.port import Finished, Unpark
+from crossdock.engine.port import Finished, Late, Unpark
 from crossdock.errors import MappingError
 
 CONNECTION_PAUSED = "connection.paused"
 MARK_REFUSED = "mark.refused"
-ENGINE_KINDS = (CONNECTION_PAUSED, MARK_REFUSED)
+CONNECTION_LATE = "connection.late"
+ENGINE_KINDS = (CONNECTION_PAUSED, CONNECTION_LATE, MARK_REFUSED)
 UNPARK_ACTIONS = {"retry": "retry", "edit": "edit", "drop": "drop", "resolve_case": "drop", "done": "done"}
 
 
@@ -30,9 +32,11 @@ def word_of_pause(connection: str, gone: str = "") -> Arrival:
 
 
 def decide_engine_kind(message: Message) -> Finished:
-    """A value that a partner refuses, or a connection that refuses us, becomes a case."""
+    """A value that a partner refuses, or a connection that refuses us or is late, becomes a case."""
     if message.kind == MARK_REFUSED:
         return _mark_refused(message)
+    if message.kind == CONNECTION_LATE:
+        return _late(message)
     name, _, gone = message.body.decode("utf-8", "replace").partition("\n")
     text = (
         f"{name} refuses our credentials. Its work waits, no attempts are burnt. Renew the secret of "
@@ -46,6 +50,18 @@ def decide_engine_kind(message: Message) -> Finished:
     case = OpenCase(reason="gone" if gone else "credentials", about=name, text=text)
     event = Event(type="connection.paused", data={"connection": name})
     return Finished(message=message, outcome="processed", events=[event], cases=[case])
+
+
+def _late(message: Message) -> Finished:
+    late = msgspec.json.decode(message.body, type=Late)
+    since = datetime.fromtimestamp(late.oldest // 1_000_000, UTC).isoformat()
+    case = OpenCase(
+        reason="late",
+        about=f"{late.connection} {late.operation}",
+        text=f"{late.count} times {late.operation} waits for {late.connection}, the longest since {since}. See why the partner "
+        "does not take it, or whether its pace suffices; then close this case. It opens again while calls are late.",
+    )
+    return Finished(message=message, outcome="processed", cases=[case])
 
 
 def _mark_refused(message: Message) -> Finished:

@@ -187,6 +187,15 @@ class EffectResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the partner told in the same reply; kept in the same transaction, after `reply`."""
 
 
+class Late(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls of one operation that a connection has not got in time: how many, and when the oldest was staged."""
+
+    connection: str
+    operation: str
+    count: int
+    oldest: int
+
+
 class ClaimedMark(msgspec.Struct, frozen=True, kw_only=True):
     """A *latest* key to send; the value is read after this claim, so that no change is missed."""
 
@@ -258,6 +267,14 @@ class Store(Protocol):
 
     def wake(self, now: int) -> int | None:
         """Make due what has become due, fire schedules; return when the next will be, None for never."""
+        ...
+
+    def remind(self, kind: str, before: int, now: int, limit: int) -> int:
+        """Send a message `kind`, once for ever, to each unfinished subject first heard of before `before`; how many."""
+        ...
+
+    def late(self, before: int) -> list[Late]:
+        """What was staged before `before` and is still to be done by itself: nobody has been asked about it."""
         ...
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:

@@ -151,6 +151,17 @@ select name, connection, feed, every_us, exists (
     where r.connection = 'hub' and r.kind = 'feed' and r.ref = s.connection || '/' || s.feed) as busy
 from schedule s where next_at <= ?1 order by name;
 
+-- name: unfinished_since
+select p.subject from process p indexed by process_unfinished join subject s on s.no = p.subject
+where p.finished = 0 and s.created_at < ?1 and not exists (
+    select 1 from seen n where n.subject = p.subject and n.source = 'hub' and n.kind = 'delivery' and n.version = ?2)
+order by p.subject limit ?3;
+
+-- name: late_calls
+select connection, operation, count(*), min(staged_at) from outbox
+where staged_at < ?1 and (state in (0, 3) or (state in (1, 2) and (attempt > 0 or due_at < ?1))) group by connection, operation
+order by connection, operation;
+
 -- name: move_schedule
 update schedule set next_at = ?2 where name = ?1;
 

@@ -19,6 +19,7 @@ from crossdock.engine.port import (
     ClaimedMark,
     EffectResult,
     Hold,
+    Late,
     MarkResult,
     Unpark,
     Want,
@@ -151,6 +152,24 @@ class SqliteStore:
                 self._intake.accept(arrivals, now)
             found = self._db.run("next_due")[0][0]
             return None if found is None else int(found)
+
+    def remind(self, kind: str, before: int, now: int, limit: int) -> int:
+        with self._db.transaction("reminding"):
+            found = self._db.run("unfinished_since", before, kind, limit)
+            arrivals = [
+                Arrival(source=HUB, kind=kind, body=b"{}", subject=subject, delivery_id=kind, lane=LANE_FREE)
+                for (subject,) in found
+            ]
+            if arrivals:
+                self._intake.accept(arrivals, now)
+            return len(arrivals)
+
+    def late(self, before: int) -> list[Late]:
+        with translated("reading what is late"):
+            return [
+                Late(connection=connection, operation=operation, count=count, oldest=oldest)
+                for connection, operation, count, oldest in self._db.run("late_calls", before)
+            ]
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
         with self._db.transaction("writing schedules"):
