@@ -2,12 +2,15 @@
 
 import pytest
 
+from crossdock.bootstrap.loops import clock_us
+from crossdock.bootstrap.proof import prove
 from crossdock.model.event_types import BUSINESS
 from tests.bootstrap.waiting import eventually
 from tests.events.contract import require_contract
 from tests.events.subscribed import subscribed
 
 pytestmark = pytest.mark.slow
+HOUR = 3_600_000_000
 
 
 def ids(events, wanted=lambda type_: type_ in BUSINESS):
@@ -124,6 +127,9 @@ def test_an_address_that_is_gone_pauses_the_subscription_under_one_case(tmp_path
         shop.settled()
         assert there.received == asked
         assert len(shop.cases()) == 1
+        with shop.hub.reads() as reads:
+            overdue = [check for check in prove(reads, clock_us() + HOUR) if check.letter == "i"]
+        assert [check.ok for check in overdue] == [True], "it is known, by its case"
         there.gone = False
         shop.stop()
         shop.start()

@@ -11,6 +11,7 @@ import msgspec
 from crossdock.console import words
 from crossdock.engine.messages import HUB, OPERATOR, subject_id
 from crossdock.errors import NotFoundError
+from crossdock.sdk.telling import TELL
 from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
 
 Kind = Literal["message", "event", "movement", "case", "attempt", "effect"]
@@ -221,6 +222,7 @@ def _effect(row: dict[str, Any]) -> Step:
         outcome=row["outcome"] or words.EFFECT_STATES.get(state, "unfinished"),
         detail=", ".join(part for part in detail if part),
         effect=str(row["id"]),
+        quiet=bool(done) and row["operation"] == TELL,
     )
 
 
@@ -328,6 +330,8 @@ def _effect_waits(known: Rows, cases: Cases, partner: Partner) -> Iterator[Wait]
         if row["about"] == "effect":
             last[row["id"]] = row["text"]
     for row in known["effects"]:
+        if row["operation"] == TELL:
+            continue  # nothing of the order waits until others know
         state = row["state"]
         if state == NEVER_SENT:
             continue
