@@ -8,7 +8,6 @@ from typing import Any
 from crossdock.bootstrap.proof import prove
 from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.flows.quantities import published_quantity
-from crossdock.stores.sqlite.reads import Reads
 from sim.hub import SimHub
 from sim.invariants import Invariants
 from sim.people import People
@@ -29,20 +28,15 @@ TOO_LATE = {
 READY, DELAYED, WAITING, PARKED = range(4)
 
 
-def check_store(reads: Reads, known: Invariants, now: int) -> None:
+def check_store(hub: SimHub, known: Invariants, now: int) -> None:
     """What the store says of itself, and what was committed: at each crash, and at the end."""
-    for check in prove(reads, now):
+    for check in prove(hub.reader, now):
         if not check.ok and not (check.letter == "i" or check.name == "negative stock is a case"):
             raise Violation(check.letter, check.text)
-    versions = _versions(reads)
+    versions = dict(hub.ask("select subject, version from process"))
     if versions != known.versions:
         wrong = sorted(set(versions.items()) ^ set(known.versions.items()))[:3]
         raise Violation("h", f"The store's versions are not those that were committed: {wrong}.")
-
-
-def _versions(reads: Reads) -> dict[int, int]:
-    rows = reads._db.connection.execute("select subject, version from process").fetchall()
-    return {int(subject): int(version) for subject, version in rows}
 
 
 def unrest(hub: SimHub) -> str:
@@ -54,18 +48,17 @@ def unrest(hub: SimHub) -> str:
             return f"{name} has something to tell"
     if not hub.alive:
         return "the hub is down"
-    connection = hub.reader._db.connection
-    rows = connection.execute(
+    rows = hub.ask(
         "select source, kind, state, count(*) from inbox where state in (0, 2) or (state = 1 and due_at < ?) "
         "group by 1, 2, 3",
-        (hub.world.clock() + HOUR,),
-    ).fetchall()
+        hub.world.clock() + HOUR,
+    )
     for source, kind, state, count in rows:
-        if state == WAITING and _parked_ahead(connection):
+        if state == WAITING and _parked_ahead(hub):
             continue
         return f"{count} messages {source} {kind} in state {state}"
     for name, operation, state, count, _ in hub.reader.rows("outbox_by_state"):
-        if operation != "poll" and state in (0, 1, 2, 3) and not _held(connection, name):
+        if operation != "poll" and state in (0, 1, 2, 3) and not _held(hub, name):
             return f"{count} effects {name} {operation} in state {state}"
     for name, state, count in hub.reader.rows("marks_by_state"):
         if state != 4:
@@ -73,13 +66,13 @@ def unrest(hub: SimHub) -> str:
     return ""
 
 
-def _parked_ahead(connection: Any) -> bool:
-    return bool(connection.execute("select 1 from inbox where state = 3 limit 1").fetchall())
+def _parked_ahead(hub: SimHub) -> bool:
+    return bool(hub.ask("select 1 from inbox where state = 3 limit 1"))
 
 
-def _held(connection: Any, name: str) -> bool:
+def _held(hub: SimHub, name: str) -> bool:
     sql = "select 1 from outbox where connection = ? and state in (4, 5, 6) limit 1"
-    return bool(connection.execute(sql, (name,)).fetchall())
+    return bool(hub.ask(sql, name))
 
 
 class Books:
@@ -98,7 +91,7 @@ class Books:
                 self.open.setdefault(row["subject"], []).append(row["reason"])
         self.finished = {
             int(subject): bool(done)
-            for subject, done in hub.reader._db.connection.execute("select subject, finished from process")
+            for subject, done in hub.ask("select subject, finished from process")
         }
 
     def check(self) -> None:
@@ -194,7 +187,7 @@ class Books:
 
     def _waits(self, subject: int) -> bool:
         sql = "select 1 from inbox where subject = ? union all select 1 from outbox where subject = ?"
-        return bool(self._hub.reader._db.connection.execute(sql, (subject, subject)).fetchall())
+        return bool(self._hub.ask(sql, subject, subject))
 
     def _stock(self) -> None:
         """f: what the hub believes to be there is there."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import apsw
+
 from crossdock.bootstrap.hub import SETTLE_GRACE_US
-from crossdock.bootstrap.loops import EffectLoop, PipelineLoop, Signals
-from crossdock.bootstrap.writer import Ticket
+from crossdock.bootstrap.loops import EffectLoop, Signals
 from crossdock.config import Config
 from crossdock.domain.state import Level
 from crossdock.engine import crash
@@ -34,7 +35,7 @@ from crossdock.sdk.calls import Request, Response
 from crossdock.sdk.spec import Connector
 from crossdock.simulator.base import Event
 from crossdock.stores.sqlite import open_store
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 from sim.faults import Faults
 from sim.invariants import Invariants
@@ -59,45 +60,17 @@ class Quiet:
 
 
 class SimWriter:
-    """Writes in the order asked for. What was submitted is written when somebody waits for it, or writes after it."""
+    """Does every write at once, in a transaction of its own, as the hub's writer does when nobody else waits."""
 
     def __init__(self, store: WatchedStore) -> None:
         self._store = store
-        self._waiting: deque[Ticket] = deque()
-
-    def submit(self, job: Callable[[], Any]) -> Ticket:
-        ticket = _Lazy(job, self)
-        self._waiting.append(ticket)
-        return ticket
 
     def call(self, job: Callable[[], Any], wait_s: float | None = None) -> Any:
-        return self.submit(job).wait()
-
-    def alone(self, job: Callable[[], Any]) -> Any:
-        self.flush()
-        return job()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        while self._waiting:
-            ticket = self._waiting.popleft()
-            try:
-                result = self._store.group([ticket.job])[0]
-            except Exception as error:
-                result = error
-            ticket.finish(result)
-
-
-class _Lazy(Ticket):
-    __slots__ = ("_writer",)
-
-    def __init__(self, job: Callable[[], Any], writer: SimWriter) -> None:
-        super().__init__(job)
-        self._writer = writer
-
-    def wait(self, wait_s: float | None = None) -> Any:
-        self._writer.flush()
-        return super().wait(wait_s)
+        """Do it; its result, or its error raised."""
+        result = self._store.group([job])[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 class SimHub:
@@ -138,11 +111,12 @@ class SimHub:
         store = open_store(self.config.hub.store, Vault(MASTER_KEY, self._entropy.randbytes))
         self.store = WatchedStore(store, self.world, self.faults, self.known, self.life)
         self.reader = store.reads()
+        self._look = apsw.Connection(str(self.config.hub.store), flags=apsw.SQLITE_OPEN_READONLY)
         self.known.connect(self.reader)
         self.lanes = {name: self._lane(name) for name in self.config.connections}
         batch_max = self.config.limits.batch_messages_max
         self.pipeline = Pipeline(
-            self.store, self.handler, policy=self.config.retries, jitter=dice, reach=self.reach, batch_max=batch_max
+            self.store, self.handler, policy=self.config.retries, jitter=dice, reach=self.reach, batch_max=batch_max, breathe=self._breathe
         )
         self.performer = Performer(
             self.connectors, _prepare, clock=clock, jitter=dice, policy=self.config.retries, reach=self.reach
@@ -155,12 +129,10 @@ class SimHub:
             for name, lane in self.lanes.items()
             if any(operation.kind == "latest" for operation in lane.connector.spec.operations)
         }
-        self._writer = SimWriter(self.store)
         quiet: Any = Quiet()
-        signals = Signals(messages=quiet, effects=quiet, marks=quiet, stopping=quiet)
-        writer: Any = self._writer
+        signals = Signals(effects=quiet, marks=quiet, stopping=quiet)
+        writer: Any = SimWriter(self.store)
         self._effects = EffectLoop(self.dispatcher, self, writer, clock, signals)
-        self._loop = PipelineLoop(self.pipeline, self.store, writer, clock, signals)
         self._intake = IntakeApp(
             self.connectors, None, None, body_bytes_max=1 << 20, new_trace=self.new_trace, overtakes=self.overtakes  # type: ignore[arg-type]
         )
@@ -184,13 +156,22 @@ class SimHub:
         self.alive = False
         self.life += 1
         self.frozen_until = 0
-        self.reader.close()
-        self.store.abandon()
+        self.close()
         self.world.tell("crash", life)
         self.known.crashed()
         for _, taken in self._arrivals:
             taken(False)
         self.world.after(self._crash_dice.choice((1, 5, 60, 900)) * SECOND, self.start)
+
+    def close(self) -> None:
+        """Drop the store as a killed process does."""
+        self.reader.close()
+        self._look.close()
+        self.store.abandon()
+
+    def ask(self, sql: str, *bindings: Any) -> list[tuple[Any, ...]]:
+        """A question of the simulation's own to what is committed."""
+        return self._look.execute(sql, bindings).fetchall()
 
     def freeze(self, length: int) -> None:
         """Nothing of the process runs for so long; its clock goes on."""
@@ -356,17 +337,20 @@ class SimHub:
     def _handle(self) -> None:
         store = self.store
         before = store.claimed
-        if self.faults.zombies and self.world.now >= self.faults.zombies[0] and self._rests():
+        if self.faults.zombies and self.world.now >= self.faults.zombies[0]:
             self._zombie()
-        elif self.traits.deep:
-            self._loop.turn()
         else:
             self.pipeline.step(self.world.clock())
-        if store.claimed > before or not self._rests():
+        if store.claimed > before:
             self.poke("pipeline")
 
-    def _rests(self) -> bool:
-        return self._loop._writing is None and not self._loop._claims
+    def _breathe(self) -> None:
+        """Between the parts of a batch, arrivals are taken in."""
+        if self._arrivals:
+            try:
+                self._take_in()
+            except CrossdockError as error:
+                self.world.tell("trouble", "intake", error.kind)
 
     def _zombie(self) -> None:
         """An old worker decides, sleeps, and writes when another one has done the same work."""

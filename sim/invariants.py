@@ -19,7 +19,7 @@ from crossdock.flows.documents import join_document
 from crossdock.model.versions import is_newer
 from crossdock.sdk.calls import Request
 from crossdock.simulator.base import SimRequest, SimResponse
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.reads import Reads
 from sim.world import SECOND, Violation, World
 
 TAKES = {"reserve", "allocate"}

@@ -104,11 +104,10 @@ batch_messages_max = {batch_max}
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
-    """What this seed's retailer is like. erp: how it avoids doubles. deep: the pipeline works two batches deep.
+    """What this seed's retailer is like. erp: how it avoids doubles.
     documents: how many go in one request, where they may."""
 
     erp: str
-    deep: bool
     batch_max: int
     grace_s: int
     gated: bool
@@ -119,10 +118,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 def traits_of(dice: random.Random, faults: Faults) -> Traits:
     """Roll for them; every roll is made whatever the faults are."""
     erp = dice.choice(("key", "lookup", "lookup"))
-    none, deep = dice.random() < 0.5, dice.random() < 0.7
+    none = dice.random() < 0.5
     return Traits(
         erp="none" if none and faults.has("no_keys") else erp,
-        deep=deep,
         batch_max=dice.choice((2, 5, 40)),
         grace_s=dice.choice((0, 0, 600)),
         gated=dice.random() < 0.3,

@@ -95,7 +95,7 @@ class _Run:
             for name, simulator in self.partners.all().items()
         }
         self.hub = SimHub(world, faults, config, traits, kinds, self.wires, self.known)
-        self.hub.on_started = lambda: check_store(self.hub.reader, self.known, world.clock())
+        self.hub.on_started = lambda: check_store(self.hub, self.known, world.clock())
         self.people = People(world, faults, self.hub, self.partners, self.wires, story.days)
         self.skipped: set[int] = set()
         self._plan()
@@ -184,14 +184,13 @@ class _Run:
                     self.people.count(name)
             if world.now > limit:
                 raise Violation("i", f"It does not come to rest: {why}.")
-        check_store(self.hub.reader, self.known, world.clock())
+        check_store(self.hub, self.known, world.clock())
         Books(world, self.hub, self.partners, self.people).check()
 
     def _close(self) -> None:
         if self.hub.alive:
             try:
-                self.hub.reader.close()
-                self.hub.store.abandon()
+                self.hub.close()
             except (CrossdockError, OSError):
                 pass
 
