@@ -62,7 +62,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             10,
             "A connection dies: to a partner, to the database, to a broker",
             "every process lives on and connects anew",
-            "to the database and the broker: not yet, because their parts are new",
+            "to the database: not yet, because its part is new",
         ),
         Fault(
             11,

@@ -56,6 +56,7 @@ def test_every_event_stands_once_in_the_stream(tmp_path, server):
         assert shop.cases() == []
 
 
+@pytest.mark.fault(10)
 def test_a_broker_that_is_killed_and_started_under_load_stops_nothing_loses_nothing_and_doubles_nothing(
     tmp_path, server
 ):

@@ -92,11 +92,13 @@ select count(*) from posting;
 select count(*) from level l where l.on_hand < 0
   and not exists (select 1 from case_file c where c.closed_at = 0 and c.about = l.sku || '@' || l.location);
 
--- A connection that shuts us out, or is gone, is a case of its own.
+-- A connection that shuts us out, is gone, or does not get its calls in time is a case of its own.
 -- name: overdue_effects
 select count(*), min(id) from outbox o where o.state in (0, 1, 2, 3) and o.staged_at < ?1
   and o.connection not in (
     select about from case_file where closed_at = 0 and reason in ('credentials', 'gone'))
+  and o.connection || ' ' || o.operation not in (
+    select about from case_file where closed_at = 0 and reason = 'late')
   and not exists (select 1 from case_file c where c.subject = o.subject and c.closed_at = 0);
 
 -- name: nameless_replays
