@@ -14,7 +14,6 @@ class Fault(NamedTuple):
 
 POSTGRES = "not yet on PostgreSQL, because its store is new; on SQLite it cannot happen"
 FILES = "not yet, because no connector takes files"
-TILLS = "not yet, because no flow takes tickets of tills"
 SETTLEMENTS = "not yet, because no flow takes settlements"
 
 GROUPS: dict[str, tuple[Fault, ...]] = {
@@ -62,7 +61,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             10,
             "A connection dies: to a partner, to the database, to a broker",
             "every process lives on and connects anew",
-            "to the database: not yet, because its part is new",
+            "to the database: not yet, because PostgreSQL's store is new",
         ),
         Fault(
             11,
@@ -128,8 +127,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
         Fault(
             29,
             "The deadline of an acknowledgement nears",
-            "a case warns before it passes",
-            "not yet, because nobody looks at it",
+            "a case warns before it passes, and goods still leave",
         ),
         Fault(30, "One of three destinations fails", "the order is not called done"),
     ),
@@ -143,14 +141,13 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             36,
             "Daylight saving, midnight, the month's end",
             "a business date in the store's own zone",
-            "not yet, because business dates come with tills",
         ),
         Fault(37, "A partner forgot its idempotency keys", "it is asked first, after a first try"),
         Fault(38, "An old version of an order comes late", "it un-ships and un-cancels nothing"),
     ),
     "Stock and money": (
         Fault(39, "Two channels sell the last unit", "one wins; the other becomes a case"),
-        Fault(40, "A till that was offline for hours uploads late", "applied once, drift shown", TILLS),
+        Fault(40, "A till that was offline for hours uploads late", "applied once, drift shown"),
         Fault(41, "An old count of stock comes after newer ones", "the newer one stands"),
         Fault(42, "Yen, dinar and prices that include tax", "minor units, and the same residue each time"),
         Fault(
@@ -163,7 +160,6 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             44,
             "A return in part, with an exchange",
             "quantities are conserved",
-            "not yet, because returns with an exchange come with tills",
         ),
         Fault(45, "A settlement names an unknown fee or order", "suspense; the rest goes on", SETTLEMENTS),
         Fault(46, "A settlement is sent twice, or revised", "versioned, not posted twice", SETTLEMENTS),

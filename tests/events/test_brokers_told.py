@@ -75,6 +75,8 @@ def test_a_broker_that_is_killed_and_started_under_load_stops_nothing_loses_noth
         assert shop.cases() == []
 
 
+@pytest.mark.fault(10)
+@pytest.mark.fault(19)
 def test_a_broker_that_was_never_there_holds_nothing_back_and_is_told_when_it_comes(tmp_path, server):
     server.kill()
     with subscribed(tmp_path, subscribers=(), brokers=NATS.format(url=server.url)) as shop:

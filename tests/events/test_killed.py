@@ -34,6 +34,7 @@ def all_told(shop):
     assert late == []
 
 
+@pytest.mark.fault(3)
 def test_a_hub_that_is_killed_under_load_loses_no_event(shop):
     pause = threading.Event()
     with shop.sending(40, every_s=0.05):
@@ -49,6 +50,7 @@ def test_a_hub_that_is_killed_under_load_loses_no_event(shop):
 POINTS = [crash.BATCH_BEFORE_COMMIT, crash.EFFECTS_CLAIMED, crash.EFFECT_ANSWERED, crash.SETTLE_BEFORE_COMMIT]
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_hub_that_dies_while_it_tells_tells_again_under_the_same_id(shop, point):
     shop.stop()

@@ -32,6 +32,7 @@ def test_a_sale_of_what_is_not_there_is_recorded_and_is_a_case_once():
     assert [hub.reasons(subject(hub, n)) for n in (1, 2, 3)] == [[], ["stock.negative"], []]
 
 
+@pytest.mark.fault(33)
 def test_a_ticket_that_comes_again_is_known_and_moves_nothing():
     hub = StoreHub()
     hub.post("ticket", ticket(1))
@@ -40,6 +41,7 @@ def test_a_ticket_that_comes_again_is_known_and_moves_nothing():
     assert len(hub.tickets) == 1
 
 
+@pytest.mark.fault(34)
 def test_the_same_number_with_other_contents_is_a_conflict():
     hub = StoreHub()
     hub.post("ticket", ticket(1))
@@ -55,6 +57,7 @@ def test_the_same_ticket_written_otherwise_is_the_same():
     assert hub.post("ticket", dict(reversed(body.items()))).outcome == "duplicate"
 
 
+@pytest.mark.fault(44)
 def test_one_ticket_may_sell_and_take_back():
     hub = StoreHub()
     hub.stock(source="pos", SKU_1=5, SKU_2=5)
@@ -155,6 +158,7 @@ def test_a_store_may_be_named_by_its_code():
     assert hub.day("214").place == "lisbon"
 
 
+@pytest.mark.fault(47)
 def test_one_bad_ticket_of_an_upload_stands_alone():
     hub = StoreHub()
     good, bad = ticket(1), ticket(2, total=1)
