@@ -24,6 +24,7 @@ from crossdock.bootstrap.link import (
     Kept,
     Link,
     Over,
+    Read,
     Stop,
     TakeIn,
     Told,
@@ -54,6 +55,8 @@ class Core(Protocol):
     def take_in(
         self, arrivals: Sequence[Arrival], deliver: Callable[[list[Receipt] | Exception], None]
     ) -> None: ...
+
+    def remember(self, read: Sequence[tuple[int, bytes]]) -> None: ...
 
     def partners(self) -> dict[str, PartnerState]: ...
 
@@ -200,6 +203,8 @@ class EdgeProcess:
         if isinstance(frame, TakeIn):
             number = frame.number
             self._core.take_in(frame.arrivals, lambda result: self._kept(link, number, result))
+        elif isinstance(frame, Read):
+            self._core.remember(frame.messages)
         elif isinstance(frame, Over):
             for number, attempted in frame.calls:
                 with self._lock:

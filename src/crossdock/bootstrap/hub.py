@@ -29,6 +29,7 @@ from crossdock.bootstrap.loops import (
     clock_us,
     forever,
 )
+from crossdock.bootstrap.reading import ReadAhead
 from crossdock.bootstrap.writer import Writer, on_writer
 from crossdock.config import Config
 from crossdock.config.registry import Registry
@@ -83,9 +84,11 @@ class Hub:
         self.writer = Writer(self.store, clock_us, reach)
         self.handler = RetailHandler(config.plan, self.connectors)
         self.lanes = {name: self._lane(name) for name in config.connections}
+        self._ahead = ReadAhead(self.handler)
+        self.remember = self._ahead.remember
         self.pipeline = Pipeline(
             self.store,
-            self.handler,
+            self._ahead,
             policy=config.retries,
             jitter=self._random.random,
             reach=reach,

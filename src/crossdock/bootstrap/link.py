@@ -52,6 +52,12 @@ class Kept(Frame, frozen=True):
     trouble: Trouble | None = None
 
 
+class Read(Frame, frozen=True):
+    """Edge to core: what messages say, by message id (`bootstrap.reading`)."""
+
+    messages: list[tuple[int, bytes]]
+
+
 class Begin(Frame, frozen=True):
     """Core to edge: perform these, each under its number."""
 
@@ -91,7 +97,7 @@ class Stop(Frame, frozen=True):
     """Core to edge: begin nothing more, end what has begun, then end."""
 
 
-Frames = TakeIn | Kept | Begin | Over | Ask | Told | Up | Stop
+Frames = TakeIn | Kept | Read | Begin | Over | Ask | Told | Up | Stop
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(Frames).decode
 

@@ -33,6 +33,7 @@ from crossdock.bootstrap.link import (
     Frames,
     Kept,
     Over,
+    Read,
     Stop,
     TakeIn,
     Told,
@@ -43,11 +44,13 @@ from crossdock.bootstrap.link import (
     trouble_of,
 )
 from crossdock.bootstrap.loops import clock_us
+from crossdock.bootstrap.reading import BUSY_FROM, read_ahead
 from crossdock.config import Config
 from crossdock.config.registry import Registry
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.performing import Attempted, Performer
 from crossdock.errors import UnclearError
+from crossdock.flows.handler import RetailHandler
 from crossdock.gateway.server import HubServer
 from crossdock.sdk.spec import Connector
 from crossdock.stores.sqlite.database import Database
@@ -55,6 +58,8 @@ from crossdock.stores.sqlite.reads import Reads
 from crossdock.stores.vault import Vault
 
 ANSWER_S = 65.0
+READ_MAX = 20
+Deliver = Callable[[list[Receipt] | Exception], None]
 POOLED_READS_MAX = 8
 LAST_WORDS_S = 0.1
 """What was told last leaves the process."""
@@ -74,13 +79,13 @@ class Greeting(msgspec.Struct, frozen=True):
 class Core(asyncio.Protocol):
     """The link to the core, on the edge's event loop. When the core is gone the process is gone: nothing is kept here."""
 
-    def __init__(self, hands: Hands, stopping: threading.Event) -> None:
-        self._hands, self._stopping = hands, stopping
+    def __init__(self, hands: Hands, handler: RetailHandler, stopping: threading.Event) -> None:
+        self._hands, self._handler, self._stopping = hands, handler, stopping
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
         self._numbers: dict[int, int] = {}
-        self._waiting: dict[int, Callable[[list[Receipt] | Exception], None]] = {}
+        self._waiting: dict[int, tuple[list[Arrival], Deliver]] = {}
         self._asked: dict[int, Future[Told]] = {}
         self._number = 0
         self._over: list[tuple[int, Attempted]] = []
@@ -99,8 +104,7 @@ class Core(asyncio.Protocol):
             if isinstance(frame, Begin):
                 self._begin(frame)
             elif isinstance(frame, Kept):
-                deliver = self._waiting.pop(frame.number)
-                deliver(frame.receipts if frame.trouble is None else error_of(frame.trouble))
+                self._kept(frame)
             elif isinstance(frame, Told):
                 asked = self._asked.pop(frame.number)
                 if frame.trouble is None:
@@ -111,17 +115,35 @@ class Core(asyncio.Protocol):
                 self._stopping.set()
                 self._hands.finish()
 
+    def _kept(self, frame: Kept) -> None:
+        arrivals, deliver = self._waiting.pop(frame.number)
+        if frame.trouble is not None:
+            deliver(error_of(frame.trouble))
+            return
+        deliver(frame.receipts)
+        if len(arrivals) >= BUSY_FROM:
+            self._loop.call_soon(self._read_ahead, arrivals, frame.receipts)
+
+    def _read_ahead(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
+        """A few at a time: senders wait for this thread, too."""
+        self.send(Read(read_ahead(self._handler, arrivals[:READ_MAX], receipts[:READ_MAX])))
+        if len(arrivals) > READ_MAX:
+            self._loop.call_soon(self._read_ahead, arrivals[READ_MAX:], receipts[READ_MAX:])
+
     def send(self, frame: Frames) -> None:
         """Send a frame, on the loop's thread."""
         self._transport.write(packed(frame))
 
-    def take_in(
-        self, arrivals: Sequence[Arrival], deliver: Callable[[list[Receipt] | Exception], None]
-    ) -> None:
+    def take_in(self, arrivals: Sequence[Arrival], deliver: Deliver) -> None:
         """Have arrivals kept; on the loop's thread."""
+        now = clock_us()
+        received = [
+            arrival if arrival.received_at else msgspec.structs.replace(arrival, received_at=now)
+            for arrival in arrivals
+        ]
         self._number += 1
-        self._waiting[self._number] = deliver
-        self.send(TakeIn(self._number, list(arrivals)))
+        self._waiting[self._number] = (received, deliver)
+        self.send(TakeIn(self._number, received))
 
     def _begin(self, frame: Begin) -> None:
         for number, call in frame.calls:
@@ -251,7 +273,8 @@ async def run(greeting: Greeting, end: socket.socket) -> None:
     )
     hands = hands_of(config, performer, stopping)
     loop = asyncio.get_running_loop()
-    _, core = await loop.create_unix_connection(lambda: Core(hands, stopping), sock=end)
+    handler = RetailHandler(config.plan, connectors)
+    _, core = await loop.create_unix_connection(lambda: Core(hands, handler, stopping), sock=end)
     try:
         front = EdgeFront(greeting, connectors, core, stopping)
         server = HubServer(front, host=greeting.host, port=greeting.port)
