@@ -7,6 +7,7 @@ from crossdock.stores.vault import Vault
 from crossdock.testing.outbox_suite import OutboxSuite
 from crossdock.testing.store_suite import InboxSuite
 from crossdock.testing.till_suite import TillSuite
+from crossdock.testing.unseen_suite import UnseenSuite
 
 KEY = b"k" * 32
 
@@ -27,4 +28,8 @@ class TestOutbox(OutboxSuite):
 
 
 class TestTills(TillSuite):
+    pass
+
+
+class TestUnseen(UnseenSuite):
     pass

@@ -12,6 +12,7 @@ from crossdock.testing.outbox_suite import OutboxSuite
 from crossdock.testing.store_case import NOW, arrival
 from crossdock.testing.store_suite import InboxSuite
 from crossdock.testing.till_suite import TillSuite
+from crossdock.testing.unseen_suite import UnseenSuite
 
 KEY = b"k" * 32
 
@@ -32,6 +33,10 @@ class TestOutbox(OutboxSuite):
 
 
 class TestTills(TillSuite):
+    pass
+
+
+class TestUnseen(UnseenSuite):
     pass
 
 

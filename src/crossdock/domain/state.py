@@ -36,6 +36,12 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """(connection, store, date) of store days of which every ticket is wanted."""
     pulses: tuple[str, ...] = ()
     """Connections of which it is wanted when each store was heard last."""
+    places: tuple[str, ...] = ()
+    """Locations of which every level is wanted: what a complete snapshot leaves out is not there."""
+    unseen: tuple[tuple[str, str], ...] = ()
+    """(sku, location) of which it is wanted what their master has not seen."""
+    tokens: tuple[str, ...] = ()
+    """Tokens of what is unseen: the rows that are not told yet, and their levels."""
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -66,6 +72,22 @@ class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """Available to sell, as DESIGN section 5 has it."""
         taken = self.reserved + self.allocated + self.safety_stock + self.quarantined
         return self.on_hand - taken - self.committed_elsewhere
+
+
+class Unseen(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A change of on hand that statements of the location's master do not hold, up to a moment (docs/adr/0009)."""
+
+    sku: str
+    location: str
+    seen_at: int
+    """Microseconds UTC from which on a statement holds it; 0: the master has not been told yet."""
+    token: str
+    """What tells the master: "CD0000000001 delivery:wms:S1"; before it is known, the store day of a ticket."""
+    number: int
+    """The ticket's subject within a store day; 0 for what is told by itself."""
+    master: str
+    """The connection that is told; "" where the master sees for itself, because it counts."""
+    quantity: int
 
 
 class TicketRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -103,6 +125,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     tickets: Mapping[tuple[str, str, str], tuple[TicketRow, ...]] = {}
     pulses: Mapping[tuple[str, str], int] = {}
     """When a (connection, store) was heard last."""
+    unseen: tuple[Unseen, ...] = ()
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +185,21 @@ class Posting(msgspec.Struct, frozen=True, array_like=True):
     at: int
 
 
+class UnseenChanges(msgspec.Struct, kw_only=True):
+    """What becomes of unseen movements; written in the order of these fields."""
+
+    raised: list[Unseen] = []
+    """Added; the quantities of one key add up."""
+    forget_before: int = 0
+    """What masters have seen before this moment goes from every cell in which something is raised."""
+    joined: list[tuple[str, tuple[int, ...], str]] = []
+    """(token, numbers, new token): these rows, not told yet, are told together from now on."""
+    told: list[tuple[str, int]] = []
+    """(token, seen at): the rows of a token that are not told yet are seen from this moment on."""
+    forgotten: list[tuple[str, str, int]] = []
+    """(sku, location, until): a statement of that moment was applied, so what was seen by then is never asked for again."""
+
+
 class Changes(msgspec.Struct, kw_only=True):
     """All that a batch changed in the trade's own state; written in the batch's transaction."""
 
@@ -177,3 +215,4 @@ class Changes(msgspec.Struct, kw_only=True):
     tickets: list[TicketRow] = []
     pulses: list[tuple[str, str, int]] = []
     """(connection, store, heard at); a store keeps the latest."""
+    unseen: UnseenChanges | None = None

@@ -24,6 +24,7 @@ from crossdock.engine.messages import (
 from crossdock.engine.port import (
     Batch,
     EffectResult,
+    Finished,
     MarkResult,
     Unpark,
     Want,
@@ -247,6 +248,15 @@ class OutboxSuite(StoreCase):
         store.settle_marks([MarkResult(mark=slow, sent="5")], NOW + 2 * SECOND)
         (again,) = store.claim_marks(wants, NOW + 2 * SECOND)
         assert again.sent == "5"
+
+    def test_values_are_sent_in_the_order_marked_so_that_none_waits_for_ever(self, store: Any) -> None:
+        for n, key in enumerate(("z", "a", "m")):
+            self.take(store, arrival(str(n)))
+            mark = Mark(connection="shop", operation="set_quantities", key=key)
+            finished = [Finished(message=m, outcome="processed", marks=[mark]) for m in self.claim(store)]
+            store.commit(Batch(finished=finished, now=NOW + n))
+        claimed = store.claim_marks([Want(connection="shop", limit=2, lease_until=NOW + SECOND)], NOW + 3)
+        assert sorted(mark.key for mark in claimed) == ["a", "z"]
 
     def test_a_mark_that_failed_is_due_again(self, store: Any) -> None:
         self.take(store, arrival())

@@ -88,6 +88,28 @@ select l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock, l.
   l.incoming, l.as_of
 from unnest($1::text[], $2::text[]) g(sku, location) join level l on l.sku = g.sku and l.location = g.location;
 
+-- name: load_places
+select sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of
+from level where location = any($1::text[]);
+
+-- name: load_unseen
+select u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity
+from unnest($1::text[], $2::text[]) g(sku, location) join unseen u on u.sku = g.sku and u.location = g.location;
+
+-- name: load_unseen_of_places
+select u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity
+from level l join unseen u on u.sku = l.sku and u.location = l.location where l.location = any($1::text[]);
+
+-- name: load_untold
+select sku, location, seen_at, token, number, master, quantity
+from unseen where token = any($1::text[]) and seen_at = 0;
+
+-- name: load_untold_levels
+select l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock, l.quarantined, l.committed_elsewhere,
+  l.incoming, l.as_of
+from (select distinct sku, location from unseen where token = any($1::text[]) and seen_at = 0) u
+join level l on l.sku = u.sku and l.location = u.location;
+
 -- name: load_days
 select r.connection, r.ref, p.stage
 from unnest($1::text[], $2::text[]) g(connection, ref)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from crossdock.domain.state import Level, Needs, Snapshot, Stored, TicketRow
+from crossdock.domain.state import Level, Needs, Snapshot, Stored, TicketRow, Unseen
 from crossdock.engine.messages import Message
 from crossdock.engine.port import Batch, Claim, Hold
 from crossdock.stores.postgres.floors import Floors
@@ -19,6 +19,8 @@ CLAIM_BYTES_MAX = 64 * 1024 * 1024
 PER_PARTITION_MIN = 8
 
 _headers = msgspec.json.Decoder(dict[str, str])
+_LEVELS = ("load_levels", "load_cells", "load_places", "load_untold_levels")
+_UNSEEN = ("load_unseen", "load_unseen_of_places", "load_untold")
 
 
 class Inbox:
@@ -139,6 +141,11 @@ class Inbox:
                 ("load_days", needs.days),
                 ("load_tickets", needs.tickets),
                 ("load_pulses", [(connection,) for connection in needs.pulses]),
+                ("load_places", [(place,) for place in needs.places]),
+                ("load_unseen", needs.unseen),
+                ("load_unseen_of_places", [(place,) for place in needs.places]),
+                ("load_untold", [(token,) for token in needs.tokens]),
+                ("load_untold_levels", [(token,) for token in needs.tokens]),
             )
             if rows
         ]
@@ -167,7 +174,7 @@ def _snapshot(found: Callable[[str], Sequence[Row]]) -> Snapshot:
         connection, store, day, till, sequence, subject, at, value = row
         ticket = TicketRow(connection, store, day, till, sequence, subject, at, msgspec.Raw(value.encode()))
         tickets.setdefault(ticket.key, []).append(ticket)
-    levels = (*found("load_levels"), *found("load_cells"))
+    levels = [row for name in _LEVELS for row in found(name)]
     return Snapshot(
         orders={
             subject: Stored(subject, version, msgspec.Raw(value.encode()))
@@ -179,6 +186,7 @@ def _snapshot(found: Callable[[str], Sequence[Row]]) -> Snapshot:
         days={(connection, ref): stage for connection, ref, stage in found("load_days")},
         tickets={key: tuple(rows) for key, rows in tickets.items()},
         pulses={(connection, store): at for connection, store, at in found("load_pulses")},
+        unseen=tuple(dict.fromkeys(Unseen(*row) for name in _UNSEEN for row in found(name))),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from crossdock.domain.state import Changes, DocumentRow, ProcessRow
+from crossdock.domain.state import Changes, DocumentRow, ProcessRow, UnseenChanges
 from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Finished
 from crossdock.errors import ConflictError, LeaseLostError
@@ -48,6 +48,8 @@ class Writing:
         self._intake.accept(session, children, now, salts)
         _count_finished(session, batch.finished)
         _mark(session, batch.finished, now)
+        if changes.unseen is not None:
+            _unseen(session, changes.unseen)
         write_levels(session, changes)
 
     def _history(self, session: Session, changes: Changes, salts: Mapping[int, bytes], now: int) -> None:
@@ -280,6 +282,20 @@ def _change_processes(session: Session, rows: Sequence[ProcessRow], now: int) ->
         raise ConflictError(
             "An order was changed by another worker since it was read; the batch is done again."
         )
+
+
+def _unseen(session: Session, unseen: UnseenChanges) -> None:
+    """What masters have not seen. A row that is told by one worker while another applies a statement is told either way."""
+    if unseen.raised:
+        cells = sorted({(row.sku, row.location, unseen.forget_before - 1) for row in unseen.raised})
+        session.run("forget_unseen", *_columns(cells))
+        session.run("raise_unseen", *_columns([msgspec.structs.astuple(row) for row in unseen.raised]))
+    for token, numbers, joined in unseen.joined:
+        session.run("join_unseen", token, list(numbers), joined)
+    if unseen.told:
+        session.run("tell_unseen", *_columns(sorted(dict(unseen.told).items())))
+    if unseen.forgotten:
+        session.run("forget_unseen", *_columns(sorted(unseen.forgotten)))
 
 
 def _columns(rows: Sequence[Row]) -> list[list[object]]:

@@ -92,6 +92,25 @@ select connection, store, max(at) from unnest($1::text[], $2::text[], $3::bigint
 group by connection, store order by connection, store
 on conflict (connection, store) do update set at = excluded.at where pulse.at < excluded.at;
 
+-- name: forget_unseen
+delete from unseen u using unnest($1::text[], $2::text[], $3::bigint[]) g(sku, location, until)
+where u.sku = g.sku and u.location = g.location and u.seen_at between 1 and g.until;
+
+-- name: raise_unseen
+insert into unseen (sku, location, seen_at, token, number, master, quantity)
+select sku, location, seen_at, token, number, min(master), sum(quantity)::bigint
+from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])
+  g(sku, location, seen_at, token, number, master, quantity)
+group by sku, location, seen_at, token, number order by sku, location, seen_at, token, number
+on conflict (sku, location, seen_at, token, number) do update set quantity = unseen.quantity + excluded.quantity;
+
+-- name: join_unseen
+update unseen set token = $3 where token = $1 and seen_at = 0 and number = any($2::bigint[]);
+
+-- name: tell_unseen
+update unseen u set seen_at = g.seen_at from unnest($1::text[], $2::bigint[]) g(token, seen_at)
+where u.token = g.token and u.seen_at = 0;
+
 -- name: put_marks
 insert into mark (connection, operation, key, state, due_at, attempt, marked_at, dirty, sent, sent_at, turn)
 select connection, operation, key, 0, 0, 0, $4::bigint, 0, '', 0, nextval('turn')

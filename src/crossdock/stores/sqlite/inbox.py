@@ -7,7 +7,17 @@ from typing import Any
 
 import msgspec
 
-from crossdock.domain.state import Changes, Level, Needs, ProcessRow, Snapshot, Stored, TicketRow
+from crossdock.domain.state import (
+    Changes,
+    Level,
+    Needs,
+    ProcessRow,
+    Snapshot,
+    Stored,
+    TicketRow,
+    Unseen,
+    UnseenChanges,
+)
 from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
@@ -25,6 +35,7 @@ WORKER = 1
 _stored = msgspec.json.Decoder(list[Stored])
 _levels = msgspec.json.Decoder(list[Level])
 _tickets = msgspec.json.Decoder(list[TicketRow])
+_unseen = msgspec.json.Decoder(list[Unseen])
 
 
 class Inbox:
@@ -93,7 +104,10 @@ class Inbox:
         """One query a kind."""
         orders = self._read.text("load_processes", needs.orders, "[]")
         levels = _levels.decode(self._read.text("load_levels", needs.skus, "[]"))
-        levels += _levels.decode(self._read.text("load_cells", needs.cells, "[]"))
+        unseen = self._unseen(needs)
+        cells = [*needs.cells, *dict.fromkeys((row.sku, row.location) for row in unseen)]
+        levels += _levels.decode(self._read.text("load_cells", cells, "[]"))
+        levels += _levels.decode(self._read.text("load_places", needs.places, "[]"))
         products = self._read.text("load_products", needs.skus, "{}")
         seen = self._read.ask("load_seen", needs.seen)
         return Snapshot(
@@ -104,7 +118,19 @@ class Inbox:
             days={(c, ref): stage for c, ref, stage in self._read.ask("load_days", needs.days)},
             tickets=self._tickets(needs),
             pulses={(c, store): at for c, store, at in self._read.ask("load_pulses", needs.pulses)},
+            unseen=unseen,
         )
+
+    def _unseen(self, needs: Needs) -> tuple[Unseen, ...]:
+        """Each row once, by whichever need it is found."""
+        found: dict[Unseen, None] = {}
+        for name, wanted in (
+            ("load_unseen", needs.unseen),
+            ("load_unseen_of_places", needs.places),
+            ("load_untold", needs.tokens),
+        ):
+            found.update(dict.fromkeys(_unseen.decode(self._read.text(name, wanted, "[]"))))
+        return tuple(found)
 
     def _tickets(self, needs: Needs) -> dict[tuple[str, str, str], tuple[TicketRow, ...]]:
         found: dict[tuple[str, str, str], list[TicketRow]] = {}
@@ -279,6 +305,8 @@ class Inbox:
         program.rows += [("posting", *msgspec.structs.astuple(posting)) for posting in changes.postings]
         program.rows += [("ticket", *msgspec.structs.astuple(ticket)) for ticket in changes.tickets]
         program.rows += [("pulse", *pulse) for pulse in changes.pulses]
+        if changes.unseen is not None:
+            _unseen_rows(changes.unseen, program)
 
     def _documents(self, changes: Changes, program: Program) -> None:
         if not changes.documents:
@@ -290,6 +318,14 @@ class Inbox:
             number = d.subject * DOCUMENT_VERSIONS_MAX + d.version
             program.add_with((sealed, d.value), "document", number)
             self._written.add((d.subject, d.version), (d.value, d.party), len(d.value) + len(d.party))
+
+
+def _unseen_rows(unseen: UnseenChanges, program: Program) -> None:
+    astuple, before = msgspec.structs.astuple, unseen.forget_before
+    program.rows += [("unseen", *astuple(row), before) for row in unseen.raised]
+    program.rows += [("unseen_joined", *joined) for joined in unseen.joined]
+    program.rows += [("unseen_told", *told) for told in unseen.told]
+    program.rows += [("unseen_forgotten", *forgotten) for forgotten in unseen.forgotten]
 
 
 def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:

@@ -121,6 +121,31 @@ create temp trigger program_level instead of insert on program when new.op = 'le
     committed_elsewhere = excluded.committed_elsewhere, incoming = excluded.incoming, as_of = excluded.as_of;
 end;
 
+-- name: unseen (sku, location, seen at, token, number, master, quantity; forget before)
+create temp trigger program_unseen instead of insert on program when new.op = 'unseen' begin
+  delete from unseen
+  where sku = new.v->>1 and location = new.v->>2 and seen_at between 1 and (new.v->>8) - 1;
+  insert into unseen (sku, location, seen_at, token, number, master, quantity)
+  values (new.v->>1, new.v->>2, new.v->>3, new.v->>4, new.v->>5, new.v->>6, new.v->>7)
+  on conflict (sku, location, seen_at, token, number) do update set quantity = quantity + excluded.quantity;
+end;
+
+-- name: unseen_joined (token, numbers, new token)
+create temp trigger program_unseen_joined instead of insert on program when new.op = 'unseen_joined' begin
+  update unseen set token = new.v->>3
+  where token = new.v->>1 and seen_at = 0 and number in (select value from json_each(new.v->2));
+end;
+
+-- name: unseen_told (token, seen at)
+create temp trigger program_unseen_told instead of insert on program when new.op = 'unseen_told' begin
+  update unseen set seen_at = new.v->>2 where token = new.v->>1 and seen_at = 0;
+end;
+
+-- name: unseen_forgotten (sku, location, until)
+create temp trigger program_unseen_forgotten instead of insert on program when new.op = 'unseen_forgotten' begin
+  delete from unseen where sku = new.v->>1 and location = new.v->>2 and seen_at between 1 and (new.v->>3);
+end;
+
 -- name: product (sku, value)
 create temp trigger program_product instead of insert on program when new.op = 'product' begin
   insert into product (sku, value) values (new.v->>1, new.v->>2)

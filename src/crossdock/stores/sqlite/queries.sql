@@ -63,6 +63,25 @@ select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.a
   l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
 from json_each(?1) j join level l on l.sku = j.value->>0 and l.location = j.value->>1;
 
+-- name: load_places
+select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock,
+  l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
+from json_each(?1) j join level l on l.location = j.value;
+
+-- name: load_unseen
+select json_group_array(json_array(u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity))
+from json_each(?1) j join unseen u on u.sku = j.value->>0 and u.location = j.value->>1;
+
+-- name: load_unseen_of_places
+select json_group_array(json_array(u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity))
+from json_each(?1) j
+join level l on l.location = j.value
+join unseen u on u.sku = l.sku and u.location = l.location;
+
+-- name: load_untold
+select json_group_array(json_array(u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity))
+from json_each(?1) j join unseen u on u.token = j.value and u.seen_at = 0;
+
 -- name: load_days
 select json_group_array(json_array(r.connection, r.ref, p.stage))
 from json_each(?1) j
@@ -113,7 +132,7 @@ join subject s on s.no = j.value->>0;
 -- name: ready_marks
 select json_group_array(json_array(connection, operation, key, attempt, marked_at, sent)) from (
   select connection, operation, key, attempt, marked_at, sent from mark indexed by mark_ready
-  where connection = ?1 and state = 0 order by operation, key limit ?2);
+  where connection = ?1 and state = 0 order by marked_at, operation, key limit ?2);
 
 -- name: read_case
 select subject, reason, about, source, message, effect, closed_at from case_file where id = ?1;

@@ -74,6 +74,18 @@ create table level (
   primary key (sku, location)
 ) strict, without rowid;
 
+create index level_location on level (location);
+
+-- What has moved on hand and the location's master may not have seen (docs/adr/0009): its statements are rebased by it. seen_at:
+-- 0 while the master has not been told; else the moment from which on its statements hold it. token names what tells the
+-- master, number the ticket within a store day. Rows leave with the first statement that holds them.
+create table unseen (
+  sku text not null, location text not null, seen_at integer not null, token text not null, number integer not null,
+  master text not null, quantity integer not null,
+  primary key (sku, location, seen_at, token, number)
+) strict, without rowid;
+create index unseen_token on unseen (token, number) where seen_at = 0;
+
 create table product (sku text primary key, value text not null) strict, without rowid;
 
 create table movement (
@@ -138,7 +150,8 @@ create table mark (
   sent text not null, sent_at integer not null,
   primary key (connection, operation, key)
 ) strict, without rowid;
-create index mark_ready on mark (connection, operation) where state = 0;
+-- In the order marked: by their keys, those that change all the time would keep others waiting for ever.
+create index mark_ready on mark (connection, marked_at) where state = 0;
 create index mark_delayed on mark (due_at) where state = 1;
 create index mark_claimed on mark (state) where state = 3;
 
