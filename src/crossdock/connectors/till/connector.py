@@ -17,6 +17,8 @@ from crossdock.sdk.spec import Child, Gate, Translation
 
 PIECE_MAX = 50
 """Tickets of one piece: small enough that a piece is written in the time of a few orders."""
+UPLOAD_MAX = 20_000
+"""Tickets of one upload."""
 _encode = msgspec.json.Encoder().encode
 _sum = msgspec.json.Decoder(wire.SumBody).decode
 
@@ -66,6 +68,11 @@ class TillConnector(PlainConnector):
             return None
         upload = decode_checked(body, wire.UploadBody)
         tickets = upload.tickets
+        if len(tickets) > UPLOAD_MAX:
+            raise MappingError(
+                f"tickets: there are {len(tickets)}, an upload has up to {UPLOAD_MAX}. Let the store send it in parts.",
+                field="tickets",
+            )
         children = [] if upload.control is None else [_control(upload, upload.control)]
         if len(tickets) <= PIECE_MAX:
             return children + [_child(bytes(ticket)) for ticket in tickets]
