@@ -197,7 +197,7 @@ def test_a_whole_sale_is_taken_off_with_its_charges(erp):
     # What left all the same is recorded, for it has left; there is nothing to invoice it by.
     assert isinstance(part(erp, CreateDelivery, order, left(order, ("1", 1))), Done)
     refused = part(erp, CreateInvoice, order, left(order, ("1", 1)))
-    assert (refused.field, "line 1" in refused.reason) == ("shipment.lines", True)
+    assert (refused.field, "line 1" in refused.reason) == ("shipment.lines", True), refused
 
 
 def test_a_sale_that_is_not_in_process_yet_is_cancelled_as_such(erp):

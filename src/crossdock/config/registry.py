@@ -27,6 +27,7 @@ BUILT_IN = {
     "subscriber": "crossdock.connectors.subscriber",
     "nats": "crossdock.connectors.nats",
     "kafka": "crossdock.connectors.kafka",
+    "tryton": "crossdock.connectors.tryton",
 }
 
 

@@ -48,6 +48,8 @@ def cancel(
             yield from _undo(client, sale)
             return Done(reference=name_of(sale))
         yield from sales.finish(client, sale["id"])
+        sales_by, lines_by = yield from sales_of(client, [order_id])
+        sale = sales_by[order_id][0]
     wanted = _wanted(command) if command.lines else None
     yield from _close(client, options, _Closing(sale, lines_by.get(sale["id"], []), wanted, intent.key))
     return Done(reference=name_of(sale))
@@ -136,7 +138,7 @@ def _no_invoice(client: Client, closing: _Closing) -> Ask[None]:
     sale, lines, wanted, key = closing.sale, closing.lines, closing.wanted, closing.key
     found = yield from client.search(INVOICE, [["reference", "=", key], ["type", "=", "out"]], _STATE)
     if not found:
-        drafts, refused = yield from drafts_of(client, [sale["id"]])
+        drafts, refused = yield from drafts_of(client, [sale])
         if refused:
             raise refused[sale["id"]]
         draft = drafts.get(sale["id"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from crossdock.connectors.tryton import closing, sales
+from crossdock.connectors.tryton import closing, feeds, pages, sales
 from crossdock.connectors.tryton.deliveries import Part, deliver
 from crossdock.connectors.tryton.invoices import invoice
 from crossdock.connectors.tryton.options import read_options
@@ -19,6 +19,7 @@ from crossdock.model.commands import (
     CreateInvoice,
     CreateSale,
     OrderCommand,
+    Poll,
 )
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
@@ -94,15 +95,19 @@ class TrytonConnector:
         except ServerRefusedError as error:
             return told(error)
 
+    def poll(self, command: Poll, intent: Intent) -> Calls:
+        """Read the next page of a feed."""
+        return (yield from feeds.poll(self._client, self._options, command, intent.now))
+
     def split(self, kind: str, body: bytes) -> Iterable[Child] | None:
         """Cut a page into one child a row, so that a bad one parks alone."""
-        return None
+        return pages.children(kind, body)
 
     def translate(
         self, kind: str, headers: Mapping[str, str], body: bytes, context: Translation
     ) -> tuple[Report, ...]:
         """Turn one row of a page into a report."""
-        raise MappingError(f"Tryton has no message {kind!r}.", field="kind")
+        return pages.reports(kind, body, context.connection)
 
 
 _NO_ORDER = Refused(

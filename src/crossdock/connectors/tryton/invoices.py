@@ -66,21 +66,22 @@ def invoice(client: Client, options: Options, parts: Sequence[Part]) -> Ask[Outc
 
 
 def drafts_of(
-    client: Client, sales: Sequence[int]
+    client: Client, sales: Sequence[Row]
 ) -> Ask[tuple[dict[int, Row], dict[int, ServerRefusedError]]]:
     """A draft of all that is not invoiced yet of each sale, by the sale's id, and the sales that refuse it.
 
     One that an earlier attempt left without our reference is taken up: Tryton makes no second one of the same quantities.
     """
-    domain = [["sales", "in", list(sales)], ["state", "=", "draft"], ["reference", "=", None]]
+    ids = {row["id"] for row in sales}
+    domain = [["sales", "in", sorted(ids)], ["state", "=", "draft"], ["reference", "=", None]]
     found = yield from client.search(INVOICE, domain, FIELDS)
     have = {sale: row for row in found for sale in row["sales"]}
-    missing = [sale for sale in sales if sale not in have]
+    missing = [row["id"] for row in sales if row["id"] not in have and row["to_invoice"]]
     refused = yield from client.each(f"model.{SALE}.manual_invoice", missing)
     if missing:
         found = yield from client.search(INVOICE, domain, FIELDS)
         have = {sale: row for row in found for sale in row["sales"]}
-    return {sale: row for sale, row in have.items() if sale in set(sales)}, refused
+    return {sale: row for sale, row in have.items() if sale in ids}, refused
 
 
 def cut(
@@ -180,7 +181,7 @@ def _draft(
             ours[part.key] = the_sale(sales, part.order.id)
         except CrossdockError as error:
             outcomes[part.key] = told(error)
-    drafts, refused = yield from drafts_of(client, [row["id"] for row in ours.values()])
+    drafts, refused = yield from drafts_of(client, list(ours.values()))
     lines = (yield from lines_of(client, [row["id"] for row in drafts.values()])) if drafts else {}
     writes: list[Any] = []
     made: dict[str, int] = {}
@@ -189,17 +190,20 @@ def _draft(
         if part.key not in ours:
             continue
         sale = ours[part.key]
-        if sale["id"] not in drafts:
-            no = refused.get(sale["id"])
-            outcomes[part.key] = told(no) if no is not None else Done()
+        if sale["id"] in refused:
+            outcomes[part.key] = told(refused[sale["id"]])
             continue
-        draft = drafts[sale["id"]]
+        draft = drafts.get(sale["id"])
         notes = {line["id"]: line["note"] for line in sale_lines.get(sale["id"], ())}
         counted = frozenset(line.id for line in part.order.lines)
+        held_lines = lines.get(draft["id"], ()) if draft is not None else ()
         try:
-            changes = cut(lines.get(draft["id"], ()), notes, wanted_of(part), counted)
+            changes = cut(held_lines, notes, wanted_of(part), counted)
         except CrossdockError as error:
             outcomes[part.key] = told(error)
+            continue
+        if draft is None:
+            outcomes[part.key] = Done()
             continue
         writes += [[draft["id"]], {"reference": part.reference, **({"lines": changes} if changes else {})}]
         made[part.key] = draft["id"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +28,7 @@ Ask = Generator[Request, Response, T]
 Row = dict[str, Any]
 
 CONCURRENT_RETRY_S = 2.0
+_MOMENT = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 _CONTEXT = ("company", "company_filter", "language")
 
 
@@ -222,3 +224,20 @@ def _error(error: Any) -> tuple[str, list[str]]:
     args = error[1] if len(error) > 1 else ""
     texts = [str(part or "") for part in args] if isinstance(args, list) else [str(args)]
     return str(error[0]), [*texts, "", ""]
+
+
+def moment(text: str) -> Row:
+    """A time as Tryton reads it, of ISO 8601 text; Tryton's have no zone, they are the server's UTC."""
+    at = datetime.fromisoformat(text).replace(tzinfo=None)
+    parts = {name: getattr(at, name) for name in _MOMENT}
+    return {"__class__": "datetime", **parts}
+
+
+def moment_of(value: Any) -> str:
+    """ISO 8601 text of a time as Tryton writes it; texts of this form sort by time."""
+    if not isinstance(value, dict) or value.get("__class__") != "datetime":
+        raise ContractError(
+            f"Tryton gave {str(value)[:40]!r} where a time stands. Compare its version with 8.0."
+        )
+    year, month, day_, hour, minute, second, micro = (int(value[name]) for name in _MOMENT)
+    return f"{year:04}-{month:02}-{day_:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}+00:00"

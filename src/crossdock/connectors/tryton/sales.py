@@ -41,6 +41,7 @@ FIELDS = (
     "shipment_address",
     "shipment_state",
     "invoice_state",
+    "to_invoice",
 )
 READY = ("processing", "done")
 STEPS = (("draft", "quote"), ("quotation", "confirm"), ("confirmed", "process"))
