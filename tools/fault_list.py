@@ -201,12 +201,7 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             "it parks under the name of the field, or is passed over where nothing depends on it",
         ),
         Fault(55, "A buyer named <script>; an id of nobody or of someone else", "escaped; 404"),
-        Fault(
-            56,
-            "A bulk replay at the peak, clicked twice",
-            "live traffic barely slower; it runs once",
-            "not yet, because a bulk replay is not paced",
-        ),
+        Fault(56, "A bulk replay at the peak, clicked twice", "live traffic barely slower; it runs once"),
     ),
 }
 

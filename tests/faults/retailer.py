@@ -161,7 +161,7 @@ class Retailer:
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "data").mkdir()
         keys.make_key(folder / "data" / "key")
-        keys.add_token(folder / "data" / "tokens", "test")
+        self.token = keys.add_token(folder / "data" / "tokens", "test")
         self.at = self.start_partners(simulators(self.url, **settings))
         self.config = folder / "crossdock.toml"
         text = CONFIG.format(

@@ -283,7 +283,7 @@ def test_a_replay_runs_the_raw_bytes_again_and_names_its_reason(api):
     id_ = api.order("rp", external_id="RP-1")
     asked = {"order": id_, "actor": "Ann", "reason": "a new mapping"}
     reply = api.post("/v1/replays", asked)
-    assert (reply.status, reply.json) == (202, {"accepted": 1, "next": ""})
+    assert (reply.status, reply.json) == (202, {"accepted": 1, "repeated": 0, "next": ""})
     steps = api.until(
         lambda: [
             step

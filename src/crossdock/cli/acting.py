@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
@@ -138,10 +139,10 @@ def replay(
         raise ConfigurationError("A replay says why. Add --reason.")
     body: dict[str, Any] = {"actor": actor_or_self(actor), "reason": reason}
     body |= {"order": order} if order else {"connection": connection, "since": began}
-    accepted = 0
+    accepted, key = 0, uuid4().hex
     with api(config, url) as hub:
         while True:
-            answer = hub.post("/v1/replays", body)
+            answer = hub.post("/v1/replays", body, key=key)
             accepted += int(answer.get("accepted", 0))
             if not answer.get("next"):
                 break

@@ -119,11 +119,11 @@ class Api:
     def __init__(self, transport: HttpTransport, url: str) -> None:
         self._transport, self._url = transport, url
 
-    def post(self, path: str, body: Any) -> Any:
-        """Post JSON, return what was answered; a refusal is one of our errors."""
+    def post(self, path: str, body: Any, *, key: str = "") -> Any:
+        """Post JSON, return what was answered; a refusal is one of our errors. The same under a key is done once."""
         from crossdock.sdk.calls import post
 
-        return self._answer(post(path, json=body))
+        return self._answer(post(path, json=body, headers={"idempotency-key": key} if key else {}))
 
     def _answer(self, request: Any) -> Any:
         import msgspec

@@ -27,6 +27,8 @@ from crossdock.stores.sqlite.reads import CASE_COLUMNS, TIMELINE_ROWS_MAX, Reads
 ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
 REPLAY_MAX = 1_000
+REPLAYS_PER_S_MAX = 100
+"""A bulk replay takes a tenth of what a small machine handles."""
 CASE_ACTIONS = ("retry", "edit", "resolve", "done")
 OF_NO_ORDER = ("refused", "credentials", "gone", "late")
 """Cases of a value or of a connection: no order is theirs."""
@@ -211,27 +213,45 @@ def act(
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay took in again. `next`: pass it as `after` to go on; "" where nothing is left."""
+    """What a replay took in again. `next`: pass it as `after` to go on; "" where nothing is left.
+
+    `repeated`: what the same request, by its key, had taken in before.
+    """
 
     accepted: int
+    repeated: int = 0
     next: str = ""
 
 
-def replay_order(face: Face, subject: int, actor: str, reason: str) -> Replayed:
-    """Run everything that ever came about an order again, from its raw bytes, in order."""
+def replay_order(face: Face, subject: int, actor: str, reason: str, once: str = "") -> Replayed:
+    """Run everything that ever came about an order again, from its raw bytes, in order. `once`: as for a case."""
     require_named(actor, reason)
     with face.reads() as reads:
         rows = reads.rows("timeline_messages", subject, TIMELINE_ROWS_MAX)
         messages = [(row[0], subject) for row in rows if row[1] != HUB and row[5] != "split" and not row[9]]
     if not messages:
         raise NotFoundError(f"Nothing of {subject_id(subject)} is kept that could be replayed.")
-    return Replayed(accepted=_again(face, messages, actor, reason))
+    accepted, repeated = _again(face, messages, f"replay by {actor}: {reason}", once)
+    return Replayed(accepted=accepted, repeated=repeated)
 
 
 def replay_since(
-    face: Face, connection: str, since: datetime, *, after: int, limit: int, actor: str, reason: str
+    face: Face,
+    connection: str,
+    since: datetime,
+    *,
+    after: int,
+    limit: int,
+    actor: str,
+    reason: str,
+    once: str = "",
+    now: int = 0,
 ) -> Replayed:
-    """Run what a connection has sent since a time again, at most `limit` messages of it, in order."""
+    """Run what a connection has sent since a time again, at most `limit` messages of it, in order.
+
+    With `now` it is paced, lest live messages wait behind it: each is due a little later than the one before, the
+    first after what other replays have left.
+    """
     require_named(actor, reason)
     if connection not in face.sources():
         raise MappingError(f"connection: there is no connection {connection[:60]!r}.", field="connection")
@@ -240,13 +260,18 @@ def replay_since(
     began = int(since.timestamp() * 1_000_000)
     with face.reads() as reads:
         rows = reads.rows("messages_since", connection, began, after, limit)
-    accepted = _again(face, [(row[0], row[1]) for row in rows], actor, reason)
-    return Replayed(accepted=accepted, next=str(rows[-1][0]) if len(rows) == limit else "")
+        first = max(now, reads.rows("replays_until")[0][0]) if now else 0
+    messages = [(row[0], row[1]) for row in rows]
+    accepted, repeated = _again(face, messages, f"replay by {actor}: {reason}", once, first)
+    following = str(rows[-1][0]) if len(rows) == limit else ""
+    return Replayed(accepted=accepted, repeated=repeated, next=following)
 
 
-def _again(face: Face, messages: list[tuple[int, int]], actor: str, reason: str) -> int:
-    origin = f"replay by {actor}: {reason}"
-    arrivals = []
+def _again(
+    face: Face, messages: list[tuple[int, int]], origin: str, once: str, first: int = 0
+) -> tuple[int, int]:
+    """(taken in, known already). From `first` on, one after the other at the pace of replays; all at once for 0."""
+    arrivals: list[Arrival] = []
     with face.reads() as reads:
         for number, subject in messages:
             raw = reads.raw(number, subject)
@@ -261,11 +286,15 @@ def _again(face: Face, messages: list[tuple[int, int]], actor: str, reason: str)
                     subject=subject,
                     origin=origin,
                     parent=number,
+                    delivery_id=f"replay\x1f{once}\x1f{number}" if once else "",
+                    due_at=first + len(arrivals) * 1_000_000 // REPLAYS_PER_S_MAX if first else 0,
                 )
             )
+    receipts: list[Receipt] = []
     for start in range(0, len(arrivals), 200):
-        face.accept(arrivals[start : start + 200])
-    return len(arrivals)
+        receipts += face.accept(arrivals[start : start + 200])
+    repeated = sum(receipt.duplicate for receipt in receipts)
+    return len(receipts) - repeated, repeated
 
 
 NEEDS_ADDRESS = ("open", "allocated", "released", "part_shipped")

@@ -10,13 +10,15 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from crossdock.bootstrap.loops import clock_us
 from crossdock.console import acting
 from crossdock.console.face import Face, Proof
 from crossdock.console.orders import resolve
 from crossdock.console.overview import Overview
 from crossdock.console.story import moment
 from crossdock.errors import MappingError, NotFoundError
-from crossdock.gateway.orders import Act
+from crossdock.gateway.cases import Key
+from crossdock.gateway.orders import Act, check_key
 from crossdock.gateway.problems import problem
 from crossdock.gateway.strict import Strict
 
@@ -119,14 +121,20 @@ def read_proof(face: NamedDependency[Face]) -> Proof:
 @post(
     "/replays", dto=Strict[Replay], return_dto=None, status_code=202, sync_to_thread=True, tags=["Operation"]
 )
-def replay(face: NamedDependency[Face], data: JSONBody[Replay]) -> acting.Replayed:
-    """Run messages again from their raw bytes. Nothing that was done is done twice; the replay names its actor."""
+def replay(face: NamedDependency[Face], data: JSONBody[Replay], key: Key = "") -> acting.Replayed:
+    """Run messages again from their raw bytes. Nothing that was done is done twice; the replay names its actor.
+
+    What a connection has sent is run again at a pace that leaves live messages their way. A request that comes again under
+    its `Idempotency-Key` runs nothing twice.
+    """
+    if key:
+        check_key(key)
     if bool(data.order) == bool(data.connection):
         raise MappingError("Name one order, or one connection and since when.", field="order")
     if data.order:
         with face.reads() as reads:
             subject = resolve(face, reads, data.order)
-        return acting.replay_order(face, subject, data.actor, data.reason)
+        return acting.replay_order(face, subject, data.actor, data.reason, key)
     if data.since is None:
         raise MappingError("since: say from when on.", field="since")
     if data.after and not (data.after.isascii() and data.after.isdigit() and len(data.after) < 19):
@@ -139,6 +147,8 @@ def replay(face: NamedDependency[Face], data: JSONBody[Replay]) -> acting.Replay
         limit=data.limit,
         actor=data.actor,
         reason=data.reason,
+        once=key,
+        now=clock_us(),
     )
 
 

@@ -139,9 +139,13 @@ where e.subject > ?1 and e.operation = 'create_sale' and e.outcome = 'done' orde
 select source, handled_at - received_at from message where subject > ?1 and source <> 'hub' and origin = ''
 order by source;
 
+-- name: replays_until
+select coalesce(max(due_at), 0) from inbox where state = 1 and origin like 'replay by %';
+
 -- name: messages_since
 select id, subject from message
-where source = ?1 and received_at >= ?2 and id > ?3 and outcome <> 'split' order by id limit ?4;
+where source = ?1 and received_at >= ?2 and id > ?3 and outcome <> 'split' and origin not like 'replay by %'
+order by id limit ?4;
 
 -- name: captured_to_done
 select e.done_at - m.received_at from effect e
