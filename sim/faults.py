@@ -10,7 +10,7 @@ from sim.world import DAY, HOUR, MINUTE, SECOND, START, World
 FAULTS: dict[str, tuple[str, str]] = {
     "crash": ("1 2 3", "killed at every named crash point, once a day each"),
     "crash_random": ("1 2 3", "killed before, within or after any write of the store"),
-    "freeze": ("11", "the process is stopped for up to twenty minutes, between any two of its steps, and wakes"),
+    "freeze": ("11", "the process is stopped in the middle of what it does, for up to twenty minutes, and wakes"),
     "zombie": ("11", "an old worker writes a batch that another has handled since"),
     "slow": ("12 21", "a call takes almost, or more than, its whole deadline"),
     "throttle": ("18 20", "429 with Retry-After, and a partner that counts whether it is obeyed"),
@@ -63,7 +63,7 @@ class Faults:
         self.revoked = self._windows("revoked", days, partners, 1, (MINUTE, 40 * MINUTE))
         self.disk = self._windows("disk", days, ("",), 2, (5 * SECOND, 3 * MINUTE))
         self.jumps = self._times("clock", days, 3)
-        self.freezes = self._times("freeze", days, 8)
+        self.freezes = self._times("freeze", days, 12)
         self.zombies = self._times("zombie", days, 6)
         self.forgets = self._times("forgotten_keys", days, 4)
         self.replays = self._times("replay", days, 2)

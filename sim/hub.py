@@ -38,7 +38,7 @@ from crossdock.stores.sqlite import open_store
 from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 from sim.faults import Faults
-from sim.invariants import Invariants
+from sim.invariants import LOOKED_UP, Invariants
 from sim.retailer import MASTER_KEY, Traits
 from sim.watched import WatchedStore
 from sim.wire import LATE_S, Taken, Wire
@@ -46,6 +46,10 @@ from sim.world import HOUR, MINUTE, SECOND, Killed, Violation, World
 
 logging.getLogger("crossdock").setLevel(logging.CRITICAL)
 IDLE = 15 * MINUTE
+LENGTHS = (5, 40, 300, 1200)
+"""Seconds that a frozen process is frozen for."""
+FREEZING = (crash.EFFECT_BEFORE_SEND, crash.EFFECTS_CLAIMED, crash.BATCH_DECIDED, crash.MARKS_CLAIMED, "reply", "found")
+"""Where: crash points, a reply that has just come, the answer to a look-up."""
 BOUNDARIES = ("before", "within", "after")
 
 
@@ -98,6 +102,10 @@ class SimHub:
         self._entropy = world.dice_for()
         self._named = self._planned_crashes()
         self._random = [(at, self._crash_dice.choice(BOUNDARIES)) for at in self._times("crash_random", 6)]
+        self._freezes = [
+            (at, self._crash_dice.choice(FREEZING), int(self._crash_dice.choice(LENGTHS) * SECOND))
+            for at in faults.freezes
+        ]
         for wire in wires.values():
             wire.deliver = self.deliver
         world.on_killed = self.crash
@@ -173,21 +181,27 @@ class SimHub:
         """A question of the simulation's own to what is committed."""
         return self._look.execute(sql, bindings).fetchall()
 
-    def freeze(self, length: int) -> None:
-        """Nothing of the process runs for so long; its clock goes on."""
-        if self.alive:
-            self.faults.count("freeze")
-            self.world.tell("freeze", length // SECOND)
-            self.frozen_until = self.world.now + length
-
     def reach(self, point: str) -> None:
-        """A named crash point."""
+        """A named point: the process may be killed here, or stopped for a while."""
         times = self._named.get(point)
         if times and self.world.now >= times[0]:
             times.pop(0)
             self.faults.count("crash")
             self.world.tell("killed at", point)
             raise Killed(self.life)
+        self._may_freeze(point)
+
+    def _may_freeze(self, point: str) -> None:
+        """Stop in the middle of what the process does: partners and clocks go on, then it wakes and knows of nothing."""
+        for n, (at, where, length) in enumerate(self._freezes):
+            if self.world.now >= at and where == point:
+                del self._freezes[n]
+                self.faults.count("freeze")
+                self.world.tell("frozen at", point, length // SECOND)
+                self.frozen_until = self.world.now + length
+                self.world.run_until(self.frozen_until - 1)
+                self.world.now = self.frozen_until
+                return
 
     # Who calls
 
@@ -399,6 +413,9 @@ class SimHub:
             self._go_on(call, self.performer.attempt(call), None)
 
     def _go_on(self, call: Call, steps: Any, reply: Response | Exception | None) -> None:
+        if reply is not None:
+            asked = call.effects[0].unclear and call.operation in LOOKED_UP
+            self._may_freeze("found" if asked else "reply")
         try:
             if reply is None:
                 sending = next(steps)

@@ -305,7 +305,8 @@ class Invariants:
                 self._leave(effect.id, effect.connection, effect.subject, "done")
             if result.state in ("done", "parked", "in_doubt") and result.reply is None:
                 raise Violation("b", f"Nobody is told what became of {effect.key}.")
-            if result.state == "retry" and result.unclear < effect.unclear:
+            done = effect.unclear or (effect.connection, effect.key) in self.documents
+            if result.state in ("retry", "parked") and done and not result.unclear:
                 raise Violation("c", f"{effect.key} may have happened; that was forgotten.")
         self._balance()
 

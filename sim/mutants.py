@@ -72,7 +72,8 @@ def hunt(
     folder = Path(tempfile.mkdtemp(prefix="crossdock-mutants-"))
     try:
         for name in COPIED:
-            _copy((source if name == "src" else ROOT) / name, folder / name)
+            _copy((ROOT if name == "sim" else source) / name, folder / name)
+        _without_any(folder, seeds)
         found = []
         for n, mutant in enumerate(mutants, start=1):
             with _planted(mutant, folder):
@@ -98,6 +99,13 @@ def table(found: Sequence[Caught], say: Callable[[str], None]) -> bool:
     for caught in missed:
         say(f"  not found: {caught.mutant.name}")
     return share >= 95 and not worse
+
+
+def _without_any(folder: Path, seeds: int) -> None:
+    """Nothing may be found where nothing is planted."""
+    nothing = _hunt(Mutant(name="nothing", file="", old="", new=""), folder, seeds)
+    if nothing.by:
+        raise ValueError(f"{nothing.by} fails without any bug: {nothing.text}. Mend that first.")
 
 
 def _hunt(mutant: Mutant, folder: Path, seeds: int) -> Caught:

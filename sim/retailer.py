@@ -117,10 +117,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
 def traits_of(dice: random.Random, faults: Faults) -> Traits:
     """Roll for them; every roll is made whatever the faults are."""
-    erp = dice.choice(("key", "lookup", "lookup"))
-    none = dice.random() < 0.5
+    erp = ("key", "lookup", "lookup", "none")[dice.getrandbits(16) % 4]
     return Traits(
-        erp="none" if none and faults.has("no_keys") else erp,
+        erp="lookup" if erp == "none" and not faults.has("no_keys") else erp,
         batch_max=dice.choice((2, 5, 40)),
         grace_s=dice.choice((0, 0, 600)),
         gated=dice.random() < 0.3,

@@ -128,9 +128,6 @@ class _Run:
         for name in PARTNERS:
             self.wires[name].plan()
         world, faults, dice = self.world, self.faults, self.world.dice_for()
-        for at in faults.freezes:
-            length = int(dice.choice((5, 40, 300, 1200)) * SECOND * dice.uniform(0.5, 1))
-            world.at(at, lambda length=length: self.hub.freeze(length))  # type: ignore[misc]
         for at in faults.jumps:
             jump = dice.choice((-10, 10)) * MINUTE
             world.at(at, lambda jump=jump: self._jump(jump))  # type: ignore[misc]

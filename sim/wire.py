@@ -77,7 +77,7 @@ class Wire:
             return
         if faults.strikes("slow", 0.02):
             dice = faults.dice("slow")
-            latency = int(patience * dice.choice((0.5, 0.9, 0.99, 1.0))) + int(dice.uniform(0, LATE_S) * SECOND)
+            latency = int(patience * dice.choice((0.5, 0.99, 1.0, 1.0))) + int(dice.uniform(0, LATE_S) * SECOND)
             latency = min(latency, patience + int(LATE_S * SECOND)) if self._calm() else min(latency, patience)
         spoiled = self._spoiling(request)
         arrives = latency - int(min(latency, 5_000))
@@ -122,7 +122,7 @@ class Wire:
     def _spoiling(self, request: Request) -> str:
         if request.path.endswith("/batch") and self._faults.strikes("part_reply", 0.1):
             return "part_reply"
-        for name, rate in (("lost_reply", 0.02), ("cut_body", 0.005), ("html", 0.003)):
+        for name, rate in (("lost_reply", 0.02), ("cut_body", 0.005), ("html", 0.006)):
             if self._faults.strikes(name, rate):
                 return name
         return ""
