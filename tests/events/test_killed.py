@@ -54,7 +54,7 @@ POINTS = [crash.BATCH_BEFORE_COMMIT, crash.EFFECTS_CLAIMED, crash.EFFECT_ANSWERE
 @pytest.mark.parametrize("point", POINTS)
 def test_a_hub_that_dies_while_it_tells_tells_again_under_the_same_id(shop, point):
     shop.stop()
-    shop.start(f"{point}:12")
+    shop.start(f"{point}:{12 if point == crash.EFFECT_ANSWERED else 3}")
     with shop.sending(16):
         eventually(lambda: not shop.hub.alive, told=lambda: f"{point} was never reached")
         shop.hub.end()

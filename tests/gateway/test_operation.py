@@ -163,6 +163,7 @@ def test_the_description_of_the_api_is_valid_and_complete(api):
         "/v1/cases/{case}/edit",
         "/v1/cases/{case}/resolve",
         "/v1/cases/{case}/retry",
+        "/v1/events/replays",
         "/v1/orders",
         "/v1/orders/{order}",
         "/v1/orders/{order}/cancel",
