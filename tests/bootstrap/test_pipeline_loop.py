@@ -19,7 +19,7 @@ class Looping(Rig):
     def __init__(self, running, **settings):
         super().__init__(running.store, **settings)
         self.writer, self.signals = running.start(), Signals()
-        self.work = PipelineWork(self.pipeline, lambda: self.now, self.signals)
+        self.work = PipelineWork(self.pipeline, self.writer, lambda: self.now, self.signals)
 
     def send(self, *arguments, **named):
         return self.writer.call(lambda: super(Looping, self).send(*arguments, **named))

@@ -129,7 +129,7 @@ class Hub:
         self.store.recover(now, SETTLE_GRACE_US, self.keyed())
         self.store.schedules(self._schedules(), now)
         if "pipeline" in parts:
-            self.writer.work = PipelineWork(self.pipeline, clock_us, self.signals)
+            self.writer.work = PipelineWork(self.pipeline, self.writer, clock_us, self.signals)
         self._thread("writer", self.writer.run)
         if "effects" in parts:
             self.hands = hands or HandsThread(hands_of(self.config, self._performer, self.signals.stopping))

@@ -49,16 +49,24 @@ def forever(signals: Signals, name: str, body: Callable[[], None]) -> None:
 
 
 class PipelineWork:
-    """The pipeline, batch after batch, as the writer's work; an error is logged, and it goes on in a second."""
+    """The pipeline, batch after batch, as the writer's work; an error is logged, and it goes on in a second.
 
-    def __init__(self, pipeline: Pipeline, clock: Clock, signals: Signals) -> None:
-        self._pipeline, self._clock, self._signals = pipeline, clock, signals
+    Batches are half as large while messages come in: the writing of one is what a sender may have to wait for.
+    """
+
+    def __init__(self, pipeline: Pipeline, writer: Writer, clock: Clock, signals: Signals) -> None:
+        self._pipeline, self._writer, self._clock, self._signals = pipeline, writer, clock, signals
+        self._batch_max = pipeline.batch_max
+        self._taken_in = 0
         self._rests_until = 0.0
 
     def __call__(self) -> bool:
         """Handle one batch; whether there was one."""
         if self._signals.stopping.is_set() or time.monotonic() < self._rests_until:
             return False
+        quiet = self._taken_in == self._writer.taken_in
+        self._taken_in = self._writer.taken_in
+        self._pipeline.batch_max = self._batch_max if quiet else max(1, self._batch_max // 2)
         try:
             handled = self._pipeline.step(self._clock())
         except Exception as error:

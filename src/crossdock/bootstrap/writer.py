@@ -56,7 +56,7 @@ class Ticket:
 class Writer:
     """Owns the store's writing side. `run` is its thread's body.
 
-    work: what is done between writes, on the same thread, as long as it says that there is more. Two threads that decide
+    taken_in: arrivals so far. work: what is done between writes, on the same thread, as long as it says that there is more. Two threads that decide
     and write by turns wait for each other's interpreter lock longer than either works.
     """
 
@@ -68,6 +68,7 @@ class Writer:
     ) -> None:
         self._store, self._clock, self._reach = store, clock, reach
         self.work: Callable[[], bool] = lambda: False
+        self.taken_in = 0
         self._intake: deque[tuple[Sequence[Arrival], Deliver]] = deque()
         self._jobs: deque[Ticket] = deque()
         self._alone_jobs: deque[Ticket] = deque()
@@ -146,6 +147,7 @@ class Writer:
                 _give(groups[0][1], error)
             return
         self._reach(crash.INTAKE_COMMITTED)
+        self.taken_in += len(receipts)
         start = 0
         for group, deliver in groups:
             _give(deliver, receipts[start : start + len(group)])

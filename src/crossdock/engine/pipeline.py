@@ -33,6 +33,8 @@ from crossdock.engine.recovery import Park, RetryPolicy, after_message_failure
 from crossdock.errors import CrossdockError, MappingError, RacedError, RetryableError
 
 BATCH_MAX = 200
+BREATH = 25
+"""Messages that are handled without a breath."""
 CRASHES_MAX = 2
 RACES_MAX = 5
 """How often in a row others may be quicker before a batch is done in halves, and a message is left for a moment."""
@@ -68,7 +70,7 @@ class Translated(msgspec.Struct):
 class Pipeline:
     """One worker's pipeline. `step(now)` handles one batch; everything random and timely is injected.
 
-    breathe: called between the parts of a batch, for those who cannot wait for all of it.
+    breathe: called every few messages, and between the parts of a batch, for those who cannot wait for all of it.
     """
 
     def __init__(
@@ -109,7 +111,12 @@ class Pipeline:
         """The pure part of a claimed batch."""
         if claim.crashes >= CRASHES_MAX:
             return [Translated(message, error=KilledError(claim.crashes)) for message in claim.messages]
-        return [self._translate(message) for message in claim.messages]
+        ready: list[Translated] = []
+        for message in claim.messages:
+            if len(ready) % BREATH == BREATH - 1:
+                self._breathe()
+            ready.append(self._translate(message))
+        return ready
 
     def write(self, batch: Batch) -> None:
         """Write what a batch leads to."""
@@ -176,7 +183,9 @@ class Pipeline:
         snapshot = self._store.load(needs)
         world = self._handler.world(needs, snapshot)
         batch = Batch(now=now)
-        for translated in ready:
+        for position, translated in enumerate(ready, 1):
+            if position % BREATH == 0:
+                self._breathe()
             self._one(translated, world, holds, batch)
         batch.changes = world.changes()
         self._reach(crash.BATCH_DECIDED)
