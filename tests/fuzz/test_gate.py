@@ -2,6 +2,7 @@
 accounted for, none is a defect, and its memory stays where it was."""
 
 import http.client
+import socket
 import time
 
 import psutil
@@ -16,7 +17,7 @@ from crossdock.stores.vault import Vault
 from tests.bootstrap.waiting import eventually
 from tests.faults.retailer import Retailer
 from tests.fuzz.budget import ANSWER_S, examples
-from tests.fuzz.mutate import TEXTS, bodies_of
+from tests.fuzz.mutate import TEXTS, bodies_of, bytes_of
 from tests.fuzz.samples import KINDS, SAMPLES, headers_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
@@ -139,6 +140,31 @@ def test_a_signed_body_that_was_mutated_is_kept(gate, name, kind, data):
 def test_no_header_and_no_bytes_are_a_defect(gate, name, more, body, signed):
     headers = headers_of(name, "orders/create", body, SECRETS[name] if signed else "wrong")
     gate.post(f"/in/{CONNECTIONS[name]}", latin(headers | more), body)
+
+
+GOOD = b"POST /in/shop HTTP/1.1\r\nhost: hub\r\ncontent-length: 2\r\nx-shopify-topic: orders/create\r\n\r\n{}"
+OTHER = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\xff" * 40
+
+
+@pytest.mark.fault(47)
+@given(raw=bytes_of(GOOD) | bytes_of(OTHER) | st.binary(max_size=300), chunked=st.booleans())
+@examples(80)
+def test_bytes_that_are_no_http_end_their_own_connection_and_no_other(gate, raw, chunked):
+    if chunked:
+        raw = raw.replace(b"content-length: 2", b"transfer-encoding: chunked")
+    told = b""
+    with socket.create_connection(("127.0.0.1", gate.shop.port), ANSWER_S) as connection:
+        try:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65_536):
+                told += part
+        except TimeoutError:
+            pytest.fail("neither an answer nor an end")
+        except OSError:
+            pass  # hung up on
+    assert not told.startswith(b"HTTP/1.1 5"), told
+    assert gate.post("/in/nobody", {}, b"") == 404
 
 
 @pytest.mark.fault(48)
