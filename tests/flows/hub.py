@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from crossdock.domain.policy import Place, Plan, Policy, Route
 from crossdock.domain.process import OrderProcess, decode_process
-from crossdock.domain.state import BUCKETS, Changes, Level, Needs, ProcessRow, Snapshot, Stored
+from crossdock.domain.state import (
+    BUCKETS,
+    Changes,
+    Level,
+    Needs,
+    ProcessRow,
+    Snapshot,
+    Stored,
+    Unseen,
+    UnseenChanges,
+)
 from crossdock.engine.messages import (
     HUB,
     SETTLED,
@@ -64,6 +74,7 @@ class Hub:
         self.orders: dict[int, Stored] = {}
         self.rows: dict[int, ProcessRow] = {}
         self.levels: dict[tuple[str, str], Level] = {}
+        self.unseen: list[Unseen] = []
         self.products: dict[str, bytes] = {}
         self.seen: dict[tuple[int, str, str, str], str] = {}
         self.documents: dict[tuple[int, int], tuple[bytes, bytes]] = {}
@@ -200,12 +211,53 @@ class Hub:
             assert sum(amount for _, amount in posting.entries) == 0
         self.postings += changes.postings
         self.products.update(changes.products)
+        if changes.unseen is not None:
+            self._apply_unseen(changes.unseen)
+
+    def _apply_unseen(self, changes: UnseenChanges) -> None:
+        self.unseen += changes.raised
+        for token, numbers, joined in changes.joined:
+            self._unseen(
+                lambda u, token=token, numbers=numbers: u.token == token and u.number in numbers, token=joined
+            )
+        for token, seen_at in changes.told:
+            self._unseen(lambda u, token=token: u.token == token, seen_at=seen_at)
+        for sku, location, until in changes.forgotten:
+            gone = [
+                u for u in self.unseen if (u.sku, u.location) == (sku, location) and 0 < u.seen_at <= until
+            ]
+            self.unseen = [u for u in self.unseen if u not in gone]
+
+    def _unseen(self, which: Callable[[Unseen], bool], **to: Any) -> None:
+        self.unseen = [
+            msgspec.structs.replace(u, **to) if not u.seen_at and which(u) else u for u in self.unseen
+        ]
+
+    def levels_for(self, needs: Needs) -> dict[tuple[str, str], Level]:
+        """The levels that a store would load."""
+        told = {(u.sku, u.location) for u in self.unseen if not u.seen_at and u.token in needs.tokens}
+        return {
+            key: level
+            for key, level in self.levels.items()
+            if key[0] in needs.skus or key in needs.cells or key[1] in needs.places or key in told
+        }
+
+    def unseen_for(self, needs: Needs) -> tuple[Unseen, ...]:
+        """The unseen movements that a store would load."""
+        return tuple(
+            u
+            for u in self.unseen
+            if (u.sku, u.location) in needs.unseen
+            or u.location in needs.places
+            or (not u.seen_at and u.token in needs.tokens)
+        )
 
     def _world(self, messages: Sequence[tuple[Message, Any]]) -> Any:
         needs: Needs = self.handler.needs(messages)
         snapshot = Snapshot(
             orders={n: self.orders[n] for n in needs.orders if n in self.orders},
-            levels={key: level for key, level in self.levels.items() if key[0] in needs.skus},
+            levels=self.levels_for(needs),
+            unseen=self.unseen_for(needs),
             products={sku: self.products[sku] for sku in needs.skus if sku in self.products},
             seen={key: self.seen[key] for key in needs.seen if key in self.seen},
         )

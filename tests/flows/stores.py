@@ -121,9 +121,8 @@ class StoreHub(Hub):
         stages = {(row.connection, row.external_id): row.stage for row in self.rows.values()}
         snapshot = Snapshot(
             orders={n: self.orders[n] for n in needs.orders if n in self.orders},
-            levels={
-                key: level for key, level in self.levels.items() if key[0] in needs.skus or key in needs.cells
-            },
+            levels=self.levels_for(needs),
+            unseen=self.unseen_for(needs),
             seen={key: self.seen[key] for key in needs.seen if key in self.seen},
             days={key: stages[key] for key in needs.days if key in stages},
             tickets={

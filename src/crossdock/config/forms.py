@@ -199,6 +199,22 @@ AUTHORITY = Section(
             default=_AUTHORITY["stock"],
             doc="Whose count of stock rules: a connection, or `hub`, which counts movements from its partners' snapshots.",
         ),
+        _field(
+            _AUTHORITY,
+            "stock_lag_s",
+            "Seconds after its answer in which the master's figures may still be without what it was told: it books later.",
+            "number",
+            low=0,
+            high=86_400,
+        ),
+        _field(
+            _AUTHORITY,
+            "stock_clock_s",
+            "Seconds that its clock and the hub's may be apart. It counts where the master does not say when it booked.",
+            "number",
+            low=0,
+            high=3_600,
+        ),
         Field(
             name="price",
             default=_AUTHORITY["price"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crossdock.domain.tickets import Sum, Value, gross_of
-from crossdock.model.commands import DayLine, DayTender
+from crossdock.model.commands import DayGoods, DayLine, DayTender
+from crossdock.model.ids import Sku
 from crossdock.model.money import Rate
 from crossdock.model.pricing import TaxLine, TenderKind
 
@@ -29,6 +30,15 @@ def day_tenders(values: Iterable[Value]) -> tuple[DayTender, ...]:
         for kind, amount in value.tenders:
             sums[kind] = sums.get(kind, 0) + amount
     return tuple(DayTender(kind=kind, amount=sums[kind]) for kind in sorted(sums) if sums[kind])
+
+
+def day_goods(values: Iterable[Value]) -> tuple[DayGoods, ...]:
+    """What left the store, summed by SKU, in a fixed order."""
+    sums: dict[str, int] = {}
+    for value in values:
+        for sku, quantity in value.goods:
+            sums[sku] = sums.get(sku, 0) + quantity
+    return tuple(DayGoods(sku=Sku(sku), quantity=sums[sku]) for sku in sorted(sums))
 
 
 def credited(values: Iterable[Value]) -> int:

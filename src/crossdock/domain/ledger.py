@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from crossdock.domain.state import BUCKETS, Level
+from crossdock.domain.state import BUCKETS, Level, Unseen
+from crossdock.domain.unseen import UnseenBook
 
 ON_HAND, RESERVED, ALLOCATED, SAFETY, QUARANTINED, ELSEWHERE, INCOMING = range(len(BUCKETS))
 AS_OF = len(BUCKETS)
@@ -21,9 +22,15 @@ class Ledger:
     skus: loaded at every location. cells: loaded one by one, so that a till's sale need not read every store's level.
     """
 
-    __slots__ = ("_base", "_cells", "_loaded", "_reserved", "_single", "_stamps", "moves", "owed")
+    __slots__ = ("_base", "_cells", "_loaded", "_reserved", "_single", "_stamps", "moves", "owed", "unseen")
 
-    def __init__(self, levels: Mapping[Key, Level], skus: Iterable[str], cells: Iterable[Key] = ()) -> None:
+    def __init__(
+        self,
+        levels: Mapping[Key, Level],
+        skus: Iterable[str],
+        cells: Iterable[Key] = (),
+        unseen: Iterable[Unseen] = (),
+    ) -> None:
         self._base = levels
         self._loaded = frozenset(skus)
         self._single = frozenset(cells)
@@ -34,10 +41,21 @@ class Ledger:
         """The movements of the message at hand, in order."""
         self.owed: list[Move] = []
         """Movements that could not be made, for whoever keeps them."""
+        self.unseen = UnseenBook(unseen)
+        """What the master of a location has not seen of its movements."""
 
     def loaded(self, sku: str) -> bool:
         """Whether the levels of a SKU are at hand."""
         return sku in self._loaded
+
+    def at_hand(self, sku: str, location: str) -> bool:
+        """Whether one level is at hand."""
+        return sku in self._loaded or (sku, location) in self._single or (sku, location) in self._base
+
+    def at(self, location: str) -> list[str]:
+        """The SKUs of a location whose levels are at hand."""
+        changed = [sku for sku, place in self._cells if place == location and (sku, place) not in self._base]
+        return [sku for sku, place in self._base if place == location] + changed
 
     def known(self, sku: str, location: str) -> bool:
         """Whether there is a level: an absent one is not zero, but unknown."""
@@ -68,7 +86,7 @@ class Ledger:
         """Change one bucket, or owe it; a quantity of zero moves nothing."""
         if not quantity:
             return
-        if sku in self._loaded or (sku, location) in self._single:
+        if self.at_hand(sku, location):
             self._cell((sku, location))[bucket] += quantity
             self.moves.append((sku, location, bucket, quantity, reason))
         else:
@@ -136,6 +154,7 @@ class Ledger:
         """End a message: what it moved stays. Returns its movements."""
         moves, self.moves = self.moves, []
         self._reserved, self._stamps = {}, []
+        self.unseen.keep()
         return moves
 
     def undo(self) -> None:
@@ -145,6 +164,7 @@ class Ledger:
         for key, as_of in reversed(self._stamps):
             self._cells[key][AS_OF] = as_of
         self.moves, self.owed, self._stamps, self._reserved = [], [], [], {}
+        self.unseen.undo()
 
     def levels(self) -> list[Level]:
         """Every level that was changed, as it is now, in the order first touched."""

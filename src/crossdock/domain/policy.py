@@ -78,6 +78,10 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
     """Who is master of what, as connection names or "hub"."""
 
     stock: str = "hub"
+    stock_lag_s: float = 0.0
+    """How long after its answer the master's books may still be without what it was told."""
+    stock_clock_s: float = 5.0
+    """How far apart its clock and ours may be, where it does not say when it booked."""
     price: str = ""
     cancellation: Literal["warehouse", "hub"] = "warehouse"
 

@@ -150,6 +150,8 @@ class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     channel_ref: str = ""
     lines: list[tuple[str, int]] = []
     told: list[str] = []
+    unseen: bool = False
+    """What it moved stands among what the stock's master has not seen."""
 
     @property
     def state(self) -> ShipmentState:

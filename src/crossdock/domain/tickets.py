@@ -47,6 +47,8 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     sold: tuple[Sum, ...] = ()
     back: tuple[Sum, ...] = ()
     amount: int = 0
+    goods: tuple[tuple[str, int], ...] = ()
+    """(SKU, quantity) of what left the store; what came back is in a credit of its own."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -79,6 +81,9 @@ def value_of(ticket: TillTicket) -> Value:
         tenders=tuple((t.kind, t.amount) for t in sale.tenders if t.state == "captured"),
         sold=tuple(sold),
         back=tuple(back),
+        goods=tuple(
+            (line.sku, line.ordered) for line in sale.lines if line.ordered > 0 and moves_stock(line)
+        ),
     )
 
 
@@ -138,6 +143,11 @@ def _taxes(taxes: tuple[TaxLine, ...], tax: int) -> tuple[Tax, ...]:
     return tuple(
         (t.name, t.jurisdiction, "" if t.rate is None else str(t.rate), t.category, t.amount) for t in taxes
     )
+
+
+def moves_stock(line: OrderLine) -> bool:
+    """Whether goods change hands: not for what is no thing, nor for the line that only bears a set's price."""
+    return bool(line.sku) and line.kind in ("goods", "custom")
 
 
 def returned_lines(sale: Order) -> tuple[OrderLine, ...]:

@@ -213,6 +213,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     field: str = ""
     code: str = ""
     attempts: int = 1
+    booked_at: int = 0
+    """When the partner booked it, by its own clock; 0 where it does not say."""
 
 
 SETTLED = "effect.settled"
@@ -221,6 +223,8 @@ TICK = "schedule.tick"
 UNREADABLE = "unreadable"
 """The kind of a delivery whose key the gate could not read. It is kept, and read again by whoever decides on it."""
 PAGE_PREFIX = "page."
+ASKED_AT = "asked-at"
+"""The header of a page, and of its children: when it was asked for, in microseconds; what it tells was so then or later."""
 
 
 class OperatorAction(msgspec.Struct, frozen=True, kw_only=True):

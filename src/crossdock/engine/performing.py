@@ -14,7 +14,7 @@ import msgspec
 
 from crossdock.engine import crash
 from crossdock.engine.calling import CallFailed, Steps, Transport, run, steps
-from crossdock.engine.messages import HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
+from crossdock.engine.messages import ASKED_AT, HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
 from crossdock.engine.operations import word_of_pause
 from crossdock.engine.port import ClaimedEffect, EffectResult
 from crossdock.engine.recovery import Park, RetryPolicy, after_effect_failure, says_partner_is_down
@@ -146,6 +146,7 @@ class Performer:
                 f"{call.operation} may have reached {call.connection}, which cannot be asked."
             )
             return _all(call, lambda effect: parked(effect, Park("in_doubt", "in_doubt"), str(error)))
+        asked_at = self._clock() if operation.kind == "poll" else 0
         try:
             outcome = yield from self._call(connector, operation, call)
         except CallFailed as failure:
@@ -154,7 +155,9 @@ class Performer:
             return self._failed(operation, call, CallFailed(error, acted=False))
         self._reach(crash.EFFECT_ANSWERED)
         try:
-            return _all(call, lambda effect: _aside(operation, self._result(operation, effect, outcome)))
+            return _all(
+                call, lambda effect: _aside(operation, self._result(operation, effect, outcome, asked_at))
+            )
         except Exception as error:
             return self._failed(operation, call, CallFailed(error, acted=True))
 
@@ -170,7 +173,9 @@ class Performer:
         self._reach(crash.EFFECT_BEFORE_SEND)
         return (yield from steps(calls, deadline=deadline, clock=self._clock))
 
-    def _result(self, operation: Operation, effect: ClaimedEffect, outcome: Outcome) -> EffectResult:
+    def _result(
+        self, operation: Operation, effect: ClaimedEffect, outcome: Outcome, asked_at: int
+    ) -> EffectResult:
         if isinstance(outcome, Results) and operation.batch_max > 1:
             single = outcome.by_key.get(effect.key)
             if single is None:
@@ -182,7 +187,7 @@ class Performer:
         if isinstance(outcome, Refused):
             return parked(effect, Park("refused"), outcome.reason, outcome.field, outcome.code)
         if isinstance(outcome, Page):
-            return _page(effect, outcome)
+            return _page(effect, outcome, asked_at)
         if isinstance(outcome, Pending):
             due = self._clock() + int(outcome.after * US)
             return EffectResult(
@@ -287,7 +292,15 @@ def _intent(effect: ClaimedEffect, now: str) -> Intent:
 
 
 def _done(effect: ClaimedEffect, done: Done) -> EffectResult:
-    settled = _settled(effect, "done", reference=done.reference, total=done.total, already=done.already)
+    booked_at = _micros(done.booked_at) if done.booked_at is not None else 0
+    settled = _settled(
+        effect,
+        "done",
+        reference=done.reference,
+        total=done.total,
+        already=done.already,
+        booked_at=booked_at,
+    )
     return EffectResult(
         effect=effect,
         state="done",
@@ -297,12 +310,20 @@ def _done(effect: ClaimedEffect, done: Done) -> EffectResult:
     )
 
 
-def _page(effect: ClaimedEffect, page: Page) -> EffectResult:
+def _micros(moment: datetime) -> int:
+    return int(moment.replace(microsecond=0).timestamp()) * US + moment.microsecond
+
+
+def _page(effect: ClaimedEffect, page: Page, asked_at: int) -> EffectResult:
     reply = Arrival(
         source=effect.connection,
         kind=page.kind,
         body=page.body,
-        headers={"cursor": page.cursor, "more": "true" if page.more else ""},
+        headers={
+            "cursor": page.cursor,
+            "more": "true" if page.more else "",
+            ASKED_AT: str(asked_at) if asked_at else "",
+        },
         subject=effect.subject,
         lane=LANE_STREAM,
     )

@@ -11,6 +11,7 @@ from crossdock.domain.process import OrderProcess
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.goods import balance, hand_over, release
 from crossdock.flows.standing import stand
+from crossdock.flows.stocking import left
 from crossdock.flows.store_days import follow_day
 from crossdock.flows.telling import acknowledge, create_sale, tell_cancelled, tell_erp, tell_shipments
 from crossdock.flows.tills import follow_ticket
@@ -46,6 +47,7 @@ def follow(desk: Desk, why: str) -> None:
         release(desk)
         if process.shipments:
             tell_shipments(desk)
+            left(desk)
     if gone is not None:
         tell_cancelled(desk, gone)
     sale = process.sale

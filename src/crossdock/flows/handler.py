@@ -10,7 +10,9 @@ import msgspec
 
 from crossdock.domain.policy import Plan
 from crossdock.domain.state import Needs, Snapshot
+from crossdock.domain.tickets import moves_stock
 from crossdock.engine.messages import (
+    ASKED_AT,
     HUB,
     LANE_FREE,
     LANE_STREAM,
@@ -32,9 +34,10 @@ from crossdock.flows.desk import SECOND, Again
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
+from crossdock.flows.stocking import placed, token_of
 from crossdock.flows.store_days import COUNT, DAY_TIMERS, WATCH
 from crossdock.flows.taking import seen_kind
-from crossdock.flows.tills import moves_stock, ticket_kind
+from crossdock.flows.tills import ticket_kind
 from crossdock.flows.world import RetailWorld
 from crossdock.model.order import Order
 from crossdock.model.reports import (
@@ -101,6 +104,7 @@ class RetailHandler:
         if children is None:
             return [] if message.kind.startswith(PAGE_PREFIX) else None
         arrivals = []
+        asked = {ASKED_AT: at} if (at := message.headers.get(ASKED_AT, "")) else {}
         for n, child in enumerate(children):
             known = connector.spec.understands(child.kind)
             arrivals.append(
@@ -118,6 +122,7 @@ class RetailHandler:
                     parent=message.id,
                     position=n,
                     origin=message.origin,
+                    headers=asked,
                 )
             )
         return arrivals
@@ -166,6 +171,9 @@ class RetailHandler:
             days=tuple(wanted.days),
             tickets=tuple(wanted.tickets),
             pulses=tuple(wanted.pulses),
+            places=tuple(wanted.places),
+            unseen=tuple(wanted.unseen),
+            tokens=tuple(wanted.tokens),
         )
 
     def world(self, needs: Needs, snapshot: Snapshot) -> RetailWorld:
@@ -185,6 +193,9 @@ class _Wanted:
         self.days: dict[tuple[str, str], None] = {}
         self.tickets: dict[tuple[str, str, str], None] = {}
         self.pulses: dict[str, None] = {}
+        self.places: dict[str, None] = {}
+        self.unseen: dict[tuple[str, str], None] = {}
+        self.tokens: dict[str, None] = {}
 
     def add(self, report: Any, message: Message, revision: int) -> None:
         if isinstance(report, OrderReported):
@@ -208,6 +219,8 @@ class _Wanted:
                 self._lines(report.refused)
         elif isinstance(report, Settled | OperatorAction | InvoiceReported):
             self.orders[message.subject] = None
+            if isinstance(report, Settled) and report.connection == self._plan.authority.stock:
+                self.tokens[token_of(message.subject_id, report.intent)] = None
         elif isinstance(report, Again):
             self.orders[message.subject] = None
             self.skus.update(dict.fromkeys(report.skus))
@@ -220,7 +233,7 @@ class _Wanted:
             self.orders[message.subject] = None
             self.tickets[message.source, report.store, report.date.isoformat()] = None
         elif isinstance(report, StockReported):
-            self._lines(report.levels)
+            self._levels(report)
         elif isinstance(report, ProductReported):
             self.skus[report.product.sku] = None
         elif isinstance(report, PriceReported):
@@ -241,6 +254,15 @@ class _Wanted:
             for line in ticket.sale.lines:
                 if moves_stock(line):
                     self.cells[line.sku, place.id] = None
+
+    def _levels(self, report: StockReported) -> None:
+        """The levels that a statement is about, and what its master has not seen of them; of a complete one, all."""
+        for level, place in placed(self._plan, report):
+            if place:
+                self.cells[level.sku, place] = None
+                self.unseen[level.sku, place] = None
+                if report.complete:
+                    self.places[place] = None
 
     def _day_timer(self, again: Again, kind: str) -> None:
         if kind == COUNT:

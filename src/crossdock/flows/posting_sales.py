@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from crossdock.domain.day_sums import credited, day_lines, day_tenders
+from crossdock.domain.day_sums import credited, day_goods, day_lines, day_tenders
 from crossdock.domain.policy import Place
 from crossdock.domain.process import Sale
 from crossdock.domain.state import TicketRow
@@ -17,6 +17,7 @@ from crossdock.domain.store_day import DayPosting, DayState, posting_dates, rang
 from crossdock.domain.tickets import Value, returned_lines
 from crossdock.engine.messages import Reference, Settled
 from crossdock.flows.desk import SECOND, Desk
+from crossdock.flows.stocking import told_together
 from crossdock.model.commands import CreateCredit, PostDay
 from crossdock.model.ids import OrderId
 from crossdock.model.money import decimal_text
@@ -75,6 +76,8 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
         posting.state = "done"  # voids only: there is nothing to book
         return 0
     desk.stage(route.erp, POST_DAY, _intent(number), command)
+    subjects = tuple(row.subject for row, value in left if value.goods)
+    told_together(desk, desk.process.external_id, subjects, _intent(number))
     if command.over_short:
         over = command.over_short
         desk.postings.append(("over_short", (("payments", over), ("over_short", -over))))
@@ -185,6 +188,7 @@ def _command(desk: Desk, day: DayState, values: Sequence[Value], number: int) ->
         over_short=over,
         paid_in=sum(value.amount for value in values if value.kind == "paid_in"),
         paid_out=sum(value.amount for value in values if value.kind == "paid_out"),
+        goods=day_goods(values),
     )
 
 

@@ -6,6 +6,7 @@ from crossdock.domain.process import Sale
 from crossdock.engine.messages import Settled
 from crossdock.flows.cancelling import answer
 from crossdock.flows.desk import Desk, effect_key
+from crossdock.flows.stocking import told
 
 _NEXT = {
     "refused": "Correct what it objects to, then retry the effect, or settle the matter there by hand and say so.",
@@ -39,6 +40,7 @@ def take_settled(desk: Desk, settled: Settled) -> str:
         process.pending.pop(key, None)
     elif settled.outcome != "done" and settled.code != "dropped":
         tell_person(desk, settled)
+    told(desk, settled)
     if settled.operation in ("create_sale", "amend_sale"):
         _sale(desk, settled)
     elif settled.operation == "confirm_shipment" and settled.outcome == "done":

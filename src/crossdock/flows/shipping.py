@@ -8,6 +8,7 @@ from crossdock.domain.custody import Quantity, count_delivered, ship, shorten, u
 from crossdock.domain.ledger import ON_HAND
 from crossdock.domain.process import OrderProcess, Parcel
 from crossdock.flows.desk import Desk, micros
+from crossdock.flows.stocking import come_back, counts_itself
 from crossdock.flows.telling import MOVED
 from crossdock.model.fulfilment import Shipment
 from crossdock.model.ids import ConnectionId
@@ -153,6 +154,7 @@ def _correct(desk: Desk, held: Parcel, shipment: Shipment) -> None:
         desk.event("shipment.updated", {"shipment": held.key, "state": shipment.state})
         return
     moved = held.shipment.state in MOVED
+    come_back(desk, held)
     unship(process, desk.ledger, held.booked)
     held.booked, held.lines, held.shipment = [], [], shipment
     desk.event("shipment.corrected", {"shipment": held.key, "state": shipment.state})
@@ -163,7 +165,7 @@ def _correct(desk: Desk, held: Parcel, shipment: Shipment) -> None:
 
 def _rebase(desk: Desk, parcel: Parcel, shipment: Shipment) -> None:
     """A count made after the goods had left holds that already: the count stands, so the movement is put right."""
-    if shipment.shipped_at is None:
+    if shipment.shipped_at is None or not counts_itself(desk.plan):
         return
     left_at = micros(shipment.shipped_at)
     ledger = desk.ledger

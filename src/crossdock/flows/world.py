@@ -72,7 +72,7 @@ class RetailWorld:
         self._stored = snapshot.orders
         self._seen = dict(snapshot.seen)
         self._levels = snapshot.levels
-        self._ledger = Ledger(snapshot.levels, needs.skus, needs.cells)
+        self._ledger = Ledger(snapshot.levels, needs.skus, needs.cells, snapshot.unseen)
         self._book = DayBook(snapshot)
         self._catalogue = Catalogue(snapshot.products)
         self._processes: dict[int, OrderProcess] = {}
@@ -127,6 +127,7 @@ class RetailWorld:
             products=self._catalogue.changes(),
             tickets=self._book.rows,
             pulses=self._book.pulses(),
+            unseen=self._ledger.unseen.changed(),
         )
 
     def _decide(self, desk: Desk, reports: Sequence[Any], *, known: bool) -> Any:

@@ -6,10 +6,10 @@ sent. `order` is therefore always there for a connector, and never in the outbox
 
 from datetime import date
 
-from crossdock.model.base import Amount, Model
+from crossdock.model.base import Amount, Model, Units
 from crossdock.model.events import CloudEvent
 from crossdock.model.fulfilment import FulfilmentRequest, Shipment
-from crossdock.model.ids import ExternalRef, FulfilmentRequestId, LineId, OrderId
+from crossdock.model.ids import ExternalRef, FulfilmentRequestId, LineId, OrderId, Sku
 from crossdock.model.order import Order
 from crossdock.model.pricing import TaxLine, TenderKind
 from crossdock.model.quantity import LineQuantity
@@ -80,6 +80,13 @@ class DayTender(Model, frozen=True, kw_only=True):
     amount: Amount
 
 
+class DayGoods(Model, frozen=True, kw_only=True):
+    """What left a store of one SKU, over the tickets of a posting, in the unit and scale of the SKU."""
+
+    sku: Sku
+    quantity: Units
+
+
 class PostDay(Model, frozen=True, kw_only=True):
     """ERP `post_day`: book the sales of one store and business day as one document, once under `reference`.
 
@@ -88,7 +95,8 @@ class PostDay(Model, frozen=True, kw_only=True):
     `tenders`, but for what stays owed. `posting_dates` are tried in order: the business date, then the next open dates
     if its period is closed. `supplement` counts from 1 where the day was posted before; then `supplements` is the
     reference of the first posting and `document` the ERP's own id of it. `over_short` is what people counted less what
-    was expected. `paid_in`, `paid_out`: cash besides the sales, both not negative.
+    was expected. `paid_in`, `paid_out`: cash besides the sales, both not negative. `goods` is what left the store, for an
+    ERP that keeps stock; what came back is in the credits.
     """
 
     reference: str
@@ -109,6 +117,7 @@ class PostDay(Model, frozen=True, kw_only=True):
     over_short: Amount = 0
     paid_in: Amount = 0
     paid_out: Amount = 0
+    goods: tuple[DayGoods, ...] = ()
 
 
 class CreateCredit(OrderCommand, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ request lists them in `accept`: whoever performs the call raises for them, in on
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -71,6 +72,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     reference: str = ""
     total: int | None = None
     """The total that the partner holds, in minor units of the order's currency, where it says so."""
+    booked_at: datetime | None = None
+    """When it was booked, by the partner's own clock, where it says so: its later statements of stock hold it."""
     already: bool = False
     """True where a look-up found the work of an earlier attempt."""
     messages: tuple[Child, ...] = ()
