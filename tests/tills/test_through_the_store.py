@@ -84,7 +84,7 @@ def test_a_day_goes_from_its_tickets_to_one_document(rig):
 
 
 @pytest.mark.fault(31)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     order=st.permutations(range(len(DELIVERIES))),
     again=st.lists(st.integers(0, len(DELIVERIES) - 1), max_size=5),

@@ -72,6 +72,7 @@ KINDS = {
     "erp": "crossdock.simulator.erp:ErpSimulator",
     "shopify": "crossdock.simulator.shopify:ShopifySimulator",
     "subscriber": "crossdock.simulator.subscriber:SubscriberSimulator",
+    "till": "crossdock.simulator.till:TillSimulator",
 }
 """Where the simulator of each kind is; imported when it is built."""
 

@@ -1,0 +1,94 @@
+"""Simulated stores, against the published contract, and what the hub makes of them."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from crossdock.connectors.till import build as build_till
+from crossdock.domain.policy import Place
+from crossdock.simulator.base import SECOND, SimRequest, build
+from tests.connectors.driving import contract, require_schema
+from tests.flows.stores import store_plan
+from tests.tills.rig import Rig
+
+START = int(datetime(2026, 3, 28, 11, tzinfo=UTC).timestamp()) * SECOND
+SCHEMAS = {"ticket": "Ticket", "tickets": "Upload", "day.closed": "Close"}
+
+
+def stores(seed=1, **settings):
+    given = {"webhook_secret": "s", "stores": 3, "start": START, "tickets_per_s": 20, "tickets_max": 120}
+    return build("till", given | settings, seed)
+
+
+def day(simulator, seconds=20):
+    events = []
+    for n in range(1, seconds * 10):
+        events += simulator.due_events(START + n * SECOND // 10)
+    return events
+
+
+def ask(simulator, path, body=b"{}"):
+    return simulator.handle(SimRequest(method="POST", path=path, body=body), START)
+
+
+def test_what_stores_post_is_signed_and_what_the_contract_says():
+    connector = build_till({"webhook_secret": "s"})
+    document = contract("till")
+    events = day(stores(silent={"2": [1, 4]}, close_after_s=10))
+    kinds = set()
+    for headers, body in events:
+        connector.verify(headers, body)
+        kinds.add(headers["x-crossdock-event"])
+        require_schema(document, SCHEMAS[headers["x-crossdock-event"]], body)
+    assert kinds == set(SCHEMAS)
+
+
+def test_the_same_seed_posts_the_same():
+    assert day(stores()) == day(stores())
+    assert day(stores()) != day(stores(seed=2))
+
+
+def test_a_silent_store_sends_everything_in_one_upload():
+    simulator = stores(silent={"2": [0, 5]})
+    events = [(h["x-crossdock-event"], msgspec.json.decode(b)) for h, b in day(simulator)]
+    (upload,) = [body for kind, body in events if kind == "tickets"]
+    assert upload["control"]["tickets"] == len(upload["tickets"]) > 10
+    assert simulator.state()["waiting"] == 0
+
+
+def test_a_sale_that_is_asked_for_is_posted_at_once():
+    simulator = stores(tickets_per_s=0)
+    assert ask(simulator, "/1/sell", b'{"sku": "MUG", "quantity": 2}').status == 200
+    ((_, body),) = simulator.due_events(START)
+    assert msgspec.json.decode(body)["lines"][0]["sku"] == "MUG"
+    assert simulator.state()["sold"] == {"MUG": 2}
+
+
+@pytest.mark.parametrize("path", ["/9/sell", "/1/dance", "/1"])
+def test_what_there_is_not_is_said(path):
+    assert ask(stores(), path).status == 404
+
+
+def test_the_hub_ends_with_the_stores_own_books(tmp_path):
+    simulator = stores(
+        silent={"2": [1, 4]}, cent_off=["3"], close_after_s=8, repeat_rate=0.2, broken_rate=0.05
+    )
+    plan = store_plan(places={code: Place(id=code, zone=str(s.zone)) for code, s in simulator.stores.items()})
+    rig = Rig(tmp_path, plan)
+    for headers, body in day(simulator):
+        rig.post(headers["x-crossdock-event"], body, delivery=headers["x-crossdock-delivery"])
+    rig.run(300)
+    books = simulator.state()["stores"]
+    sold = {}
+    for (sku, _), level in rig.levels().items():
+        sold[sku] = sold.get(sku, 0) - level.on_hand
+    assert {sku: n for sku, n in sold.items() if n} == {s: n for s, n in simulator.sold.items() if n}
+    posted = {b.store: (b.total, b.credited) for b in rig.documents("days")}
+    assert posted == {c: (books[c]["total"] - books[c]["back"], books[c]["back"]) for c in ("1", "2")}
+    assert rig.balance()["payments"] == sum(book["total"] for book in books.values())
+    found = rig.ask("select reason, text from case_file where closed_at = 0")
+    (text,) = [text for reason, text in found if reason == "store_day.difference"]
+    assert "3, till T1, c" in text
+    assert "-0.01 EUR" in text
+    rig.close()
