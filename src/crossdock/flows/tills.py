@@ -13,7 +13,7 @@ from crossdock.domain.ledger import ON_HAND, QUARANTINED
 from crossdock.domain.policy import Place, Route
 from crossdock.domain.process import Line, OrderProcess, Parcel
 from crossdock.domain.state import DocumentRow, TicketRow
-from crossdock.domain.tickets import Value, encode_value, entries_of, gross_of, value_of
+from crossdock.domain.tickets import Value, encode_value, entries_of, gross_of, moves_stock, value_of
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import LANE_FREE, Arrival
 from crossdock.errors import MappingError, RejectedError
@@ -22,10 +22,10 @@ from crossdock.flows.desk import SECOND, Desk, canonical_hash, micros
 from crossdock.flows.documents import split_document
 from crossdock.flows.goods import HANDED_OVER
 from crossdock.flows.posting_sales import create_credit
+from crossdock.flows.stocking import handed_over
 from crossdock.flows.telling import create_sale, tell_erp
 from crossdock.model.fulfilment import Shipment
 from crossdock.model.ids import LegalEntityId, LineId, LocationId, OrderId, ShipmentId, Sku
-from crossdock.model.lines import OrderLine
 from crossdock.model.order import Order
 from crossdock.model.quantity import LineQuantity
 from crossdock.model.reports import TicketReported, UploadReported
@@ -59,7 +59,7 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
     process = desk.process
     _absorb(desk, ticket, value, day_ref(store, day))
     if ticket.sale is not None and not ticket.training:
-        _sell(desk, ticket.sale, place)
+        _sell(desk, ticket.sale, place, day_ref(store, day))
     entries = entries_of(value)
     if entries:
         desk.postings.append((value.kind, entries))
@@ -121,11 +121,6 @@ def ticket_kind(revision: int) -> str:
     return "ticket" if revision <= 1 else f"ticket@{revision}"
 
 
-def moves_stock(line: OrderLine) -> bool:
-    """Whether goods change hands: not for what is no thing, nor for the line that only bears a set's price."""
-    return bool(line.sku) and line.kind in ("goods", "custom")
-
-
 def _place(desk: Desk, ticket: TillTicket) -> Place:
     name = told_store(ticket.location, ticket.location_ref)
     place = store_place(desk.plan, name)
@@ -173,7 +168,7 @@ def _absorb(desk: Desk, ticket: TillTicket, value: Value, day: str) -> None:
     process.captured = sum(amount for _, amount in value.tenders)
 
 
-def _sell(desk: Desk, sale: Order, place: Place) -> None:
+def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
     """Keep the sale as a document, move its stock, and remember its lines as handed over."""
     process = desk.process
     force_setattr(sale, "location", LocationId(place.id))
@@ -195,6 +190,7 @@ def _sell(desk: Desk, sale: Order, place: Place) -> None:
             kept.taken_back = True
         if moves_stock(line):
             ledger.move(line.sku, at, ON_HAND, -quantity, "sale" if quantity > 0 else "return")
+            handed_over(desk, (line.sku, at, -quantity), micros(sale.occurred_at), day)
             if quantity < 0 and NO_RESTOCK in line.properties:
                 ledger.move(line.sku, at, QUARANTINED, -quantity, "quarantine")
     route = desk.route
