@@ -10,10 +10,13 @@ import msgspec
 import pytest
 
 import crossdock
-from crossdock.engine.messages import SETTLED
+from crossdock.engine.messages import SETTLED, Event, Message
+from crossdock.flows.announcing import Announcer
 from crossdock.flows.handler import _OWN
 from crossdock.model.asyncapi import document, text
+from crossdock.model.commands import Tell
 from crossdock.model.event_types import BOOKKEEPING, BUSINESS, EVENT_TYPES
+from crossdock.sdk.telling import Wants, encoded
 from tests.events.contract import require_contract
 
 SOURCE = Path(str(importlib.resources.files(crossdock)))
@@ -77,6 +80,35 @@ def test_a_field_too_many_or_of_another_kind_is_found():
             require_contract("order.overdue", wrong)
     with pytest.raises(AssertionError):
         require_contract("order.sung", {})
+
+
+def test_what_is_told_is_a_cloud_event(shared):
+    schema = json.loads((shared / "specs" / "cloudevents" / "cloudevents.json").read_text())
+    validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
+    message = Message(
+        id=7,
+        source="shop",
+        kind="x",
+        subject=3,
+        lane=0,
+        attempt=0,
+        received_at=0,
+        trace="a" * 32,
+        headers={},
+        body=b"",
+    )
+    events = [Event(type="order.overdue", data={"stage": "held"}), Event(type="reservation.expired")]
+    stages = Announcer("urn:crossdock:test", {"audit": Wants({})})(message, events, 1_774_699_200_000_000)
+    assert [stage.intent for stage in stages] == ["7.0", "7.1"]
+    for stage in stages:
+        told = json.loads(encoded(msgspec.json.decode(stage.command, type=Tell).event))
+        validator.validate(told)
+        assert told["id"] == f"CD0000000003.{stage.intent}"
+        assert told["time"] == "2026-03-28T12:00:00Z"
+        assert told["traceparent"] == f"00-{'a' * 32}-0000000000000007-01"
+        assert all(key.isalnum() and key.islower() for key in told), (
+            "names of attributes (CloudEvents 1.0, 3.1)"
+        )
 
 
 # AsyncAPI
