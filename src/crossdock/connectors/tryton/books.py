@@ -11,7 +11,7 @@ from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, number
 from crossdock.errors import MappingError
 
-_PRODUCT = ("code", "type", "sale_uom", "sale_uom.symbol")
+_PRODUCT = ("code", "type", "sale_uom", "sale_uom.symbol", "sale_uom.digits")
 _TAX = ("name", "description", "rate", "group.kind")
 _PLACE = ("code", "input_location", "output_location", "storage_location")
 _PARTY = ("code", "addresses", "customer_location")
@@ -25,6 +25,7 @@ class Product(msgspec.Struct, frozen=True):
     unit: int
     symbol: str
     moves: bool
+    digits: int = 0
 
 
 class Tax(msgspec.Struct, frozen=True):
@@ -134,7 +135,13 @@ def load_products(client: Client, codes: Iterable[str]) -> Ask[dict[str, list[Pr
     found: dict[str, list[Product]] = {}
     for row in rows:
         unit = row["sale_uom."]
-        product = Product(row["id"], row["sale_uom"], unit["symbol"] or "", row["type"] != "service")
+        product = Product(
+            row["id"],
+            row["sale_uom"],
+            unit["symbol"] or "",
+            row["type"] != "service",
+            int(unit["digits"] or 0),
+        )
         found.setdefault(row["code"], []).append(product)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from crossdock.connectors.tryton import closing, feeds, pages, sales
+from crossdock.connectors.tryton import closing, feeds, pages, sales, summed
 from crossdock.connectors.tryton.deliveries import Part, deliver
 from crossdock.connectors.tryton.invoices import invoice
 from crossdock.connectors.tryton.options import read_options
@@ -15,11 +15,13 @@ from crossdock.errors import MappingError, SignatureError
 from crossdock.model.commands import (
     AmendSale,
     CancelSale,
+    CreateCredit,
     CreateDelivery,
     CreateInvoice,
     CreateSale,
     OrderCommand,
     Poll,
+    PostDay,
 )
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
@@ -92,6 +94,20 @@ class TrytonConnector:
             return _NO_ORDER
         try:
             return (yield from closing.amend(self._client, self._options, order, intent))
+        except ServerRefusedError as error:
+            return told(error)
+
+    def post_day(self, command: PostDay, intent: Intent) -> Calls:
+        """Book the tickets of a store's business day in sum."""
+        try:
+            return (yield from summed.post_day(self._client, self._options, command, intent))
+        except ServerRefusedError as error:
+            return told(error)
+
+    def create_credit(self, command: CreateCredit, intent: Intent) -> Calls:
+        """Credit what a ticket took back of a sale that was booked in sum."""
+        try:
+            return (yield from summed.create_credit(self._client, self._options, command, intent))
         except ServerRefusedError as error:
             return told(error)
 

@@ -42,6 +42,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     tax: int = 0
     taxes: tuple[Tax, ...] = ()
     text: str = ""
+    parts: int = 1
+    """How many amounts, each with a rounded tax of its own, are summed in it."""
 
 
 class SalePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,28 +71,35 @@ def sale(order: Order, books: Books, options: Options, *, company: int, billed: 
             field="buyer_total",
         )
     entries = entries_of(order, books, options)
-    entries += roundings(entries, order, books, options)
+    entries += roundings(entries, order.currency, books, options)
     # A store that sells need not be a warehouse there; each shipment says where it left from.
     place = options.warehouses.get(order.location, order.location)
     warehouse = books.warehouse([order.location] if place in books.warehouses else [], options, "location")
-    values: Row = {
-        "reference": order.id,
-        "company": company,
-        "party": billed.party,
-        "invoice_address": billed.invoice,
-        "shipment_address": billed.shipment,
+    values = sale_values(entries, billed, reference=order.id, company=company)
+    values |= {
         "currency": books.currency(order.currency),
         "warehouse": warehouse.id,
-        "invoice_method": "manual",
-        "shipment_method": "manual",
         "description": " ".join(filter(None, (order.connection, order.number)))[:200],
         "comment": order.note or None,
-        "lines": [["create", [line(entry, n) for n, entry in enumerate(entries, 1)]]],
     }
     when = order.store_local[:10] or (order.occurred_at.isoformat()[:10] if order.occurred_at else "")
     if when:
         values["sale_date"] = day(when)
     return SalePlan(values=values, total=order.buyer_total, tax=sum(entry.tax for entry in entries))
+
+
+def sale_values(entries: Sequence[Entry], billed: BilledTo, *, reference: str, company: int) -> Row:
+    """A sale of these lines that ships and invoices nothing by itself."""
+    return {
+        "reference": reference,
+        "company": company,
+        "party": billed.party,
+        "invoice_address": billed.invoice,
+        "shipment_address": billed.shipment,
+        "invoice_method": "manual",
+        "shipment_method": "manual",
+        "lines": [["create", [line(entry, n) for n, entry in enumerate(entries, 1)]]],
+    }
 
 
 def line(entry: Entry, sequence: int) -> Row:
@@ -110,7 +119,7 @@ def line(entry: Entry, sequence: int) -> Row:
 
 def entries_of(order: Order, books: Books, options: Options) -> list[Entry]:
     """Everything of the order that costs something or moves, before rounding."""
-    maker = _Maker(order, books, options)
+    maker = Maker(order.currency, books, options)
     entries: list[Entry] = []
     for n, item in enumerate(order.lines):
         if item.ordered or item.gross:
@@ -131,13 +140,13 @@ def entries_of(order: Order, books: Books, options: Options) -> list[Entry]:
     return entries
 
 
-def roundings(entries: Sequence[Entry], order: Order, books: Books, options: Options) -> list[Entry]:
-    """The lines that make up for the difference between what Tryton computes and what the order states; mostly none.
+def roundings(entries: Sequence[Entry], currency: str, books: Books, options: Options) -> list[Entry]:
+    """The lines that make up for the difference between what Tryton computes and what we state; mostly none.
 
     A tax that differs by cents gets a taxed line of the amount whose tax these cents are. One line without tax takes
     that amount off again, with what unit prices of few decimals lose.
     """
-    cent = Decimal(1).scaleb(-exponent(order.currency))
+    cent = Decimal(1).scaleb(-exponent(currency))
     product: Product | None = None
     made: list[Entry] = []
     net = sum((_round(entry.quantity * entry.price, cent) for entry in entries), Decimal(0))
@@ -146,10 +155,10 @@ def roundings(entries: Sequence[Entry], order: Order, books: Books, options: Opt
         if not short:
             continue
         rate = sum((tax.rate for tax in taxes), Decimal(0))
-        if abs(short) > cent * (len(group) + 1) or not rate:
+        if abs(short) > cent * (sum(entry.parts for entry in group) + 1) or not rate:
             raise MappingError(
-                f"taxes: of {', '.join(entry.note for entry in group[:3])} the order states "
-                f"{sum(entry.tax for entry in group)}, Tryton computes {short.copy_negate()} {order.currency} more by its "
+                f"taxes: of {', '.join(entry.note for entry in group[:3])} we state "
+                f"{sum(entry.tax for entry in group)}, Tryton computes {short.copy_negate()} {currency} more by its "
                 f"rate {rate}. Name the right tax in the setting `taxes`.",
                 field="taxes",
             )
@@ -178,13 +187,13 @@ def roundings(entries: Sequence[Entry], order: Order, books: Books, options: Opt
     return made
 
 
-class _Maker:
-    """Makes entries of one order; gathers the tax that others remit."""
+class Maker:
+    """Makes entries of one document; gathers the tax that others remit."""
 
-    def __init__(self, order: Order, books: Books, options: Options) -> None:
+    def __init__(self, currency: str, books: Books, options: Options) -> None:
         self._books, self._options = books, options
-        self._currency = order.currency
-        self._cent = Decimal(1).scaleb(-exponent(order.currency))
+        self._currency = currency
+        self._cent = Decimal(1).scaleb(-exponent(currency))
         self.others_tax = 0
 
     def goods(self, item: OrderLine, field: str) -> Entry:
@@ -196,7 +205,7 @@ class _Maker:
                 field=f"{field}.unit",
             )
         quantity = Decimal(item.ordered).scaleb(-item.quantity_scale) if item.ordered else Decimal(1)
-        taxes, tax = self._taxes(item.taxes, item.net, item.tax, field)
+        taxes, tax = self.taxes(item.taxes, item.net, item.tax, field)
         text = item.title + self._less(item.discounts)
         return self.entry(item.id, product, quantity, item.net, tax=tax, taxes=taxes, text=text)
 
@@ -204,7 +213,7 @@ class _Maker:
         if not charge.gross and not charge.net:
             return []
         product = self._books.product(code, f"{field}")
-        taxes, tax = self._taxes(charge.taxes, charge.net, charge.tax, field)
+        taxes, tax = self.taxes(charge.taxes, charge.net, charge.tax, field)
         text = charge.title + self._less(charge.discounts)
         return [self.entry(note, product, Decimal(1), charge.net, tax=tax, taxes=taxes, text=text)]
 
@@ -218,6 +227,7 @@ class _Maker:
         tax: int = 0,
         taxes: tuple[Tax, ...] = (),
         text: str = "",
+        parts: int = 1,
     ) -> Entry:
         step = Decimal(1).scaleb(-self._options.price_decimals)
         price = _round(Decimal(net) * self._cent / quantity, step)
@@ -230,11 +240,10 @@ class _Maker:
             tax=tax,
             taxes=taxes,
             text=text,
+            parts=parts,
         )
 
-    def _taxes(
-        self, stated: Sequence[TaxLine], net: int, tax: int, field: str
-    ) -> tuple[tuple[Tax, ...], int]:
+    def taxes(self, stated: Sequence[TaxLine], net: int, tax: int, field: str) -> tuple[tuple[Tax, ...], int]:
         """The taxes of ours on a component, and what they come to; what others remit is put aside."""
         others = sum(one.amount for one in stated if one.collected_by == "marketplace")
         self.others_tax += others

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from crossdock.connectors.tryton import mapping
-from crossdock.connectors.tryton.books import Books, load
+from crossdock.connectors.tryton.books import Books, Product, load
 from crossdock.connectors.tryton.customers import bill, code_of, create_buyers, per_buyer
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, decimal
@@ -89,7 +89,7 @@ def _create(
     rounding = books.products.get(options.rounding, ())
     drafts = {ours[key]: planned for key, planned in plans.items() if key in ours}
     if drafts and len(rounding) == 1:
-        yield from _level(client, drafts, rounding[0].id, rounding[0].unit)
+        yield from level(client, drafts, rounding[0])
 
 
 def books_for(client: Client, options: Options, orders: Sequence[Order]) -> Ask[Books]:
@@ -109,7 +109,7 @@ def plan(client: Client, options: Options, order: Order, books: Books) -> Ask[ma
     return planned
 
 
-def _level(client: Client, drafts: Mapping[int, mapping.SalePlan], product: int, unit: int) -> Ask[None]:
+def level(client: Client, drafts: Mapping[int, mapping.SalePlan], rounding: Product) -> Ask[None]:
     """Put a rounding line into each draft whose total is not its order's: Tryton may round by the line."""
     rows = yield from client.search(SALE, [["id", "in", list(drafts)]], FIELDS)
     writes: list[object] = []
@@ -118,8 +118,8 @@ def _level(client: Client, drafts: Mapping[int, mapping.SalePlan], product: int,
         if short:
             text = decimal_text(short, row["currency."]["code"])
             values = {
-                "product": product,
-                "unit": unit,
+                "product": rounding.id,
+                "unit": rounding.unit,
                 "quantity": 1.0,
                 "unit_price": decimal(text),
                 "type": "line",

@@ -55,6 +55,8 @@ SPEC = ConnectorSpec(
         _once("create_invoice", "Invoice what was delivered, post it, book the payment", BATCH_MAX),
         _once("cancel_sale", "Take quantities off a sale"),
         _once("amend_sale", "Set a sale to what the order is now"),
+        _once("post_day", "Book the tickets of a store's business day in sum"),
+        _once("create_credit", "Credit what a till took back of a sale that was booked in sum"),
         Operation(name="poll", doc="Read the feeds", kind="poll", deadline_s=_SLOW_S),
     ),
     inbound=(

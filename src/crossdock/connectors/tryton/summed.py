@@ -1,0 +1,263 @@
+"""Tills: a store's day as one sale and one posted invoice, and a credit note for each ticket that took goods back.
+
+Invoices there are numbered in the order of their dates, so a day that is posted late is dated today and booked on its
+own day (`accounting_date`); where that period is closed, on the next of the dates that we were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from crossdock.connectors.tryton import invoices, mapping, sales
+from crossdock.connectors.tryton.books import Books, Product, load
+from crossdock.connectors.tryton.customers import BilledTo
+from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS
+from crossdock.connectors.tryton.options import Options
+from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, day, decimal
+from crossdock.connectors.tryton.sales import SALE
+from crossdock.connectors.tryton.steps import advance, held, name_of, only, quantity_of, total_of
+from crossdock.errors import MappingError
+from crossdock.model.commands import CreateCredit, DayLine, PostDay
+from crossdock.model.order import Order
+from crossdock.sdk.calls import Done, Intent, Refused
+
+RETURN = "stock.shipment.out.return"
+_RETURN_STEPS = (("draft", "receive"), ("received", "do"))
+_STATE = ("state", "number")
+
+
+def post_day(client: Client, options: Options, command: PostDay, intent: Intent) -> Ask[Done | Refused]:
+    """Book a store's day: what it sold as an invoice, what left it as a shipment of its own."""
+    kinds = {code for one in command.lines for code in (one.kind, one.category) if code}
+    goods = {one.sku for one in command.goods}
+    codes = {*kinds, *goods, options.charge, options.rounding}
+    books = yield from load(client, codes, [command.store, command.connection], [command.currency])
+    billed = _store(books, command.store, command.connection)
+    if goods:
+        yield from _left(client, options, command, books, billed)
+    sale = yield from _sale(client, command.reference, intent)
+    if sale is None and command.lines:
+        maker = mapping.Maker(command.currency, books, options)
+        entries = [_entry(maker, books, options, one, n) for n, one in enumerate(command.lines)]
+        entries += mapping.roundings(entries, command.currency, books, options)
+        values = mapping.sale_values(entries, billed, reference=command.reference, company=client.company)
+        values |= {
+            "currency": books.currency(command.currency),
+            "warehouse": books.warehouse(_place(books, options, command.store), options, "store").id,
+            "sale_date": day(command.business_date.isoformat()),
+            "description": f"{command.store} {command.business_date} ({command.tickets} tickets)",
+            "comment": _comment(command),
+        }
+        planned = mapping.SalePlan(
+            values=values, total=command.total, tax=sum(one.tax for one in command.lines)
+        )
+        yield from _make(client, options, planned, books)
+    if not command.lines:
+        return Done()
+    return (yield from _credit_or_invoice(client, command.reference, command.posting_dates, intent))
+
+
+def create_credit(
+    client: Client, options: Options, command: CreateCredit, intent: Intent
+) -> Ask[Done | Refused]:
+    """Credit what a ticket took back; goods are received where the store is a warehouse there."""
+    order = _returned(command)
+    books = yield from load(
+        client, mapping.codes_of(order, options), [command.store, order.connection], [order.currency]
+    )
+    billed = _store(books, command.store, order.connection)
+    sale = yield from _sale(client, order.id, intent)
+    if sale is None:
+        places = _place(books, options, command.store)
+        order = order if places else _moneyed(order)
+        planned = mapping.sale(order, books, options, company=client.company, billed=billed)
+        planned.values["warehouse"] = books.warehouse(places, options, "store").id
+        yield from _make(client, options, planned, books)
+    yield from _receive(client, order.id)
+    return (yield from _credit_or_invoice(client, order.id, command.posting_dates, intent))
+
+
+def _returned(command: CreateCredit) -> Order:
+    """The order of a ticket with nothing in it but what came back."""
+    order = command.order
+    if order is None or not order.id:
+        raise MappingError(
+            "A credit was to be sent without its ticket. Send the effect again with it.", field="order"
+        )
+    wanted = frozenset(command.lines)
+    return msgspec.structs.replace(
+        order,
+        lines=tuple(line for line in order.lines if line.id in wanted),
+        shipping=(),
+        charges=order.charges if command.charges else (),
+        buyer_total=command.total,
+    )
+
+
+def _moneyed(order: Order) -> Order:
+    """The same with nothing that moves: the goods are where Tryton keeps no stock."""
+    lines = (
+        msgspec.structs.replace(line, sku="", title=f"{line.sku} {line.title}".strip())
+        for line in order.lines
+    )
+    return msgspec.structs.replace(order, lines=tuple(lines))
+
+
+def _store(books: Books, store: str, connection: str) -> BilledTo:
+    """The account of a store, else that of the connection that its tills came by."""
+    customer = books.customer(store if store in books.customers else connection)
+    return BilledTo(customer.id, customer.location, customer.addresses[0], customer.addresses[0])
+
+
+def _place(books: Books, options: Options, store: str) -> list[str]:
+    return [store] if options.warehouses.get(store, store) in books.warehouses else []
+
+
+def _entry(maker: mapping.Maker, books: Books, options: Options, one: DayLine, n: int) -> mapping.Entry:
+    """What was sold of one kind and category: as the service of that code, else as the one for charges."""
+    field = f"lines[{n}]"
+    usual = options.rounding if one.kind == "rounding" else options.charge
+    product: Product | None = None
+    for code in (one.category, one.kind):
+        found = books.products.get(code, ())
+        if len(found) == 1 and not found[0].moves:
+            product = found[0]
+            break
+    product = product or books.product(usual, field)
+    taxes, tax = maker.taxes(one.taxes, one.net, one.tax, field)
+    text = " ".join(filter(None, (one.kind, one.category)))
+    quantity = quantity_of(1, 0)
+    return maker.entry(
+        f"day:{n}", product, quantity, one.net, tax=tax, taxes=taxes, text=text, parts=max(one.lines, 1)
+    )
+
+
+def _comment(command: PostDay) -> str:
+    """What of the day is no sale, for who books it by hand."""
+    said = [f"{tender.kind} {tender.amount}" for tender in command.tenders]
+    extra = {"credited": command.credited, "over/short": command.over_short, "paid in": command.paid_in}
+    extra["paid out"] = command.paid_out
+    said += [f"{name} {amount}" for name, amount in extra.items() if amount]
+    before = (
+        f"Supplement {command.supplement} to {command.document or command.supplements}. "
+        if command.supplement
+        else ""
+    )
+    return f"{before}In minor units of {command.currency}: {', '.join(said)}." if said else before
+
+
+def _sale(client: Client, reference: str, intent: Intent) -> Ask[Row | None]:
+    """The sale of an earlier attempt, brought into process."""
+    if not intent.may_have_happened:
+        return None
+    rows = yield from held(client, SALE, [reference], sales.FIELDS)
+    sale = only(rows.get(reference, ()), reference, "sales")
+    if sale is not None:
+        yield from sales.finish(client, sale["id"])
+    return sale
+
+
+def _make(client: Client, options: Options, planned: mapping.SalePlan, books: Books) -> Ask[None]:
+    """Create a sale, see that its total is right, and bring it into process."""
+    if "sale_shipment_cost" in client.modules:
+        planned.values["shipment_cost_method"] = None
+    (made,) = yield from client.create(SALE, [planned.values])
+    if isinstance(made, ServerRefusedError):
+        raise made
+    yield from sales.level(client, {made: planned}, books.product(options.rounding, "rounding_product"))
+    yield from sales.finish(client, made)
+
+
+def _left(client: Client, options: Options, command: PostDay, books: Books, billed: BilledTo) -> Ask[None]:
+    """Ship what left the store over the day; where the store is no warehouse there, its stock is not kept there."""
+    places = _place(books, options, command.store)
+    if not places:
+        return
+    rows = yield from held(client, SHIPMENT, [command.reference], _STATE)
+    shipment = only(rows.get(command.reference, ()), command.reference, "shipments")
+    if shipment is None:
+        place = books.warehouse(places, options, "store")
+        moves = []
+        for n, one in enumerate(command.goods):
+            product = books.product(one.sku, f"goods[{n}].sku")
+            if not product.moves or not one.quantity:
+                continue
+            moves.append(
+                {
+                    "company": client.company,
+                    "product": product.id,
+                    "unit": product.unit,
+                    "quantity": float(quantity_of(one.quantity, product.digits)),
+                    "from_location": place.output,
+                    "to_location": billed.location,
+                    "unit_price": decimal("0"),
+                    "currency": books.currency(command.currency),
+                }
+            )
+        if not moves:
+            return
+        values = {
+            "company": client.company,
+            "reference": command.reference,
+            "customer": billed.party,
+            "delivery_address": billed.shipment,
+            "warehouse": place.id,
+            "warehouse_output": place.output,
+            "warehouse_storage": place.storage,
+            "outgoing_moves": [["create", moves]],
+        }
+        (made,) = yield from client.create(SHIPMENT, [values])
+        if isinstance(made, ServerRefusedError):
+            raise made
+        shipment = {"id": made}
+    _, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, _STATE)
+    if refused:
+        raise refused[shipment["id"]]
+
+
+def _receive(client: Client, reference: str) -> Ask[None]:
+    """Receive what a sale of negative quantities takes back."""
+    rows = yield from held(client, SALE, [reference], (*sales.FIELDS, "to_ship", "shipment_returns"))
+    sale = only(rows.get(reference, ()), reference, "sales")
+    if sale is None:
+        return
+    if sale["to_ship"]:
+        yield from client.call(f"model.{SALE}.manual_shipment", [sale["id"]])
+        (sale,) = yield from client.search(SALE, [["id", "=", sale["id"]]], ("shipment_returns",))
+    _, refused = yield from advance(client, RETURN, sale["shipment_returns"], _RETURN_STEPS, _STATE)
+    for error in refused.values():
+        raise error
+
+
+def _credit_or_invoice(
+    client: Client, reference: str, dates: Sequence[date], intent: Intent
+) -> Ask[Done | Refused]:
+    """Invoice a sale in full, posted on the first of the dates that Tryton takes."""
+    found = yield from held(client, invoices.INVOICE, [reference], invoices.FIELDS, invoices.OUT)
+    row = only(found.get(reference, ()), reference, "invoices")
+    already = row is not None and row["state"] in ("posted", "paid")
+    if row is None:
+        rows = yield from held(client, SALE, [reference], sales.FIELDS)
+        drafts, refused = yield from invoices.drafts_of(client, rows[reference])
+        for no in refused.values():
+            raise no
+        row = next(iter(drafts.values()), None)
+        if row is None:
+            return Refused(
+                reason=f"Tryton makes no invoice of {reference}. Look at its sale there.", code="nothing"
+            )
+    error: ServerRefusedError | None = None
+    for at in dates if not already else ():
+        values = {"reference": reference, "accounting_date": day(at.isoformat())}
+        yield from client.call(f"model.{invoices.INVOICE}.write", [row["id"]], values)
+        _, closed = yield from invoices.post(client, {row["id"]: intent.key})
+        error = closed.get(row["id"])
+        if error is None:
+            break
+    if error is not None:
+        raise error
+    (row,) = yield from client.search(invoices.INVOICE, [["id", "=", row["id"]]], invoices.FIELDS)
+    return Done(reference=name_of(row), total=total_of(row), already=already)

@@ -1,0 +1,173 @@
+"""Till days in a running Tryton: one invoice a day, on its own date, credit notes for what came back; once each."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from crossdock.errors import UnclearError
+from crossdock.model import LineId, OrderId, Rate, Sku, TaxLine
+from crossdock.model.commands import CreateCredit, DayGoods, DayLine, DayTender, PostDay
+from crossdock.sdk.calls import Done, Intent, Refused
+from tests.model.builders import make_line, make_order
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+TODAY = datetime.now(UTC).date()
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+def sold(kind, net, tax, percent, *, lines=1, category=""):
+    taxes = (TaxLine(amount=tax, rate=Rate(value=percent, scale=2)),) if percent else ()
+    return DayLine(kind=kind, net=net, tax=tax, gross=net + tax, taxes=taxes, lines=lines, category=category)
+
+
+def day_of(reference, *lines, dates=(YESTERDAY,), **fields):
+    lines = lines or (
+        sold("goods", 100_003, 18_987, 19, lines=400),
+        sold("goods", 50_000, 3_502, 7, lines=90),
+        sold("gift_card", 5_000, 0, 0),
+    )
+    total = sum(line.gross for line in lines)
+    return PostDay(
+        reference=reference,
+        connection="shop",
+        store="store-7",
+        business_date=YESTERDAY,
+        posting_dates=dates,
+        currency="EUR",
+        total=total,
+        lines=lines,
+        tenders=(DayTender(kind="card", amount=total),),
+        tickets=300,
+        **fields,
+    )
+
+
+def post(erp, command, *, again=False, wire=None, **settings):
+    operation = erp.connector(**settings).post_day
+    return erp.do(operation(command, Intent(key=command.reference, may_have_happened=again)), wire)
+
+
+def booked(erp, reference):
+    fields = (
+        "state",
+        "number",
+        "total_amount",
+        "tax_amount",
+        "accounting_date",
+        "party",
+        "move.period.state",
+        "move.date",
+    )
+    return erp.read.rows(
+        "account.invoice", [["reference", "=", reference], ["state", "!=", "cancelled"]], *fields
+    )
+
+
+def test_a_day_is_one_posted_invoice_of_the_store_on_its_own_date(erp):
+    command = day_of("D1")
+    done = post(erp, command)
+    assert isinstance(done, Done), done
+    (invoice,) = booked(erp, "D1")
+    assert (done.reference, done.total) == (invoice["number"], command.total)
+    assert invoice["state"] == "posted"
+    assert (invoice["total_amount"], invoice["tax_amount"]) == (Decimal("1774.92"), Decimal("224.89"))
+    moved = invoice["move."]["date"]
+    assert date(moved["year"], moved["month"], moved["day"]) == YESTERDAY
+    (party,) = erp.read.rows("party.party", [["id", "=", invoice["party"]]], "code")
+    assert party["code"] == "store-7"
+    assert post(erp, command, again=True) == Done(reference=done.reference, total=done.total, already=True)
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize(
+    "step", ["sale.create", "sale.confirm", "manual_invoice", "invoice.write", "invoice.post"]
+)
+def test_a_day_that_is_cut_off_is_posted_once(erp, step):
+    command = day_of(f"DC-{step}")
+    with pytest.raises(UnclearError):
+        post(erp, command, wire=erp.losing(step))
+    assert post(erp, command, again=True).total == command.total
+    assert len(booked(erp, command.reference)) == len(erp.read.sales(command.reference)) == 1
+
+
+def test_a_day_whose_period_is_closed_goes_to_the_next_date(fresh):
+    month = TODAY.replace(day=1)
+    closed = month - timedelta(days=1)
+    (period,) = fresh.read.rows("account.period", [["start_date", "=", _day(closed.replace(day=1))]])
+    fresh.read.call("model.account.period.close", [period["id"]])
+    command = day_of("DP1", dates=(closed, month))
+    done = post(fresh, command)
+    assert isinstance(done, Done), done
+    (invoice,) = booked(fresh, "DP1")
+    assert invoice["accounting_date"]["month"] == month.month
+    refused = post(fresh, day_of("DP2", dates=(closed,)))
+    assert isinstance(refused, Refused)
+
+
+def test_what_left_a_store_over_the_day_leaves_its_warehouse(erp):
+    before = erp.read.on_hand("SKU-2", "madrid")
+    goods = (DayGoods(sku=Sku("SKU-2"), quantity=4), DayGoods(sku=Sku("CARD"), quantity=1))
+    command = day_of("DG1", goods=goods)
+    stores = {"warehouses": "store-7=madrid; berlin=WH"}
+    with pytest.raises(UnclearError):
+        post(erp, command, wire=erp.losing("out.do"), **stores)
+    post(erp, command, again=True, **stores)
+    post(erp, command, again=True, **stores)
+    assert before - erp.read.on_hand("SKU-2", "madrid") == 4
+
+
+def test_a_return_is_credited_once_and_its_goods_are_received(erp):
+    line = make_line("1", ordered=-2, price=1990, percent=19, sku=Sku("SKU-3"))
+    rounding = make_line("2", ordered=1, price=500, sku=Sku("SKU-3"))
+    order = make_order(line, rounding, id=OrderId("CR1"), number="T-17")
+    command = CreateCredit(
+        order=order,
+        order_id=order.id,
+        lines=(LineId("1"),),
+        total=-3980,
+        store="store-7",
+        business_date=YESTERDAY,
+        posting_dates=(YESTERDAY,),
+    )
+    before = erp.read.on_hand("SKU-3", "madrid")
+    operation = erp.connector(warehouses="store-7=madrid; berlin=WH").create_credit
+    for step in (
+        "sale.create",
+        "sale.confirm",
+        "manual_shipment",
+        "return.receive",
+        "return.do",
+        "invoice.post",
+    ):
+        with pytest.raises(UnclearError):
+            erp.do(operation(command, Intent(key="CR1", may_have_happened=True)), erp.losing(step))
+    done = erp.do(operation(command, Intent(key="CR1", may_have_happened=True)))
+    (invoice,) = booked(erp, "CR1")
+    assert (done.reference, done.total) == (invoice["number"], -3980)
+    assert (invoice["state"], invoice["total_amount"]) == ("posted", Decimal("-39.80"))
+    assert erp.read.on_hand("SKU-3", "madrid") - before == 2
+    assert erp.read.sale("CR1")["shipment_state"] == "sent"
+
+
+def test_a_return_to_a_store_without_a_warehouse_is_money_alone(erp):
+    order = make_order(
+        make_line("1", ordered=-1, price=1990, percent=19, sku=Sku("SKU-3")), id=OrderId("CR2")
+    )
+    command = CreateCredit(
+        order=order,
+        order_id=order.id,
+        lines=(LineId("1"),),
+        total=-1990,
+        store="store-7",
+        business_date=TODAY,
+        posting_dates=(TODAY,),
+    )
+    before = erp.read.on_hand("SKU-3", "WH"), erp.read.on_hand("SKU-3", "madrid")
+    assert erp.do(erp.connector().create_credit(command, Intent(key="CR2"))).total == -1990
+    assert (erp.read.on_hand("SKU-3", "WH"), erp.read.on_hand("SKU-3", "madrid")) == before
+
+
+def _day(moment):
+    return {"__class__": "date", "year": moment.year, "month": moment.month, "day": moment.day}
