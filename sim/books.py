@@ -12,7 +12,7 @@ from sim.hub import SimHub
 from sim.invariants import Invariants
 from sim.people import People
 from sim.retailer import SHOPS, WAREHOUSES, Partners
-from sim.world import HOUR, Violation, World
+from sim.world import HOUR, SECOND, Violation, World
 
 Quantities = dict[str, int]
 TOO_LATE = {
@@ -37,6 +37,17 @@ def check_store(hub: SimHub, known: Invariants, now: int) -> None:
     if versions != known.versions:
         wrong = sorted(set(versions.items()) ^ set(known.versions.items()))[:3]
         raise Violation("h", f"The store's versions are not those that were committed: {wrong}.")
+
+
+def check_alerts(hub: SimHub) -> None:
+    """i: what is not delivered long after its time is somebody's case. Once an hour, of a hub that has been awake."""
+    world, policy = hub.world, hub.config.plan.policy
+    if not hub.alive or world.now - hub.awake_since < HOUR or world.now < hub.frozen_until:
+        return
+    late = world.clock() - (policy.grace_s + policy.late_s) * SECOND - HOUR
+    count, first = hub.reader.rows("overdue_effects", late)[0]
+    if count:
+        raise Violation("i", f"{count} effects are late and nobody is told; the first is {first}.")
 
 
 def unrest(hub: SimHub) -> str:

@@ -26,9 +26,11 @@ from crossdock.engine.pace import Breaker, bucket
 from crossdock.engine.performing import Call, Performer
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import ClaimedEffect
+from crossdock.engine.sweeping import Sweep
 from crossdock.errors import CrossdockError, SignatureError, UnclearError
 from crossdock.flows.documents import fill_command, join_document
 from crossdock.flows.handler import RetailHandler
+from crossdock.flows.operating import OVERDUE
 from crossdock.flows.quantities import quantity_command
 from crossdock.gateway.intake import IntakeApp
 from crossdock.sdk.calls import Request, Response
@@ -144,6 +146,10 @@ class SimHub:
         self._intake = IntakeApp(
             self.connectors, None, None, body_bytes_max=1 << 20, new_trace=self.new_trace, overtakes=self.overtakes  # type: ignore[arg-type]
         )
+        policy = self.config.plan.policy
+        late_us, overdue_us = (policy.grace_s + policy.late_s) * SECOND, policy.fulfilment_deadline_s * SECOND
+        self._sweep = Sweep(self.store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)  # type: ignore[arg-type]
+        self.awake_since = self.world.now
         self._arrivals: list[tuple[Arrival, Taken]] = []
         self._due: dict[str, int] = {}
         self._busy: set[str] = set()
@@ -200,7 +206,7 @@ class SimHub:
                 self.world.tell("frozen at", point, length // SECOND)
                 self.frozen_until = self.world.now + length
                 self.world.run_until(self.frozen_until - 1)
-                self.world.now = self.frozen_until
+                self.world.now = self.awake_since = self.frozen_until
                 return
 
     # Who calls
@@ -440,6 +446,7 @@ class SimHub:
 
     def _tick(self) -> None:
         due = self.store.wake(self.world.clock())
+        self._sweep.step(self.world.clock())
         delay = IDLE if due is None else min(IDLE, max(1_000, due - self.world.clock()))
         self.poke("ticks", delay)
         for part in ("pipeline", "effects", *self._publishing()):

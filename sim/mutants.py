@@ -19,7 +19,7 @@ import msgspec
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = 6
 TIMEOUT_S = 240
-TESTS = ("tests/engine", "tests/stores", "tests/flows", "tests/connectors/test_erp.py", "tests/connectors/test_wms.py")
+TESTS = ("tests/engine", "tests/stores/test_sqlite.py", "tests/flows", "tests/connectors/test_erp.py", "tests/connectors/test_wms.py")
 COPIED = ("src", "sim", "tests", "pyproject.toml")
 
 

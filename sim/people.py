@@ -174,6 +174,10 @@ class People:
         elif reason in FACTS or reason.startswith(("shipment.", "order.cancelled", "return.", "refund.")):
             if reason != "credentials" or not self._faults.within(self._faults.revoked, row["about"]):
                 self._do(number, "resolve", reason="settled outside")
+        elif reason == "late":
+            sql = "select 1 from outbox where connection || ' ' || operation = ? and state in (0, 1, 2, 3)"
+            if not self._hub.ask(sql, row["about"]):
+                self._do(number, "resolve", reason="they have gone out")
         elif reason == "sale.wanted_again":
             self._do(number, "resolve", reason="raised by hand")
 

@@ -14,7 +14,7 @@ import msgspec
 
 from crossdock.errors import CrossdockError
 from crossdock.simulator.base import Event
-from sim.books import Books, check_store, unrest
+from sim.books import Books, check_alerts, check_store, unrest
 from sim.faults import FAULTS, Faults
 from sim.hub import SimHub
 from sim.invariants import Invariants
@@ -168,6 +168,7 @@ class _Run:
         world = self.world
         self.hub.start()
         end = START + self.story.days * DAY
+        world.after(HOUR, self._each_hour)
         world.run_until(end)
         limit = self.faults.last + DRAIN_MAX
         quiet = 0
@@ -183,6 +184,10 @@ class _Run:
                 raise Violation("i", f"It does not come to rest: {why}.")
         check_store(self.hub, self.known, world.clock())
         Books(world, self.hub, self.partners, self.people).check()
+
+    def _each_hour(self) -> None:
+        self.world.after(HOUR, self._each_hour)
+        check_alerts(self.hub)
 
     def _close(self) -> None:
         if self.hub.alive:
