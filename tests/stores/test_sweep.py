@@ -1,16 +1,26 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from crossdock.stores.sqlite import open_store
+from crossdock.stores import postgres, sqlite
 from crossdock.stores.vault import Vault
 from crossdock.testing.sweep_suite import SweepSuite
 
-
-@pytest.fixture
-def store(tmp_path):
-    opened = open_store(tmp_path / "crossdock.db", Vault(b"k" * 32))
-    yield opened
-    opened.close()
+VAULT = Vault(b"k" * 32)
 
 
 class TestSqlite(SweepSuite):
-    pass
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[sqlite.SqliteStore]:
+        opened = sqlite.open_store(tmp_path / "crossdock.db", VAULT)
+        yield opened
+        opened.close()
+
+
+class TestPostgres(SweepSuite):
+    @pytest.fixture
+    def store(self, url: str) -> Iterator[postgres.PostgresStore]:
+        opened = postgres.open_store(url, VAULT)
+        yield opened
+        opened.close()

@@ -16,6 +16,7 @@ from crossdock.engine.port import (
     ClaimedMark,
     EffectResult,
     Hold,
+    Late,
     MarkResult,
     Want,
 )
@@ -169,6 +170,16 @@ class PostgresStore:
             return self._upkeep.wake(session, now)
 
         return self._db.write("waking what is due", work)
+
+    def remind(self, kind: str, before: int, now: int, limit: int) -> int:
+        def work(session: Session) -> int:
+            self._tending(session, self._upkeep, now, self._upkeep.leases.step)
+            return self._upkeep.remind(session, kind, before, now, limit)
+
+        return self._db.write("reminding", work)
+
+    def late(self, before: int) -> list[Late]:
+        return self._db.read("reading what is late", lambda session: self._upkeep.late(session, before))
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
         self._db.write("writing schedules", lambda session: self._upkeep.schedules(session, wanted, now))

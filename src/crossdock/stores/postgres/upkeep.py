@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from crossdock.engine.messages import HUB, LANE_FREE, TICK, Arrival
+from crossdock.engine.port import Late
 from crossdock.stores.postgres.intake import Intake
 from crossdock.stores.postgres.leases import SCHEDULER, Leases
 from crossdock.stores.postgres.session import Session
@@ -40,6 +41,25 @@ class Upkeep:
         self._intake.accept(session, arrivals, now)
         found = session.run("next_due")[0][0]
         return None if found is None else int(found)
+
+    def remind(self, session: Session, kind: str, before: int, now: int, limit: int) -> int:
+        """Inside a transaction: a message to each unfinished subject, once for ever, whichever process sends it."""
+        if not self.leases.held_now(session, [""]):
+            return 0
+        arrivals = [
+            Arrival(source=HUB, kind=kind, body=b"{}", subject=subject, delivery_id=kind, lane=LANE_FREE)
+            for (subject,) in session.run("unfinished_since", before, kind, limit)
+        ]
+        self._intake.accept(session, arrivals, now)
+        return len(arrivals)
+
+    @staticmethod
+    def late(session: Session, before: int) -> list[Late]:
+        """What is still to be done by itself though it was staged before."""
+        return [
+            Late(connection=connection, operation=operation, count=count, oldest=oldest)
+            for connection, operation, count, oldest in session.run("late_calls", before)
+        ]
 
     @staticmethod
     def schedules(session: Session, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:

@@ -39,6 +39,18 @@ select s.name, s.connection, s.feed, s.every_us, s.next_at, exists (
     where r.connection = 'hub' and r.kind = 'feed' and r.ref = s.connection || '/' || s.feed) as busy
 from schedule s where s.next_at <= $1::bigint order by s.name;
 
+-- name: unfinished_since
+select p.subject from process p join subject s on s.no = p.subject
+where p.finished = 0 and s.created_at < $1::bigint and not exists (
+    select 1 from seen n
+    where n.subject = p.subject and n.source = 'hub' and n.kind = 'delivery' and n.version = $2::text)
+order by p.subject limit $3::bigint;
+
+-- name: late_calls
+select connection, operation, count(*)::bigint, min(staged_at) from outbox
+where staged_at < $1::bigint and (state in (0, 3) or (state in (1, 2) and (attempt > 0 or due_at < $1::bigint)))
+group by connection, operation order by connection, operation;
+
 -- Once, whoever asks.
 -- name: move_schedule
 update schedule set next_at = $2::bigint where name = $1::text and next_at = $3::bigint;
