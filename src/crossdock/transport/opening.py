@@ -67,8 +67,23 @@ class OneByOne:
             await broker.close()
 
 
+class Nowhere:
+    """The way to a partner that is only listened to, as tills are: it has no address, and nothing is ever sent."""
+
+    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+        """Refuse: only a connector that asks for what its partner does not have gets here."""
+        raise ConfigurationError(
+            f"{request.method} {request.path} has no address to go to: its connection has no url.", field="url"
+        )
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def _broker(settings: Mapping[str, str], headers: Mapping[str, str]) -> Callable[[], AsyncTransport] | None:
     servers = tuple(server for server in settings.get("servers", "").split(",") if server)
+    if not servers and "url" not in settings:
+        return Nowhere
     if not servers or "url" in settings:
         return None
     scheme = servers[0].partition("://")[0]
