@@ -11,12 +11,12 @@ STAMP := $(VENV)/.installed-$(WANTED)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench sim fmt lock clean contracts faults fuzz python
+.PHONY: help demo test check bench sim sim-many mutants fmt lock clean contracts faults fuzz python
 
 help: ## Print this help
 	@echo "Crossdock: the order backbone of a retailer"
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## Run a whole retailer on this machine (RATE= orders a second, SECONDS=, SEED=, PORT=)
 	@$(BIN)/crossdock demo $(call flag,RATE,rate) $(call flag,SECONDS,seconds) $(call flag,SEED,seed) $(call flag,PORT,port)
@@ -43,9 +43,15 @@ HELD ?= 1000000
 bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, HELD= orders that the second store holds)
 	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders) $(if $(PART),,--held $(HELD))
 
-sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=all|none|a,b, ORDERS=1,2,3, A_DAY=, TRACE=file)
+sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=a,b or none, ORDERS=1,2,3, A_DAY=, TRACE=file)
 	@$(BIN)/python -m sim one $(call flag,SEED,seed) $(call flag,DAYS,days) $(call flag,FAULTS,faults) $(call flag,ORDERS,orders) \
 	$(call flag,A_DAY,a-day) $(call flag,TRACE,trace)
+
+sim-many: $(STAMP) ## Run many seeds over all cores (SEEDS=, SEED= the first, DAYS=, FAULTS=)
+	@$(BIN)/python -m sim many $(call flag,SEEDS,seeds) $(call flag,SEED,seed) $(call flag,DAYS,days) $(call flag,FAULTS,faults)
+
+mutants: $(STAMP) ## Plant bugs into a copy of the source and see what finds them (NAMES= part of a name, SEEDS= of each)
+	@$(BIN)/python -m sim mutants $(call flag,NAMES,names) $(call flag,SEEDS,seeds)
 
 faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead)
 	@$(BIN)/python -m tools.faults $(N)
