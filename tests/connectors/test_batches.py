@@ -132,11 +132,13 @@ def test_a_refused_item_is_refused_alone_with_its_reason_and_field():
     wire = erp()
     create(wire, 1, 2)
     outcome = drive(ERP.create_delivery(documents(CreateDelivery, 1, 9, 2), intents(11, 19, 12)), wire)
-    assert outcome.by_key == {
-        "k11": Done(reference="D1"),
-        "k19": Refused(reason="there is no sale CD9", code="422", field="order_reference"),
-        "k12": Done(reference="D2"),
+    assert {key: each.reference for key, each in outcome.by_key.items() if isinstance(each, Done)} == {
+        "k11": "D1",
+        "k12": "D2",
     }
+    assert outcome.by_key["k19"] == Refused(
+        reason="there is no sale CD9", code="422", field="order_reference"
+    )
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503, 302])
@@ -314,6 +316,9 @@ def test_the_spec_of_a_connection_says_how_many_go_in_one_request():
         "create_invoice": 50,
         "cancel_sale": 1,
         "amend_sale": 1,
+        "adopt_sale": 1,
+        "post_day": 1,
+        "create_credit": 1,
         "poll": 1,
     }
     assert {o.name: o.batch_max for o in WMS.spec.operations} == {"release": 50, "cancel_release": 1}

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.resources
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -26,7 +27,19 @@ from crossdock.sdk.calls import Done, Page, Refused
 from crossdock.sdk.spec import Translation
 from crossdock.simulator.erp import ErpSimulator
 from crossdock.simulator.faults import Faulty, Plan
-from tests.connectors.driving import AGAIN, FIRST, OTHER, Wire, canned, contract, drive, reply, require_schema
+from tests.connectors.driving import (
+    AGAIN,
+    FIRST,
+    NOW,
+    OTHER,
+    SECOND,
+    Wire,
+    canned,
+    contract,
+    drive,
+    reply,
+    require_schema,
+)
 from tests.model.builders import make_line, make_order, rich_order
 
 SETTINGS = {"url": "http://erp.example", "token": "t", "webhook_secret": "s"}
@@ -174,7 +187,8 @@ def test_a_delivery_that_may_have_happened_is_found_by_its_shipment():
     command = CreateDelivery(order_id=ORDER_ID, shipment=shipment(("1", 1)), sale_reference=sold(wire))
     drive(CONNECTOR.create_delivery(command, OTHER), wire)
     outcome = drive(CONNECTOR.create_delivery(command, AGAIN), wire)
-    assert outcome == Done(reference="D1", already=True)
+    assert (outcome.reference, outcome.already) == ("D1", True)
+    assert outcome.booked_at == datetime.fromtimestamp(NOW / SECOND, UTC)
 
 
 def test_a_shipment_without_an_id_makes_no_document():

@@ -129,8 +129,8 @@ def test_a_slow_erp_answers_later_and_later_and_then_sends_away():
 def test_a_level_that_changes_while_pages_are_read_is_told_again_and_none_is_skipped():
     simulator = ErpSimulator({"token": "t", "stock": {f"{n}": 9 for n in range(4)}}, 1)
     first = msgspec.json.decode(simulator.handle(read("/stock", limit="2"), START).body)
-    simulator._set_level("0", 8, START + SECOND)
-    simulator._set_level("3", 7, START + SECOND)
+    simulator.feeds.move("0", -1, START + SECOND)
+    simulator.feeds.move("3", -2, START + SECOND)
     cursor, levels = first["cursor"], {level["sku"]: level["on_hand"] for level in first["levels"]}
     while True:
         page = msgspec.json.decode(simulator.handle(read("/stock", limit="1", cursor=cursor), START).body)

@@ -43,8 +43,8 @@ def subject_number(public: str) -> int | None:
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """A message at the gate, before it is kept.
 
-    ref_kind and ref name the subject in the source's own ids ("hub" + a public id for ours); `subject` names it
-    directly. delivery_id dedupes at the gate. due_at 0 is at once, a later time makes it a timer.
+    ref_kind and ref name the subject in the source's own ids ("hub" + a public id for ours), or in those of `ref_source`
+    where a partner tells of another's thing; `subject` names it directly. delivery_id dedupes at the gate. due_at 0 is at once, a later time makes it a timer.
     strict: another body under the same delivery id is refused (an API's idempotency key) instead of kept.
     """
 
@@ -54,6 +54,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     ref_kind: str = ""
     ref: str = ""
+    ref_source: str = ""
     subject: int = 0
     delivery_id: str = ""
     lane: int = LANE_STREAM
@@ -65,6 +66,11 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     """Why it is here where it is not the first time: "replay by NAME: REASON"."""
     strict: bool = False
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """The reference (connection, kind, ref) by which its subject is known."""
+        return self.ref_source or self.source, self.ref_kind, self.ref
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

@@ -28,6 +28,14 @@ class CreateSale(OrderCommand, frozen=True, kw_only=True):
     connection: str = ""
 
 
+class AdoptSale(OrderCommand, frozen=True, kw_only=True):
+    """ERP `adopt_sale`: find the sale that another integration has made of an order, by the channel's id of it."""
+
+    connection: str
+    channel_order: str
+    number: str = ""
+
+
 class CreateDelivery(OrderCommand, frozen=True, kw_only=True):
     """ERP `create_delivery`: post that goods left, once per shipment."""
 
@@ -193,6 +201,7 @@ class Tell(Model, frozen=True, kw_only=True):
 
 COMMANDS: dict[str, type[Model]] = {
     "create_sale": CreateSale,
+    "adopt_sale": AdoptSale,
     "create_delivery": CreateDelivery,
     "create_invoice": CreateInvoice,
     "cancel_sale": CancelSale,

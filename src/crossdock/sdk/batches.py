@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from crossdock.errors import ConfigurationError, ConflictError, ContractError, MappingError, RejectedError
-from crossdock.model.base import Amount
+from crossdock.model.base import Amount, Instant
 from crossdock.sdk.calls import Calls, Done, Intent, Refused, Request, Response, Results, post, refused
 from crossdock.sdk.plain import KEY, Created
 from crossdock.sdk.spec import Setting
@@ -54,6 +54,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     status: int
     id: str = ""
     total: Amount | None = None
+    booked_at: Instant | None = None
     problem: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -133,7 +134,9 @@ class Documents(Generic[C, B]):
             status = result.status
             if 200 <= status < 300:
                 if result.id:
-                    outcomes[result.key] = Done(reference=result.id, total=result.total)
+                    outcomes[result.key] = Done(
+                        reference=result.id, total=result.total, booked_at=result.booked_at
+                    )
             elif status in REFUSALS:
                 problem = bytes(result.problem)
                 outcomes[result.key] = refused(
@@ -160,4 +163,4 @@ def created(reply: Response) -> Done | Refused:
     if reply.status >= 400:
         return refused(reply)
     made = reply.decode(Created)
-    return Done(reference=made.id, total=made.total)
+    return Done(reference=made.id, total=made.total, booked_at=made.booked_at)

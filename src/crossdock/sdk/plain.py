@@ -44,6 +44,8 @@ class Created(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     id: Text
     total: Amount | None = None
+    booked_at: Instant | None = None
+    """When it was booked, by its system's clock: what that states of stock as of then holds it."""
 
 
 class LevelBody(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -108,6 +108,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 class Child(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of a page, file or upload: a message of its own, with its own key, that parks alone.
 
+    ref_source: the connection whose name for it `ref` is; "" for the partner's own.
     after_s: so long after the whole was received it is taken up, so that a large upload does not go before everybody
     else's messages.
     """
@@ -116,6 +117,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     ref_kind: str = ""
     ref: str = ""
+    ref_source: str = ""
     delivery_id: str = ""
     after_s: float = 0.0
 

@@ -15,7 +15,8 @@ import msgspec
 
 from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
 from crossdock.simulator.erp_days import Books
-from crossdock.simulator.plain import BatchResult, Keys, answer_batch, instant, unauthorised
+from crossdock.simulator.erp_stock import Feeds, exact
+from crossdock.simulator.plain import BatchResult, Keys, answer_batch, unauthorised
 
 
 class _Amount(msgspec.Struct, gc=False):
@@ -36,6 +37,7 @@ class _SaleIn(msgspec.Struct, gc=False):
     exponent: int
     total: int
     lines: list[_Line]
+    channel: str = ""
     channel_order: str = ""
     number: str = ""
     amendment: str = ""
@@ -82,8 +84,10 @@ class Sale(msgspec.Struct):
 
     id: str
     reference: str
+    channel: str
     channel_order: str
     number: str
+    made_at: str
     currency: str
     total: int
     test: bool
@@ -94,13 +98,6 @@ class Sale(msgspec.Struct):
     delivered: dict[str, int] = {}
     invoiced: dict[str, int] = {}
     changes: list[str] = []
-
-
-class _Level(msgspec.Struct):
-    sku: str
-    on_hand: int
-    changed: int
-    as_of: int
 
 
 _BATCHES = {f"/{kind}/batch": kind for kind in ("sales", "deliveries", "invoices")}
@@ -115,7 +112,6 @@ class ErpSimulator:
         self._rate = float(settings.get("sales_per_s_max", 0))
         self._queue_s = float(settings.get("queue_s_max", 20))
         self._rounding = int(settings.get("rounding", 0))
-        self._location = str(settings.get("location", "MAIN"))
         self._brief = settings.get("documents", True) is False
         self._keys = Keys() if settings.get("idempotency", "key") == "key" else None
         self._noted: dict[str, BatchResult] = {}
@@ -128,10 +124,7 @@ class ErpSimulator:
         self._decode = msgspec.json.Decoder(_SaleIn).decode
         self.sales: dict[str, Sale] = {}
         self._by_reference: dict[str, list[dict[str, Any]]] = {}
-        self._changes = 0
-        self._levels: dict[str, _Level] = {}
-        for sku, on_hand in dict(settings.get("stock", {})).items():
-            self._set_level(sku, int(on_hand), 0)
+        self.feeds = Feeds(settings)
 
     def handle(self, request: SimRequest, now: int) -> SimResponse:
         """Answer the contract's requests."""
@@ -140,7 +133,13 @@ class ErpSimulator:
         if request.method == "POST":
             return self._post(request, now)
         if request.path == "/stock":
-            return self._stock(request)
+            return self.feeds.levels(request)
+        if request.path == "/sales/changes":
+            return self.feeds.sales(request)
+        if request.path == "/sales" and (order := request.query.get("channel_order")):
+            held = (sale for sale in self.sales.values() if sale.channel_order == order)
+            found = [sale for sale in held if sale.channel == request.query.get("channel", "")]
+            return json_response({"documents": [{"id": sale.id, "total": sale.total} for sale in found]})
         parts = request.path.split("/")
         if len(parts) == 2 and parts[1] in Books.KINDS:
             return json_response(
@@ -173,7 +172,7 @@ class ErpSimulator:
         }
         if documents:
             counts["books"] = self.books.shown()
-            counts["stock"] = {level.sku: level.on_hand for level in self._levels.values()}
+            counts["stock"] = self.feeds.on_hand
             counts["documents"] = [_shown(sale) for sale in self.sales.values()]
         return counts
 
@@ -227,9 +226,9 @@ class ErpSimulator:
     def _made(self, request: SimRequest, now: int) -> SimResponse:
         parts = request.path.split("/")
         if request.path[1:] in Books.KINDS:
-            return self.books.post(request.path[1:], request.body, self._rounding)
+            return self._book(request.path[1:], request.body, self.feeds.moment(now))
         if request.path == "/sales":
-            return self._sell(self._decode(request.body))
+            return self._sell(self._decode(request.body), now)
         if len(parts) == 2 and parts[1] in ("deliveries", "invoices"):
             return self._document(parts[1], msgspec.json.decode(request.body, type=_DocumentIn), now)
         if len(parts) == 4 and parts[1] == "sales" and (sale := self.sales.get(parts[2])) is not None:
@@ -239,15 +238,24 @@ class ErpSimulator:
                 return self._amend(sale, self._decode(request.body))
         return problem(404, f"there is no {request.path} here")
 
-    def _sell(self, wanted: _SaleIn) -> SimResponse:
+    def _book(self, kind: str, body: bytes, at: int) -> SimResponse:
+        answer = self.books.post(kind, body, self._rounding)
+        if answer.status >= 400:
+            return answer
+        (self.feeds.day if kind == "days" else self.feeds.credit)(body, at)
+        return json_response({**msgspec.json.decode(answer.body), "booked_at": exact(at)}, answer.status)
+
+    def _sell(self, wanted: _SaleIn, now: int) -> SimResponse:
         if refusal := _adds_up(wanted):
             return refusal
         self._counts["sales"] += 1
         sale = Sale(
             id=f"S{self._counts['sales']}",
             reference=wanted.reference,
+            channel=wanted.channel,
             channel_order=wanted.channel_order,
             number=wanted.number,
+            made_at=exact(now),
             currency=wanted.currency,
             total=wanted.total + self._rounding,
             test=wanted.test,
@@ -257,6 +265,7 @@ class ErpSimulator:
         )
         _fill(sale, wanted)
         self.sales[sale.id] = sale
+        self._tell(sale)
         return self._keep("sales", wanted.reference, {"id": sale.id, "total": sale.total})
 
     def _amend(self, sale: Sale, wanted: _SaleIn) -> SimResponse:
@@ -269,6 +278,7 @@ class ErpSimulator:
         sale.currency = wanted.currency
         sale.total = wanted.total + self._rounding
         sale.changes.append(wanted.amendment)
+        self._tell(sale)
         return json_response({"id": sale.id, "total": sale.total})
 
     def _cancel(self, sale: Sale, wanted: _CancelIn) -> SimResponse:
@@ -286,7 +296,14 @@ class ErpSimulator:
         for line, quantity in asked.items():
             sale.cancelled[line] = sale.cancelled.get(line, 0) + quantity
         sale.changes.append(wanted.cancellation)
+        self._tell(sale)
         return json_response({"id": sale.id, "total": sale.total})
+
+    def _tell(self, sale: Sale) -> None:
+        names = ("id", "reference", "channel", "channel_order", "number", "currency", "total", "made_at")
+        gone = all(sale.cancelled.get(line, 0) >= quantity for line, quantity in sale.lines.items())
+        told = {name: getattr(sale, name) for name in names}
+        self.feeds.tell(sale.id, told | {"state": "cancelled" if gone and sale.cancelled else "open"})
 
     def _document(self, kind: str, wanted: _DocumentIn, now: int) -> SimResponse:
         found = self._named("sales", wanted.order_reference)
@@ -294,20 +311,19 @@ class ErpSimulator:
             return problem(422, f"there is no sale {wanted.order_reference}", "order_reference")
         sale = self.sales[found[0]["id"]]
         done = sale.delivered if kind == "deliveries" else sale.invoiced
+        at = self.feeds.moment(now)
         self._counts[kind] += 1
         total = 0
         for item in wanted.lines:
             before = done.get(item.line_id, 0)
             done[item.line_id] = before + item.quantity
             total += _share(sale, item.line_id, before + item.quantity) - _share(sale, item.line_id, before)
-            if (
-                kind == "deliveries"
-                and (level := self._levels.get(sale.skus.get(item.line_id, ""))) is not None
-            ):
-                self._set_level(level.sku, level.on_hand - item.quantity, now)
+            if kind == "deliveries":
+                self.feeds.move(sale.skus.get(item.line_id, ""), -item.quantity, at)
         document = {
             "id": f"{kind[0].upper()}{self._counts[kind]}",
             "total": total if kind == "invoices" else None,
+            "booked_at": exact(at),
         }
         return self._keep(kind, wanted.reference, document)
 
@@ -321,29 +337,6 @@ class ErpSimulator:
         if noted := self._noted.get(f"{kind}:{reference}"):
             return [{"id": noted.id, "total": noted.total}]
         return self._by_reference.get(f"{kind}:{reference}", [])
-
-    def _set_level(self, sku: str, on_hand: int, now: int) -> None:
-        """A level that changes goes to the end of the feed, so that no reader of pages misses it."""
-        self._changes += 1
-        self._levels.pop(sku, None)
-        self._levels[sku] = _Level(sku, on_hand, self._changes, now)
-
-    def _stock(self, request: SimRequest) -> SimResponse:
-        after, limit = int(request.query.get("cursor") or 0), int(request.query.get("limit") or 500)
-        found = [level for level in self._levels.values() if level.changed > after]
-        page = found[:limit]
-        levels = [
-            {
-                "sku": level.sku,
-                "location": self._location,
-                "on_hand": level.on_hand,
-                "as_of": instant(level.as_of),
-                "version": str(level.changed),
-            }
-            for level in page
-        ]
-        cursor = str(page[-1].changed) if page else str(after)
-        return json_response({"levels": levels, "cursor": cursor, "more": len(found) > limit})
 
 
 def _adds_up(wanted: _SaleIn) -> SimResponse | None:

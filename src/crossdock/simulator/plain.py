@@ -40,12 +40,14 @@ class BatchResult(msgspec.Struct, omit_defaults=True, gc=False):
     status: int
     id: str = ""
     total: int | None = None
+    booked_at: str = ""
     problem: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Made(msgspec.Struct, gc=False):
     id: str = ""
     total: int | None = None
+    booked_at: str = ""
 
 
 _decode_batch = msgspec.json.Decoder(_Batch).decode
@@ -67,7 +69,7 @@ def answer_batch(request: SimRequest, single: Callable[[SimRequest], SimResponse
         delay_s = max(delay_s, answer.delay_s)
         if answer.status < 400:
             made = _decode_made(answer.body)
-            results.append(BatchResult(item.key, answer.status, made.id, made.total))
+            results.append(BatchResult(item.key, answer.status, made.id, made.total, made.booked_at))
         else:
             results.append(BatchResult(item.key, answer.status, problem=msgspec.Raw(answer.body)))
     return msgspec.structs.replace(json_response({"results": results}), delay_s=delay_s)

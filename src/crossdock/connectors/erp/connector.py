@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from crossdock.connectors.erp import days, mapping, wire
+from crossdock.connectors.erp import days, mapping, told, wire
 from crossdock.connectors.erp.spec import spec_for
 from crossdock.errors import ConflictError, MappingError, RejectedError
 from crossdock.model.commands import (
+    AdoptSale,
     AmendSale,
     CancelSale,
     CreateCredit,
@@ -25,12 +26,12 @@ from crossdock.model.commands import (
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
 from crossdock.sdk.batches import REFUSALS, Asked, Documents, batch_max, created
-from crossdock.sdk.calls import Calls, Done, Intent, Page, Request, Response, get, post, refused
+from crossdock.sdk.calls import Calls, Done, Intent, Page, Refused, Request, Response, get, post, refused
 from crossdock.sdk.decode import decode
 from crossdock.sdk.plain import KEY, Created, PlainConnector, stock_reported
 from crossdock.sdk.spec import Child, Translation
 
-_FEED = "stock"
+_FEEDS = {"stock": "/stock", "sales": "/sales/changes"}
 
 
 def build(settings: Mapping[str, str]) -> ErpConnector:
@@ -49,6 +50,7 @@ class ErpConnector(PlainConnector):
         super().__init__(spec_for(settings.get("idempotency", "key"), batch_max(settings)), settings)
         self._customers = settings.get("customers") or "per_channel"
         self._page = settings.get("page_size") or "500"
+        self._channels = told.channels(settings.get("channels", ""))
         self._sales = Documents("/sales", self._write_sale, _finding("/sales"))
         self._deliveries = Documents("/deliveries", mapping.delivery, _finding("/deliveries"))
         self._invoices = Documents("/invoices", mapping.invoice, _finding("/invoices"))
@@ -91,6 +93,19 @@ class ErpConnector(PlainConnector):
             )
         )
 
+    def adopt_sale(self, command: AdoptSale, intent: Intent) -> Calls:
+        """Find the sale that somebody else has made of an order; make none."""
+        channel = next((name for name, ours in self._channels.items() if ours == command.connection), "")
+        query = {"channel": channel or command.connection, "channel_order": command.channel_order}
+        found = _found((yield get("/sales", query=query, accept=REFUSALS)), command.channel_order)
+        if found is None:
+            return Refused(
+                reason=f"There is no sale of order {command.number or command.channel_order}: nobody has made it.",
+                code="not_there",
+                field="channel_order",
+            )
+        return _already(found)
+
     def post_day(self, command: PostDay, intent: Intent) -> Calls:
         """Book the tickets of a store's business day in sum, under the day's id."""
         return days.post_day(command, intent, _found)
@@ -100,29 +115,32 @@ class ErpConnector(PlainConnector):
         return days.create_credit(command, intent, _found)
 
     def poll(self, command: Poll, intent: Intent) -> Calls:
-        """Read the next page of levels."""
-        if command.feed != _FEED:
+        """Read the next page of levels, or of sales."""
+        path = _FEEDS.get(command.feed)
+        if path is None:
             raise RejectedError(
-                f"The ERP contract has no feed {command.feed!r}; it has {_FEED!r}.", field="feed"
+                f"The ERP contract has no feed {command.feed!r}; it has {' and '.join(_FEEDS)}.", field="feed"
             )
         query = {"limit": self._page}
         if command.cursor:
             query["cursor"] = command.cursor
-        reply = yield get("/stock", query=query)
+        reply = yield get(path, query=query)
         if reply.status >= 400:
             return refused(reply)
         page = reply.decode(wire.PageHead)
         if page.more and page.cursor == command.cursor:
             raise ConflictError(
-                f"The stock feed says that there is more, but its cursor stays at {page.cursor!r}."
+                f"The feed {command.feed} says that there is more, but its cursor stays at {page.cursor!r}."
             )
         return Page(
-            kind=f"page.{_FEED}", body=reply.body, cursor=page.cursor or command.cursor, more=page.more
+            kind=f"page.{command.feed}", body=reply.body, cursor=page.cursor or command.cursor, more=page.more
         )
 
     def split(self, kind: str, body: bytes) -> Iterable[Child] | None:
-        """Cut a page into one child a level, so that a bad one parks alone. A level told again is a duplicate."""
-        if kind != f"page.{_FEED}":
+        """Cut a page into one child a level or sale, so that a bad one parks alone. What is told again is a duplicate."""
+        if kind == "page.sales":
+            return told.split(body, self._channels)
+        if kind != "page.stock":
             return None
         page = decode(body, wire.PageBody)
         return [_child(page, bytes(level)) for level in page.levels]
@@ -130,7 +148,9 @@ class ErpConnector(PlainConnector):
     def translate(
         self, kind: str, headers: Mapping[str, str], body: bytes, context: Translation
     ) -> tuple[Report, ...]:
-        """Turn a stock event, one level of a page, or word of a posted document into a report."""
+        """Turn a stock event, one level or sale of a page, or word of a posted document into a report."""
+        if kind == told.SALE:
+            return (told.sale(body, context.connection, self._channels),)
         if kind == days.POSTED:
             return (days.posted(body, context.connection),)
         if kind != "stock.changed":
@@ -165,9 +185,13 @@ def _finding(path: str) -> Callable[[wire.SaleBody | wire.DocumentBody], Asked[D
 
     def find(body: wire.SaleBody | wire.DocumentBody) -> Asked[Done | None]:
         found = _found((yield _by_reference(path, body.reference)), body.reference)
-        return None if found is None else Done(reference=found.id, total=found.total, already=True)
+        return None if found is None else _already(found)
 
     return find
+
+
+def _already(found: Created) -> Done:
+    return Done(reference=found.id, total=found.total, booked_at=found.booked_at, already=True)
 
 
 def _found(reply: Response, reference: str) -> Created | None:

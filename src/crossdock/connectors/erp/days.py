@@ -49,6 +49,13 @@ class DayTenderBody(Wire, frozen=True, kw_only=True):
     amount: int
 
 
+class DayGoodsBody(Wire, frozen=True, kw_only=True):
+    """What left the store of one SKU."""
+
+    sku: str
+    quantity: int
+
+
 class DayBody(Wire, frozen=True, kw_only=True):
     """What POST /days carries."""
 
@@ -72,6 +79,7 @@ class DayBody(Wire, frozen=True, kw_only=True):
     over_short: int = 0
     paid_in: int = 0
     paid_out: int = 0
+    goods: tuple[DayGoodsBody, ...] = ()
 
 
 class CreditBody(Wire, frozen=True, kw_only=True):
@@ -142,7 +150,7 @@ def _post(path: str, body: DayBody | CreditBody, dates: Sequence[date], intent: 
         asked = get(path, query={"reference": body.reference}, accept=REFUSALS)
         found = find((yield asked), body.reference)
         if found is not None:
-            return Done(reference=found.id, total=found.total, already=True)
+            return Done(reference=found.id, total=found.total, booked_at=found.booked_at, already=True)
     reply = None
     for n, posting_date in enumerate(dates):
         dated = msgspec.structs.replace(body, posting_date=posting_date)
@@ -160,13 +168,13 @@ def _post(path: str, body: DayBody | CreditBody, dates: Sequence[date], intent: 
 def _done(reply: Response, body: DayBody | CreditBody) -> Done:
     made = reply.decode(_Dated)
     if isinstance(body, CreditBody):
-        return Done(reference=made.id, total=made.total)
+        return Done(reference=made.id, total=made.total, booked_at=made.booked_at)
     posting_date = made.posting_date or body.posting_date
     told = PostedBody(
         order_id=body.supplements or body.reference, id=made.id, posting_date=posting_date, total=made.total
     )
     said = Child(kind=POSTED, body=msgspec.json.encode(told), ref_kind="hub", ref=told.order_id)
-    return Done(reference=made.id, total=made.total, messages=(said,))
+    return Done(reference=made.id, total=made.total, booked_at=made.booked_at, messages=(said,))
 
 
 def _is_closed(reply: Response) -> bool:
@@ -198,6 +206,7 @@ def _day(command: PostDay) -> DayBody:
         over_short=command.over_short,
         paid_in=command.paid_in,
         paid_out=command.paid_out,
+        goods=tuple(DayGoodsBody(sku=g.sku, quantity=g.quantity) for g in command.goods),
     )
 
 

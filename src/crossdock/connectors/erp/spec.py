@@ -34,7 +34,12 @@ SPEC = ConnectorSpec(
             secret=True,
             required=False,
         ),
-        Setting(name="page_size", doc="Levels per page of the stock feed", required=False, default="500"),
+        Setting(
+            name="channels",
+            doc="What it calls our channels, where that is not their connections' names: Web DE=shop, Amazon=market",
+            required=False,
+        ),
+        Setting(name="page_size", doc="Levels or sales per page of its feeds", required=False, default="500"),
         batches.SETTING,
     ),
     operations=(
@@ -45,16 +50,23 @@ SPEC = ConnectorSpec(
         Operation(name="amend_sale", doc="Set a sale to what the order is now"),
         Operation(name="post_day", doc="Book the tickets of a store's business day in sum"),
         Operation(name="create_credit", doc="Credit what a till took back of a sale that was booked in sum"),
-        Operation(name="poll", doc="Read the feed `stock`: levels that changed", kind="poll"),
+        Operation(name="adopt_sale", doc="Find the sale that another integration has made of an order"),
+        Operation(
+            name="poll",
+            doc="Read the feeds `stock` (levels) and `sales` (documents) that changed",
+            kind="poll",
+        ),
     ),
     inbound=(
         Inbound(kind="page.stock", doc="A page of the stock feed"),
+        Inbound(kind="page.sales", doc="A page of the feed of sales"),
+        Inbound(kind="sale.told", doc="A sale that it holds, whoever made it", overtakes=True),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
         Inbound(
             kind="document.posted", doc="The date that a store day's document was posted to", overtakes=True
         ),
     ),
-    feeds=("stock",),
+    feeds=("stock", "sales"),
     limits=Limits(requests_per_s=0.0, burst=20, concurrency_max=8, page_max=1000),
 )
 

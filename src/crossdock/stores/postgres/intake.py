@@ -86,9 +86,7 @@ class Intake:
         if named:
             salts.update(session.run("find_salts", sorted(named)))
         known: dict[Reference, Subject] = {}
-        wanted = dict.fromkeys(
-            (a.source, a.ref_kind, a.ref) for a in arrivals if a.ref and (a.subject or _named(a)) not in salts
-        )
+        wanted = dict.fromkeys(a.name for a in arrivals if a.ref and (a.subject or _named(a)) not in salts)
         if wanted:
             known = _found(session, list(wanted))
         missing = [reference for reference in wanted if reference not in known]
@@ -111,7 +109,7 @@ class Intake:
         for place, arrival in enumerate(arrivals):
             if result[place] is None:
                 if arrival.ref:
-                    result[place] = known[arrival.source, arrival.ref_kind, arrival.ref]
+                    result[place] = known[arrival.name]
                 else:
                     result[place] = made[at]
                     traces[at] = arrival.trace
@@ -135,7 +133,7 @@ class Intake:
         """A subject's trace is that of the first arrival about it."""
         places = {reference: at for at, reference in enumerate(missing)}
         for arrival in reversed(arrivals):
-            at = places.get((arrival.source, arrival.ref_kind, arrival.ref))
+            at = places.get(arrival.name)
             if at is not None:
                 traces[at] = arrival.trace
 

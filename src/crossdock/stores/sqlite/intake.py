@@ -78,7 +78,7 @@ class Intake:
                 continue
             if direct and arrival.source == HUB:
                 raise RejectedError(f"There is no subject {direct}: nothing can be kept for it.")
-            reference = (arrival.source, arrival.ref_kind, arrival.ref)
+            reference = arrival.name
             found = known.get(reference) if arrival.ref else None
             if found is None:
                 self._subject += 1
@@ -92,7 +92,7 @@ class Intake:
         return result
 
     def _known(self, arrivals: Sequence[Arrival]) -> dict[tuple[str, str, str], tuple[int, bytes, bool]]:
-        wanted = dict.fromkeys((a.source, a.ref_kind, a.ref) for a in arrivals if a.ref and not a.subject)
+        wanted = dict.fromkeys(a.name for a in arrivals if a.ref and not a.subject)
         found = self._db.ask("find_references", list(wanted))
         return {(c, k, r): (subject, bytes.fromhex(salt), False) for c, k, r, subject, salt in found}
 

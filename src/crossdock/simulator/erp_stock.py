@@ -1,0 +1,122 @@
+"""The ERP's feeds: levels of its one location, and the sales that it holds, each read in the order last changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from crossdock.simulator.base import SECOND, SimRequest, SimResponse, json_response
+
+
+class _Level(msgspec.Struct):
+    sku: str
+    on_hand: int
+    changed: int
+    as_of: int
+
+
+class _Told(msgspec.Struct):
+    changed: int
+    sale: dict[str, Any]
+
+
+class _Good(msgspec.Struct):
+    quantity: int
+    sku: str = ""
+
+
+class _Goods(msgspec.Struct):
+    store: str
+    goods: list[_Good] = []
+
+
+class _Lines(msgspec.Struct):
+    store: str
+    lines: list[_Good] = []
+
+
+class Feeds:
+    """No two changes have one moment, so that a level's moment says which documents it holds."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._location = str(settings.get("location", "MAIN"))
+        self._changes = 0
+        self._moment = 0
+        self._levels: dict[str, _Level] = {}
+        self._sales: dict[str, _Told] = {}
+        for sku, on_hand in dict(settings.get("stock", {})).items():
+            self._changes += 1
+            self._levels[sku] = _Level(sku, int(on_hand), self._changes, 0)
+
+    @property
+    def on_hand(self) -> dict[str, int]:
+        """Every level."""
+        return {level.sku: level.on_hand for level in self._levels.values()}
+
+    def moment(self, now: int) -> int:
+        """The moment at which something is booked."""
+        self._moment = max(now, self._moment + 1)
+        return self._moment
+
+    def move(self, sku: str, quantity: int, at: int) -> None:
+        """Change a level that is kept; it goes to the end of the feed, so that no reader of pages misses it."""
+        level = self._levels.pop(sku, None)
+        if level is not None:
+            self._changes += 1
+            self._levels[sku] = _Level(sku, level.on_hand + quantity, self._changes, at)
+
+    def day(self, body: bytes, at: int) -> None:
+        """What left the store by a day's sum."""
+        told = msgspec.json.decode(body, type=_Goods)
+        if told.store == self._location:
+            for good in told.goods:
+                self.move(good.sku, -good.quantity, at)
+
+    def credit(self, body: bytes, at: int) -> None:
+        """What came back by a credit: its lines are negative."""
+        told = msgspec.json.decode(body, type=_Lines)
+        if told.store == self._location:
+            for line in told.lines:
+                self.move(line.sku, -line.quantity, at)
+
+    def tell(self, id_: str, sale: dict[str, Any]) -> None:
+        """A sale was made or changed."""
+        self._changes += 1
+        self._sales.pop(id_, None)
+        self._sales[id_] = _Told(self._changes, sale)
+
+    def levels(self, request: SimRequest) -> SimResponse:
+        """A page of levels."""
+        page, cursor, more = _page(request, list(self._levels.values()))
+        levels = [
+            {
+                "sku": level.sku,
+                "location": self._location,
+                "on_hand": level.on_hand,
+                "as_of": exact(level.as_of),
+                "version": str(level.changed),
+            }
+            for level in page
+        ]
+        return json_response({"levels": levels, "cursor": cursor, "more": more})
+
+    def sales(self, request: SimRequest) -> SimResponse:
+        """A page of sales."""
+        page, cursor, more = _page(request, list(self._sales.values()))
+        return json_response({"sales": [told.sale for told in page], "cursor": cursor, "more": more})
+
+
+def exact(at: int) -> str:
+    """A moment as ISO 8601 UTC, to the microsecond."""
+    moment = datetime.fromtimestamp(at // SECOND, UTC).replace(microsecond=at % SECOND)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _page(request: SimRequest, rows: list[Any]) -> tuple[list[Any], str, bool]:
+    after, limit = int(request.query.get("cursor") or 0), int(request.query.get("limit") or 500)
+    found = [row for row in rows if row.changed > after]
+    page = found[:limit]
+    return page, str(page[-1].changed) if page else str(after), len(found) > limit
