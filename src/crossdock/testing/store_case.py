@@ -71,9 +71,12 @@ class StoreCase:
         store.commit(Batch(finished=finished, changes=changes, now=NOW))
 
     def effects(self, store: Any, connection: str = "erp", now: int = NOW) -> list[ClaimedEffect]:
-        wants = [Want(connection=connection, limit=10, lease_until=now + 30 * SECOND)]
+        wants = [self.want(connection, now)]
         claimed: list[ClaimedEffect] = store.claim_effects(wants, now)
         return claimed
+
+    def want(self, connection: str, now: int = NOW) -> Want:
+        return Want(connection=connection, limit=10, lease_until=now + 30 * SECOND)
 
     def staged(self, store: Any, *stages: Stage, ref: str = "1") -> int:
         """Stage effects of one message; returns its subject."""
