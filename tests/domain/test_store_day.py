@@ -92,7 +92,7 @@ numbers = st.lists(st.integers(0, 60), unique=True, max_size=30)
 
 @given(numbers)
 def test_ranges_hold_exactly_their_numbers(found):
-    posting = DayPosting(number=0, total=0, ranges={"T1": ranges(sorted(found))})
+    posting = DayPosting(number=0, connection="erp", total=0, ranges={"T1": ranges(sorted(found))})
     assert [n for n in range(62) if posting.holds("T1", n)] == sorted(found)
     assert not posting.holds("T2", 1)
 
@@ -119,7 +119,12 @@ def test_every_ticket_is_posted_once_however_they_come(first, second, third):
         held |= {n: row(n) for n in batch}
         left = unposted(list(held.values()), postings)
         postings.append(
-            DayPosting(number=len(postings), total=0, ranges={"T1": ranges([r.sequence for r in left])})
+            DayPosting(
+                number=len(postings),
+                connection="erp",
+                total=0,
+                ranges={"T1": ranges([r.sequence for r in left])},
+            )
         )
     assert unposted(list(held.values()), postings) == []
     for n in held:

@@ -74,6 +74,15 @@ def test_a_day_over_http_from_its_tickets_to_a_persons_word(api):
         f"/v1/orders/{day}/release-hold", {"actor": "ann", "reason": "a cent", "code": "difference"}
     )
     assert released.status == 202, released.text
-    api.until(lambda: "post_day" in api.get(f"/v1/orders/{day}").text)
+    (posted,) = api.until(lambda: api.get(f"/v1/orders/{day}/postings").json)
+    assert (posted["connection"], posted["kind"], posted["total"], len(posted["facts"])) == (
+        "erp",
+        "store_day",
+        121_000,
+        120,
+    )
+    (one,) = api.get("/v1/orders?number=berlin/T1/7").json["orders"]
+    assert api.get(f"/v1/orders/{one['id']}/postings").json == [posted]
+    assert {"kind": "ticket", "id": "berlin/T1/7"} in posted["facts"]
     proof = api.get("/v1/proof").json
     assert [check for check in proof["checks"] if not check["ok"]] == []

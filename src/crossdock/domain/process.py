@@ -177,13 +177,18 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Sale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """The order's sale in the ERP. document and expected: the version, and its total, that the ERP was told last."""
+    """The order's sale in the ERP. document and expected: the version, and its total, that the ERP was told last.
+
+    connection: the ERP; erp_total: what it made of it, where it said so.
+    """
 
     state: Literal["", "staged", "done", "refused", "in_doubt", "exhausted"] = ""
     reference: str = ""
     document: int = 0
     expected: int = 0
     amended: bool = False
+    connection: str = ""
+    erp_total: int | None = None
 
 
 class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):

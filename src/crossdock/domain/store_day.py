@@ -29,10 +29,11 @@ US = 1_000_000
 class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One document of a day in the ERP: the first, or a supplement (`number` from 1), and the tickets that it sums.
 
-    ranges: numbers per till. total is ours, erp_total theirs; date is the open date that it was posted to.
+    connection: the ERP. ranges: numbers per till. total is ours, erp_total theirs; date is the open date that it was posted to.
     """
 
     number: int
+    connection: str
     total: int
     ranges: dict[str, list[Range]]
     tickets: int = 0

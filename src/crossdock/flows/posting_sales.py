@@ -50,7 +50,7 @@ def create_credit(
         charges=alone,
     )
     if desk.stage(route.erp, CREATE_CREDIT, CREDIT, command):
-        process.credit = Sale(state="staged", document=process.document, expected=total)
+        process.credit = Sale(state="staged", document=process.document, expected=total, connection=route.erp)
 
 
 def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]]) -> int:
@@ -67,6 +67,7 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
         numbers.setdefault(row.till, []).append(row.sequence)
     posting = DayPosting(
         number=number,
+        connection=route.erp,
         total=command.total,
         ranges={till: ranges(found) for till, found in numbers.items()},
         tickets=len(left),
@@ -102,6 +103,7 @@ def take_posted(desk: Desk, settled: Settled) -> None:
     if settled.operation == CREATE_CREDIT and process.credit is not None:
         credit = process.credit
         credit.state, credit.reference = settled.outcome, settled.reference or credit.reference
+        credit.erp_total = settled.total
         _compare(desk, settled, "credit_note", credit.expected)
     elif settled.operation == POST_DAY and process.day is not None:
         posting = next((p for p in process.day.postings if _intent(p.number) == settled.intent), None)

@@ -73,6 +73,7 @@ def _sale(desk: Desk, settled: Settled) -> None:
         sale.reference = settled.reference or sale.reference
     if settled.outcome != "done" or settled.total is None:
         return
+    sale.erp_total = settled.total
     difference = settled.total - sale.expected
     if not difference:
         return

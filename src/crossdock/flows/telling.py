@@ -32,7 +32,9 @@ def create_sale(desk: Desk) -> None:
         return
     command = CreateSale(order_id=OrderId(process.order), connection=process.connection)
     if desk.stage(route.erp, "create_sale", "sale", command):
-        process.sale = Sale(state="staged", document=process.document, expected=process.total)
+        process.sale = Sale(
+            state="staged", document=process.document, expected=process.total, connection=route.erp
+        )
 
 
 def acknowledge(desk: Desk, gone: list[int] | None) -> None:

@@ -16,6 +16,7 @@ from crossdock.bootstrap.gathering import Gathering
 from crossdock.console import acting
 from crossdock.console.face import API, Face
 from crossdock.console.orders import LIST_MAX, OrderPage, OrderView, order_page, order_view, resolve
+from crossdock.console.postings import postings_view
 from crossdock.console.story import Timeline
 from crossdock.engine.messages import LANE_STREAM, Arrival, Receipt, subject_id
 from crossdock.errors import RejectedError
@@ -23,6 +24,7 @@ from crossdock.flows.handler import CANONICAL
 from crossdock.gateway.intake import trace_of
 from crossdock.gateway.problems import KeyConflictError
 from crossdock.gateway.strict import Strict
+from crossdock.model.finance import Posting
 from crossdock.model.order import Order
 from crossdock.model.quantity import LineQuantity
 from crossdock.stores.sqlite.intake import payload_hash
@@ -161,6 +163,16 @@ class OrdersController(Controller):
         with face.reads() as reads:
             subject = resolve(face, reads, order)
         return face.timeline(subject)
+
+    @get(
+        "/{order:str}/postings",
+        sync_to_thread=True,
+        summary="Read what an ERP was told of an order, ticket or store day",
+    )
+    def postings(self, face: NamedDependency[Face], order: FromPath[str]) -> list[Posting]:
+        """Each document with the facts that it holds and the ERP's total; a store day is looked up as `store/date`."""
+        with face.reads() as reads:
+            return postings_view(reads, resolve(face, reads, order))
 
     @post("/{order:str}/cancel", dto=Strict[Cancel], return_dto=None, status_code=202, sync_to_thread=True)
     def cancel(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]) -> Done:

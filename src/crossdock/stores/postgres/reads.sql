@@ -13,7 +13,8 @@ where p.finished = 0 and p.subject < $1 and p.stage = $2 order by p.subject desc
 
 -- name: find_subjects
 select distinct subject from reference
-where connection in (select json_array_elements_text($2::json)) and kind in ('order', 'number', 'api') and ref = $1
+where connection in (select json_array_elements_text($2::json))
+  and kind in ('order', 'number', 'api', 'ticket', 'store_day') and ref = $1
 order by subject desc limit 20;
 
 -- name: get_document

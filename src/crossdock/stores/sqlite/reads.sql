@@ -13,7 +13,7 @@ where p.finished = 0 and p.subject < ?1 and p.stage = ?2 order by p.subject desc
 
 -- name: find_subjects
 select distinct subject from reference where ref = ?1 and connection in (select value from json_each(?2))
-  and kind in ('order', 'number', 'api')
+  and kind in ('order', 'number', 'api', 'ticket', 'store_day')
 order by subject desc limit 20;
 
 -- name: get_document

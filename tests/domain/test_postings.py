@@ -1,0 +1,52 @@
+"""Facts and documents, both ways."""
+
+from crossdock.domain.postings import postings_of
+from tests.flows.stores import StoreHub, line, store_plan, ticket, z_report, z_till
+
+
+def posted(hub, number):
+    day = hub.process(hub.day_subject())
+    return postings_of(hub.process(hub.subject("ticket", f"berlin/T1/{number}")), day)
+
+
+def test_a_days_document_names_its_tickets_and_they_name_it():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    hub.post("ticket", ticket(2, line(), line("SKU-2", -1, 400), kind="mixed"))
+    hub.post("day.closed", z_report(z_till(last=2, cash=1600)))
+    hub.settle("create_credit", reference="C1", total=-400)
+    hub.settle("post_day", reference="Z1", total=2001)
+    (summed,) = postings_of(hub.process(hub.day_subject()))
+    assert [fact.id for fact in summed.facts] == ["berlin/2026-03-28", "berlin/T1/1", "berlin/T1/2"]
+    assert (summed.document, summed.total, summed.erp_total, summed.state) == ("Z1", 2000, 2001, "posted")
+    assert posted(hub, 1) == (summed,)
+    credit, both = posted(hub, 2)
+    assert (credit.kind, credit.document, credit.total, credit.connection) == (
+        "credit_note",
+        "C1",
+        -400,
+        "erp",
+    )
+    assert both == summed
+
+
+def test_a_late_ticket_is_in_the_supplement_alone():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    hub.post("day.closed", z_report(z_till(cash=1000)))
+    hub.settle("post_day", reference="Z1", total=1000)
+    hub.post("ticket", ticket(2))
+    assert posted(hub, 2) == ()
+    hub.advance(60_000_000)
+    (supplement,) = posted(hub, 2)
+    assert (supplement.batch_sequence, supplement.state) == (1, "planned")
+    assert [posting.batch_sequence for posting in posted(hub, 1)] == [0]
+
+
+def test_a_ticket_by_itself_has_a_sale_of_its_own():
+    hub = StoreHub(store_plan(post="each"))
+    hub.post("ticket", ticket(1))
+    hub.settle("create_sale", reference="S1", total=1000)
+    (sale,) = posted(hub, 1)
+    assert (sale.kind, sale.document, sale.total, sale.erp_total) == ("sale", "S1", 1000, 1000)
+    assert sale.business_date.isoformat() == "2026-03-28"
