@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sim.faults import FAULTS, parse
 from sim.many import simulate_many
-from sim.mutants import SEEDS, hunt, load, table
+from sim.mutants import ROOT, SEEDS, hunt, load, table
 from sim.run import ORDERS_A_DAY, Story, Told, simulate
 from sim.shrink import shrink
 
@@ -29,7 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="of one, or the first of many")
     parser.add_argument("--seeds", type=int, default=0, help="how many seeds")
     parser.add_argument("--days", type=int, default=1)
-    parser.add_argument("--faults", default="all", help="all, none, or names with commas; `faults` lists them")
+    parser.add_argument(
+        "--faults", default="all", help="all, none, or names with commas; `faults` lists them"
+    )
     parser.add_argument("--orders", default="", help="only these numbers, with commas")
     parser.add_argument("--a-day", type=int, default=ORDERS_A_DAY, help="orders a day")
     parser.add_argument("--trace", default="", help="write the trace to this file")
@@ -76,8 +78,8 @@ def _many(options: argparse.Namespace) -> int:
 
 def _mutants(options: argparse.Namespace) -> int:
     mutants = [mutant for mutant in load() if options.names in mutant.name]
-    source = {"source": Path(options.source)} if options.source else {}
-    found = hunt(mutants, say, seeds=options.seeds or SEEDS, **source)
+    source = Path(options.source) if options.source else ROOT
+    found = hunt(mutants, say, seeds=options.seeds or SEEDS, source=source)
     return 0 if table(found, say) else 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from crossdock.bootstrap.proof import prove
 from crossdock.domain.process import OrderProcess, decode_process
@@ -101,8 +100,7 @@ class Books:
             if not row["closed_at"]:
                 self.open.setdefault(row["subject"], []).append(row["reason"])
         self.finished = {
-            int(subject): bool(done)
-            for subject, done in hub.ask("select subject, finished from process")
+            int(subject): bool(done) for subject, done in hub.ask("select subject, finished from process")
         }
 
     def check(self) -> None:
@@ -144,15 +142,17 @@ class Books:
         if sales and body is not None and not self._excused(subject):
             cents = round(float(body["total_price"]) * 100)
             if sales[0].total != cents:
-                raise Violation("d", f"{self._name(subject)}: {cents} in the shop, {sales[0].total} in the ERP.")
+                raise Violation(
+                    "d", f"{self._name(subject)}: {cents} in the shop, {sales[0].total} in the ERP."
+                )
 
     def _told_of_what_left(self, subject: int, process: OrderProcess) -> None:
         left: Quantities = {}
         for warehouse in self._partners.warehouses.values():
             for release in warehouse.releases.values():
                 if release.order_id == process.order:
-                    for line, quantity in release.shipped.items():
-                        left[line] = left.get(line, 0) + quantity
+                    for id_, quantity in release.shipped.items():
+                        left[id_] = left.get(id_, 0) + quantity
         ours = {line.id: line.shipped for line in process.lines if line.shipped}
         if ours != left:
             raise Violation("g", f"{self._name(subject)}: {left} left, the hub knows of {ours}.")
@@ -185,7 +185,10 @@ class Books:
         if body is None or self.open.get(subject) or self._excused(subject):
             return
         gone = body["cancelled_at"] is not None
-        wanted = {str(i["id"]): i["quantity"] if gone else i["quantity"] - i["current_quantity"] for i in body["line_items"]}
+        wanted = {
+            str(i["id"]): i["quantity"] if gone else i["quantity"] - i["current_quantity"]
+            for i in body["line_items"]
+        }
         lost = {line.id: line.lost for line in process.lines}
         if wanted != lost:
             raise Violation("b", f"{self._name(subject)}: the shop cancelled {wanted}, the hub {lost}.")
@@ -226,7 +229,10 @@ class Books:
                     owned[key] = owned.get(key, 0) + item.out
         for (sku, place, bucket), held in self._hub.known.stock.items():
             if bucket in ("reserved", "allocated") and held != owned.get((sku, place, bucket), 0):
-                raise Violation("f", f"{sku} at {place}: {held} {bucket}, of which orders own {owned.get((sku, place, bucket), 0)}.")
+                raise Violation(
+                    "f",
+                    f"{sku} at {place}: {held} {bucket}, of which orders own {owned.get((sku, place, bucket), 0)}.",
+                )
 
     def _offers(self) -> None:
         """Every shop offers what there is for it."""
@@ -239,5 +245,6 @@ class Books:
                 mine = [level for (key, _), level in levels.items() if key == sku]
                 wanted = published_quantity(plan, name, sku, mine)
                 if offered.get(sku) != wanted:
-                    raise Violation("f", f"{sku}: {wanted} may be sold in {name}, it offers {offered.get(sku)}.")
-
+                    raise Violation(
+                        "f", f"{sku}: {wanted} may be sold in {name}, it offers {offered.get(sku)}."
+                    )

@@ -10,7 +10,10 @@ from sim.world import DAY, HOUR, MINUTE, SECOND, START, World
 FAULTS: dict[str, tuple[str, str]] = {
     "crash": ("1 2 3", "killed at every named crash point, once a day each"),
     "crash_random": ("1 2 3", "killed before, within or after any write of the store"),
-    "freeze": ("11", "the process is stopped in the middle of what it does, for up to twenty minutes, and wakes"),
+    "freeze": (
+        "11",
+        "the process is stopped in the middle of what it does, for up to twenty minutes, and wakes",
+    ),
     "zombie": ("11", "an old worker writes a batch that another has handled since"),
     "slow": ("12 21", "a call takes almost, or more than, its whole deadline"),
     "throttle": ("18 20", "429 with Retry-After, and a partner that counts whether it is obeyed"),
@@ -111,7 +114,10 @@ class Faults:
         dice = self._dice[name]
         found = []
         for _ in range(a_day * days):
-            start, length = START + dice.randrange(days * DAY), int(dice.choice(lengths) * dice.uniform(0.5, 1))
+            start, length = (
+                START + dice.randrange(days * DAY),
+                int(dice.choice(lengths) * dice.uniform(0.5, 1)),
+            )
             found.append(Window(start, start + length, dice.choice(list(partners))))
         return found if name in self.names else []
 

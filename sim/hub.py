@@ -6,9 +6,9 @@ What `crossdock.bootstrap` does with threads is done here turn by turn, in an or
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -16,67 +16,34 @@ import apsw
 from crossdock.bootstrap.hub import SETTLE_GRACE_US
 from crossdock.bootstrap.loops import EffectLoop, Signals
 from crossdock.config import Config
-from crossdock.domain.state import Level
 from crossdock.engine import crash
 from crossdock.engine.dispatcher import Dispatcher
-from crossdock.engine.lanes import Lane
 from crossdock.engine.marks import Publisher
 from crossdock.engine.messages import Arrival, Receipt
-from crossdock.engine.pace import Breaker, bucket
-from crossdock.engine.performing import Call, Performer
+from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
-from crossdock.engine.port import ClaimedEffect
 from crossdock.engine.sweeping import Sweep
-from crossdock.errors import CrossdockError, SignatureError, UnclearError
-from crossdock.flows.documents import fill_command, join_document
+from crossdock.errors import CrossdockError, SignatureError
 from crossdock.flows.handler import RetailHandler
 from crossdock.flows.operating import OVERDUE
-from crossdock.flows.quantities import quantity_command
 from crossdock.gateway.intake import IntakeApp
-from crossdock.sdk.calls import Request, Response
 from crossdock.sdk.spec import Connector
 from crossdock.simulator.base import Event
-from crossdock.stores.sqlite import open_store
 from crossdock.stores.reads import Reads
+from crossdock.stores.sqlite import open_store
 from crossdock.stores.vault import Vault
+from sim.fate import Fate
 from sim.faults import Faults
-from sim.invariants import LOOKED_UP, Invariants
+from sim.hands import Hands, Waiting, prepare
+from sim.invariants import Invariants
+from sim.parts import Quiet, SimWriter, keyed, lane_of, schedules, values_of
 from sim.retailer import MASTER_KEY, Traits
 from sim.watched import WatchedStore
-from sim.wire import LATE_S, Taken, Wire
+from sim.wire import Taken, Wire
 from sim.world import HOUR, MINUTE, SECOND, Killed, Violation, World
 
 logging.getLogger("crossdock").setLevel(logging.CRITICAL)
 IDLE = 15 * MINUTE
-LENGTHS = (5, 40, 300, 1200)
-"""Seconds that a frozen process is frozen for."""
-FREEZING = (crash.EFFECT_BEFORE_SEND, crash.EFFECTS_CLAIMED, crash.BATCH_DECIDED, crash.MARKS_CLAIMED, "reply", "found")
-"""Where: crash points, a reply that has just come, the answer to a look-up."""
-BOUNDARIES = ("before", "within", "after")
-
-
-class Quiet:
-    """A signal that nobody waits for: turns are planned instead."""
-
-    def set(self) -> None: ...
-    def clear(self) -> None: ...
-    def wait(self, _: float = 0) -> None: ...
-    def is_set(self) -> bool:
-        return False
-
-
-class SimWriter:
-    """Does every write at once, in a transaction of its own, as the hub's writer does when nobody else waits."""
-
-    def __init__(self, store: WatchedStore) -> None:
-        self._store = store
-
-    def call(self, job: Callable[[], Any], wait_s: float | None = None) -> Any:
-        """Do it; its result, or its error raised."""
-        result = self._store.group([job])[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
 
 
 class SimHub:
@@ -100,14 +67,8 @@ class SimHub:
         self.frozen_until = 0
         self.on_started: Callable[[], None] = lambda: None
         self._dice = world.dice_for()
-        self._crash_dice = world.dice_for()
         self._entropy = world.dice_for()
-        self._named = self._planned_crashes()
-        self._random = [(at, self._crash_dice.choice(BOUNDARIES)) for at in self._times("crash_random", 6)]
-        self._freezes = [
-            (at, self._crash_dice.choice(FREEZING), int(self._crash_dice.choice(LENGTHS) * SECOND))
-            for at in faults.freezes
-        ]
+        self.fate = Fate(world, faults)
         for wire in wires.values():
             wire.deliver = self.deliver
         world.on_killed = self.crash
@@ -118,20 +79,29 @@ class SimHub:
         """Open the store, recover, and go to work."""
         self.alive = True
         clock, dice = self.world.clock, self._dice.random
-        store = open_store(self.config.hub.store, Vault(MASTER_KEY, self._entropy.randbytes))
+        store = open_store(Path(self.config.hub.store), Vault(MASTER_KEY, self._entropy.randbytes))
         self.store = WatchedStore(store, self.world, self.faults, self.known, self.life)
         self.reader = store.reads()
         self._look = apsw.Connection(str(self.config.hub.store), flags=apsw.SQLITE_OPEN_READONLY)
         self.known.connect(self.reader)
-        self.lanes = {name: self._lane(name) for name in self.config.connections}
+        self.lanes = {
+            name: lane_of(self.config, name, self.connectors[name], Waiting(self, wire))
+            for name, wire in self.wires.items()
+        }
         batch_max = self.config.limits.batch_messages_max
         self.pipeline = Pipeline(
-            self.store, self.handler, policy=self.config.retries, jitter=dice, reach=self.reach, batch_max=batch_max, breathe=self._breathe
+            self.store,
+            self.handler,
+            policy=self.config.retries,
+            jitter=dice,
+            reach=self.reach,
+            batch_max=batch_max,
+            breathe=self._breathe,
         )
-        self.performer = Performer(
-            self.connectors, _prepare, clock=clock, jitter=dice, policy=self.config.retries, reach=self.reach
+        performer = Performer(
+            self.connectors, prepare, clock=clock, jitter=dice, policy=self.config.retries, reach=self.reach
         )
-        self.dispatcher = Dispatcher(self.store, self.lanes, self.performer, jitter=dice, reach=self.reach)
+        self.dispatcher = Dispatcher(self.store, self.lanes, performer, jitter=dice, reach=self.reach)
         self.publishers = {
             name: Publisher(
                 self.store, {name: lane}, self._values, clock=clock, jitter=dice, reach=self.reach
@@ -142,22 +112,28 @@ class SimHub:
         quiet: Any = Quiet()
         signals = Signals(effects=quiet, marks=quiet, stopping=quiet)
         writer: Any = SimWriter(self.store)
-        self._effects = EffectLoop(self.dispatcher, self, writer, clock, signals)
+        hands = Hands(self, performer)
+        self._effects = EffectLoop(self.dispatcher, hands, writer, clock, signals)
+        hands.start(self._effects.done)
+        nobody: Any = None  # arrivals are handed on by us, and there is no other page
         self._intake = IntakeApp(
-            self.connectors, None, None, body_bytes_max=1 << 20, new_trace=self.new_trace, overtakes=self.overtakes  # type: ignore[arg-type]
+            self.connectors,
+            nobody,
+            nobody,
+            body_bytes_max=1 << 20,
+            new_trace=self.new_trace,
+            overtakes=self.overtakes,
         )
         policy = self.config.plan.policy
         late_us, overdue_us = (policy.grace_s + policy.late_s) * SECOND, policy.fulfilment_deadline_s * SECOND
-        self._sweep = Sweep(self.store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)  # type: ignore[arg-type]
+        self._sweep = Sweep(self.store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
         self.awake_since = self.world.now
         self._arrivals: list[tuple[Arrival, Taken]] = []
         self._due: dict[str, int] = {}
         self._busy: set[str] = set()
-        self._queues: dict[str, deque[Call]] = {name: deque() for name in self.lanes}
-        self._flying = dict.fromkeys(self.lanes, 0)
         self.known.begins(self.lanes, self.world.clock())
-        recovered = self.store.recover(clock(), SETTLE_GRACE_US, self._keyed())
-        self.store.schedules(self._schedules(), clock())
+        recovered = self.store.recover(clock(), SETTLE_GRACE_US, keyed(self.connectors))
+        self.store.schedules(schedules(self.config), clock())
         self.world.tell("start", self.life, recovered["effects"], recovered["marks"])
         self.on_started()
         for part in ("pipeline", "effects", "ticks", "checkpoint", *self._publishing()):
@@ -175,7 +151,7 @@ class SimHub:
         self.known.crashed()
         for _, taken in self._arrivals:
             taken(False)
-        self.world.after(self._crash_dice.choice((1, 5, 60, 900)) * SECOND, self.start)
+        self.world.after(self.fate.pause(), self.start)
 
     def close(self) -> None:
         """Drop the store as a killed process does."""
@@ -189,25 +165,17 @@ class SimHub:
 
     def reach(self, point: str) -> None:
         """A named point: the process may be killed here, or stopped for a while."""
-        times = self._named.get(point)
-        if times and self.world.now >= times[0]:
-            times.pop(0)
-            self.faults.count("crash")
-            self.world.tell("killed at", point)
+        if self.fate.kills(point):
             raise Killed(self.life)
-        self._may_freeze(point)
+        self.may_freeze(point)
 
-    def _may_freeze(self, point: str) -> None:
+    def may_freeze(self, point: str) -> None:
         """Stop in the middle of what the process does: partners and clocks go on, then it wakes and knows of nothing."""
-        for n, (at, where, length) in enumerate(self._freezes):
-            if self.world.now >= at and where == point:
-                del self._freezes[n]
-                self.faults.count("freeze")
-                self.world.tell("frozen at", point, length // SECOND)
-                self.frozen_until = self.world.now + length
-                self.world.run_until(self.frozen_until - 1)
-                self.world.now = self.awake_since = self.frozen_until
-                return
+        length = self.fate.freezes(point)
+        if length:
+            self.frozen_until = self.world.now + length
+            self.world.run_until(self.frozen_until - 1)
+            self.world.now = self.awake_since = self.frozen_until
 
     # Who calls
 
@@ -269,9 +237,9 @@ class SimHub:
         if known is not None and known <= when:
             return
         self._due[part] = when
-        self.world.at(when, self._mine(lambda: self._turn(part, when)))
+        self.world.at(when, self.mine(lambda: self._turn(part, when)))
 
-    def _mine(self, what: Callable[[], None]) -> Callable[[], None]:
+    def mine(self, what: Callable[[], None]) -> Callable[[], None]:
         """Something of this life: it waits while the process is frozen, and ends with it."""
         life = self.life
 
@@ -293,7 +261,7 @@ class SimHub:
             self.poke(part, SECOND)
             return
         self._busy.add(part)
-        self._arm_random_crash()
+        self.store.crash_kind = self.store.crash_kind or self.fate.kills_write()
         try:
             self._take_turn(part)
         except CrossdockError as error:
@@ -392,7 +360,9 @@ class SimHub:
         except CrossdockError as error:
             self.world.tell("zombie refused", error.kind)
             return
-        raise Violation("h", f"A worker that had lost its messages wrote order {changed[0].subject} all the same.")
+        raise Violation(
+            "h", f"A worker that had lost its messages wrote order {changed[0].subject} all the same."
+        )
 
     def _perform(self) -> None:
         self._effects.turn()
@@ -401,48 +371,6 @@ class SimHub:
         due = self.dispatcher.next_at(now)
         if due is not None:
             self.poke("effects", max(due - now, 0) + 1_000)
-
-    # Calls: what `crossdock.bootstrap.hands` does on an event loop
-
-    def begin(self, calls: Sequence[Call]) -> None:
-        """Make these calls, as many at a time as each partner bears."""
-        for call in calls:
-            self._queues[call.connection].append(call)
-        for name in dict.fromkeys(call.connection for call in calls):
-            self._next(name)
-
-    def _next(self, name: str) -> None:
-        queue = self._queues[name]
-        while queue and self._flying[name] < self.lanes[name].concurrency_max:
-            call = queue.popleft()
-            self._flying[name] += 1
-            self._go_on(call, self.performer.attempt(call), None)
-
-    def _go_on(self, call: Call, steps: Any, reply: Response | Exception | None) -> None:
-        if reply is not None:
-            asked = call.effects[0].unclear and call.operation in LOOKED_UP
-            self._may_freeze("found" if asked else "reply")
-        try:
-            if reply is None:
-                sending = next(steps)
-            elif isinstance(reply, Exception):
-                sending = steps.throw(reply)
-            else:
-                sending = steps.send(reply)
-        except StopIteration as end:
-            self._flying[call.connection] -= 1
-            self._effects.done(end.value)
-            self.known.learnt(end.value, self.world.clock())
-            self.poke("effects")
-            self._next(call.connection)
-            return
-        self.known.sending(call, sending.request, self.world.clock())
-        self.world.tell("send", call.effects[0].id, call.operation, sending.request.method, sending.request.path)
-
-        def back(got: Response | Exception) -> None:
-            self._mine(lambda: self._go_on(call, steps, got))()
-
-        self.wires[call.connection].call(sending.request, sending.timeout_s, _of_life(self, back))
 
     def _tick(self) -> None:
         due = self.store.wake(self.world.clock())
@@ -462,103 +390,5 @@ class SimHub:
     def _publishing(self) -> list[str]:
         return [f"publish {name}" for name in self.publishers]
 
-    def _lane(self, name: str) -> Lane:
-        connection = self.config.connections[name]
-        limits = connection.limits
-        return Lane(
-            name=name,
-            connector=self.connectors[name],
-            transport=_Waiting(self, self.wires[name]),
-            policy=self.config.retries,
-            concurrency_max=limits.concurrency_max,
-            pace=bucket(limits.requests_per_s, limits.burst),
-            breaker=Breaker(),
-            live=connection.mode != "observe",
-        )
-
-    def _keyed(self) -> list[str]:
-        return [
-            f"{name} {operation.name}"
-            for name, connector in self.connectors.items()
-            for operation in connector.spec.operations
-            if operation.doubles == "key"
-        ]
-
-    def _schedules(self) -> dict[str, tuple[str, str, int]]:
-        return {
-            f"{name}/{feed}": (name, feed, int(connection.poll_every_s * SECOND))
-            for name, connection in self.config.connections.items()
-            for feed in connection.feeds
-            if connection.poll_every_s > 0
-        }
-
-    def _values(
-        self, connection: str, operation: str, keys: Sequence[str]
-    ) -> Mapping[str, tuple[str, Any]]:
-        by_sku: dict[str, list[Level]] = {}
-        for level in self.reader.levels(keys).values():
-            by_sku.setdefault(level.sku, []).append(level)
-        found: dict[str, tuple[str, Any]] = {}
-        for key in keys:
-            command = quantity_command(self.config.plan, connection, key, by_sku.get(key, ()))
-            if command is not None:
-                found[key] = (str(command.quantity), command)
-        return found
-
-    # Crashes
-
-    def _planned_crashes(self) -> dict[str, list[int]]:
-        return {point: self._times("crash", 1) for point in crash.POINTS}
-
-    def _times(self, name: str, a_day: int) -> list[int]:
-        length = self.faults.until - self.world.now
-        days = max(1, length // (24 * HOUR))
-        times = sorted(self.world.now + self._crash_dice.randrange(length) for _ in range(a_day * days))
-        return times if self.faults.has(name) else []
-
-    def _arm_random_crash(self) -> None:
-        if self._random and self.world.now >= self._random[0][0]:
-            _, self.store.crash_kind = self._random.pop(0)
-            self.faults.count("crash_random")
-            self.world.tell("killed", self.store.crash_kind, "a write")
-
-
-class _Waiting:
-    """A transport whose caller waits: the publisher's. The world goes on meanwhile, and may end the caller's life."""
-
-    def __init__(self, hub: SimHub, wire: Wire) -> None:
-        self._hub, self._wire = hub, wire
-
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
-        hub, world, life = self._hub, self._hub.world, self._hub.life
-        box: list[Response | Exception] = []
-        world.tell("send", self._wire.name, request.method, request.path)
-        self._wire.call(request, timeout_s, box.append)
-        until = world.now + int((timeout_s + LATE_S + 1) * SECOND)
-        while (not box and world.now < until) or world.now < hub.frozen_until:
-            world.run_until(world.now + SECOND // 20)
-            if hub.life != life:
-                raise Killed(life)
-        reply = box[0] if box else UnclearError("No reply came.")
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
-
-def _of_life(hub: SimHub, what: Callable[[Response | Exception], None]) -> Callable[[Response | Exception], None]:
-    """A reply to a process that is gone finds nobody."""
-    life = hub.life
-
-    def run(reply: Response | Exception) -> None:
-        if hub.life == life:
-            what(reply)
-
-    return run
-
-
-def _prepare(effect: ClaimedEffect) -> Any:
-    order = join_document(effect.value, effect.party) if effect.document else None
-    return fill_command(effect.operation, effect.command, order)
-
-
-
+    def _values(self, connection: str, operation: str, keys: Sequence[str]) -> Mapping[str, tuple[str, Any]]:
+        return values_of(self.config, self.reader, connection, keys)

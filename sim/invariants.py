@@ -5,7 +5,7 @@ This is a memory of its own, outside of the hub: it lives through every crash, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,12 @@ from crossdock.engine.port import Batch, ClaimedEffect, EffectResult, MarkResult
 from crossdock.flows.documents import join_document
 from crossdock.model.versions import is_newer
 from crossdock.sdk.calls import Request
-from crossdock.simulator.base import SimRequest, SimResponse
 from crossdock.stores.reads import Reads
+from sim.witness import Witness
 from sim.world import SECOND, Violation, World
 
 TAKES = {"reserve", "allocate"}
 LOOKED_UP = ("create_sale", "create_delivery", "create_invoice", "cancel_sale", "amend_sale", "release")
-FOLLOW_UPS = ("/cancel", "/amend")
 
 
 class _Line(msgspec.Struct):
@@ -50,11 +49,11 @@ class _Staged(msgspec.Struct):
     document: int
 
 
-class Invariants:
+class Invariants(Witness):
     """Everything that must hold; each check raises Violation with its letter."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._reads: Reads | None = None
         self.versions: dict[int, int] = {}
         self.orders: dict[int, _Order] = {}
@@ -66,15 +65,16 @@ class Invariants:
         self.left: dict[int, str] = {}
         self.flying: dict[int, ClaimedEffect] = {}
         self.looked: set[int] = set()
-        self.documents: dict[tuple[str, str], str] = {}
         self.paused: dict[str, int] = {}
+        self.hopeless: set[tuple[str, str]] = set()
+        """(connection, operation) that nobody can be asked about."""
         self.tokens: dict[str, tuple[float, int]] = {}
         self.limits: dict[str, tuple[float, float]] = {}
         self.accepted_ids: dict[tuple[int, str, str], int] = {}
         self.shipped_at: dict[tuple[str, str], str] = {}
         self.doubtful: set[tuple[str, str]] = set()
         """Levels (SKU, warehouse) of a count that came after a later shipment was known: the next one is believed."""
-        self.partners: Mapping[str, Any] = {}
+        self.strike: Callable[[str], None] = lambda name: None
 
     # The hub's lives
 
@@ -86,6 +86,12 @@ class Invariants:
         """What the process knew by heart it has forgotten: pauses, paces, calls under way."""
         self.limits = {name: (lane.pace.rate, lane.pace.burst) for name, lane in lanes.items()}
         self.tokens = {name: (burst, now) for name, (_, burst) in self.limits.items()}
+        self.hopeless = {
+            (name, operation.name)
+            for name, lane in lanes.items()
+            for operation in lane.connector.spec.operations
+            if operation.doubles == "none"
+        }
         self.paused = {}
         self.flying, self.looked = {}, set()
 
@@ -99,12 +105,16 @@ class Invariants:
         """a, and one message per delivery id."""
         for arrival, receipt in zip(arrivals, receipts, strict=True):
             word = "again" if receipt.duplicate else "in"
-            self._world.tell(word, arrival.source, arrival.kind, arrival.ref, receipt.message, receipt.subject)
+            self._world.tell(
+                word, arrival.source, arrival.kind, arrival.ref, receipt.message, receipt.subject
+            )
             if arrival.delivery_id and not receipt.conflict:
                 key = (receipt.subject, arrival.source, arrival.delivery_id)
                 known = self.accepted_ids.setdefault(key, receipt.message)
                 if known != receipt.message:
-                    raise Violation("a", f"Delivery {key} was kept twice: messages {known} and {receipt.message}.")
+                    raise Violation(
+                        "a", f"Delivery {key} was kept twice: messages {known} and {receipt.message}."
+                    )
         self._balance()
 
     def committed(self, batch: Batch) -> None:
@@ -114,6 +124,8 @@ class Invariants:
             self._world.tell("done", m.id, m.source, m.kind, m.subject, f.outcome)
             self._in_order(f)
             self._counted(m, f.outcome)
+            if any(case.reason == "stock.short" for case in f.cases):
+                self.strike("scarce")
             if m.origin.startswith("replay") and not (" by " in m.origin and ": " in m.origin):
                 raise Violation("j", f"Message {m.id} is a replay that names nobody: {m.origin!r}.")
             for stage in f.effects:
@@ -170,7 +182,9 @@ class Invariants:
     def _version(self, row: Any) -> None:
         """h: versions never go back; g: nor does what has left, and it is never more than was ordered."""
         if row.expected != self.versions.get(row.subject, 0):
-            raise Violation("h", f"Order {row.subject} was written over version {self.versions.get(row.subject)}.")
+            raise Violation(
+                "h", f"Order {row.subject} was written over version {self.versions.get(row.subject)}."
+            )
         self.versions[row.subject] = row.expected + 1
         now, before = _order(row.value), self.orders.get(row.subject)
         self.orders[row.subject] = now
@@ -185,7 +199,9 @@ class Invariants:
                     raise Violation("h", f"Line {line.id} of order {row.subject} was un-shipped.")
         for line in now.lines:
             if line.returned > line.shipped:
-                raise Violation("g", f"Line {line.id} of order {row.subject} came back more often than it left.")
+                raise Violation(
+                    "g", f"Line {line.id} of order {row.subject} came back more often than it left."
+                )
 
     def _move(self, changes: Any) -> None:
         """f: a level is the sum of its movements; what we reserve is there."""
@@ -203,13 +219,16 @@ class Invariants:
                 wanted = stock.get((level.sku, level.location, bucket), 0)
                 if getattr(level, bucket) != wanted:
                     raise Violation(
-                        "f", f"{bucket} of {level.sku} at {level.location} is {getattr(level, bucket)}, moved {wanted}."
+                        "f",
+                        f"{bucket} of {level.sku} at {level.location} is {getattr(level, bucket)}, moved {wanted}.",
                     )
 
     def _covers(self, sku: str, place: str) -> None:
         held = [self.stock.get((sku, place, bucket), 0) for bucket in ("on_hand", "reserved", "allocated")]
         if held[0] - held[1] - held[2] < 0:
-            raise Violation("f", f"{sku} at {place} was promised twice: on hand, reserved, allocated are {held}.")
+            raise Violation(
+                "f", f"{sku} at {place} was promised twice: on hand, reserved, allocated are {held}."
+            )
 
     def _balance(self) -> None:
         """a: accepted = processed + unhandled + parked + in flight."""
@@ -252,7 +271,9 @@ class Invariants:
             self.flying[effect.id] = effect
             until = self.paused.get(effect.connection, 0)
             if now < until:
-                raise Violation("pace", f"{effect.connection} asked for {(until - now) // SECOND} s of peace.")
+                raise Violation(
+                    "pace", f"{effect.connection} asked for {(until - now) // SECOND} s of peace."
+                )
             self._take_token(effect.connection, now)
 
     def _take_token(self, name: str, now: int) -> None:
@@ -273,6 +294,8 @@ class Invariants:
         for effect in call.effects:
             if now >= effect.lease_until:
                 raise Violation("c", f"{effect.key} was sent {now - effect.lease_until} us after its lease.")
+            if effect.unclear and (effect.connection, effect.operation) in self.hopeless:
+                raise Violation("c", f"{effect.key} is in doubt, and was sent again.")
             if request.method == "GET":
                 self.looked.add(effect.id)
                 continue
@@ -300,6 +323,8 @@ class Invariants:
             effect = result.effect
             self._world.tell("settle", effect.id, effect.key, result.state, result.kind, result.unclear)
             self.flying.pop(effect.id, None)
+            if result.state == "in_doubt":
+                self.strike("no_keys")
             self.looked.discard(effect.id)
             if result.state == "done":
                 self._leave(effect.id, effect.connection, effect.subject, "done")
@@ -324,67 +349,3 @@ class Invariants:
     def operated(self, effect: int, connection: str, subject: int) -> None:
         """A person has settled an effect."""
         self._leave(effect, connection, subject, "by hand")
-
-    # What partners really did
-
-    def carried_out(self, name: str, request: SimRequest, answer: SimResponse) -> None:
-        """c: one document per effect key, one per reference, and no change of a document twice."""
-        self._world.tell("partner", name, request.method, request.path, answer.status)
-        if request.method != "POST":
-            return
-        if request.path.endswith("/batch") and answer.status == 200:
-            for single in _singles(request, answer):
-                self._posted(name, *single)
-        else:
-            self._posted(name, request, answer)
-
-    def _posted(self, name: str, request: SimRequest, answer: SimResponse) -> None:
-        key = request.headers.get("idempotency-key", "")
-        if answer.status == 409 and (b"another body" in answer.body or b"released already" in answer.body):
-            raise Violation("c", f"{name} knows {key} already: {answer.body.decode()}.")
-        if name == "erp":
-            self._erp(request, answer, key)
-        elif key and answer.status == 201:
-            self._document(name, key, answer)
-        if name in ("shop", "market") and b'"fulfil"' in request.body:
-            self._fulfilled(name)
-
-    def _erp(self, request: SimRequest, answer: SimResponse, key: str) -> None:
-        erp = self.partners["erp"]
-        if answer.status == 201:
-            self._document("erp", key, answer)
-            reference = msgspec.json.decode(request.body)["reference"]
-            count = erp._references.get(f"{request.path[1:]}:{reference}", 0)
-            if count > 1:
-                raise Violation("c", f"The ERP has {count} {request.path[1:]} of {reference}.")
-        elif answer.status == 200 and request.path.endswith(FOLLOW_UPS):
-            sale = erp.sales[request.path.split("/")[2]]
-            if len(set(sale.changes)) != len(sale.changes):
-                raise Violation("c", f"Sale {sale.id} was changed twice under one key: {sale.changes}.")
-
-    def _document(self, name: str, key: str, answer: SimResponse) -> None:
-        made = str(msgspec.json.decode(answer.body)["id"])
-        if not key:
-            raise Violation("c", f"{name} made {made} without a key.")
-        if self.documents.setdefault((name, key), made) != made:
-            raise Violation("c", f"{name} made {self.documents[name, key]} and {made} of {key}.")
-
-    def _fulfilled(self, name: str) -> None:
-        """No parcel is told to a shop twice."""
-        for order, made in self.partners[name].admin.fulfillments.items():
-            told = [fulfillment.numbers for fulfillment in made if fulfillment.numbers]
-            if len(set(told)) != len(told):
-                raise Violation("c", f"{name} was told a shipment of {order} twice: {told}.")
-
-
-def _singles(request: SimRequest, answer: SimResponse) -> list[tuple[SimRequest, SimResponse]]:
-    """A batch as what it stands for: every item posted alone, and its own answer."""
-    bodies = {item["key"]: item["body"] for item in msgspec.json.decode(request.body)["items"]}
-    found = []
-    for result in msgspec.json.decode(answer.body)["results"]:
-        key, path = result["key"], request.path.removesuffix("/batch")
-        body = msgspec.json.encode(bodies[key])
-        single = SimRequest(method="POST", path=path, headers={"idempotency-key": key}, body=body)
-        told = msgspec.json.encode(result.get("problem") or {"id": result.get("id", "")})
-        found.append((single, SimResponse(status=result["status"], body=told)))
-    return found

@@ -43,7 +43,9 @@ def _each(stories: Sequence[Story], jobs: int):  # type: ignore[no-untyped-def] 
         yield from pool.imap_unordered(simulate, stories)
 
 
-def _summary(done: Sequence[Told], struck: dict[str, int], seconds: float, say: Callable[[str], None]) -> None:
+def _summary(
+    done: Sequence[Told], struck: dict[str, int], seconds: float, say: Callable[[str], None]
+) -> None:
     failed = [told for told in done if not told.ok]
     cpu = sum(told.cpu_s for told in done)
     orders, lives = sum(told.orders for told in done), sum(told.lives for told in done)

@@ -19,7 +19,13 @@ import msgspec
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = 6
 TIMEOUT_S = 240
-TESTS = ("tests/engine", "tests/stores/test_sqlite.py", "tests/flows", "tests/connectors/test_erp.py", "tests/connectors/test_wms.py")
+TESTS = (
+    "tests/engine",
+    "tests/stores/test_sqlite.py",
+    "tests/flows",
+    "tests/connectors/test_erp.py",
+    "tests/connectors/test_wms.py",
+)
 COPIED = ("src", "sim", "tests", "pyproject.toml")
 
 
@@ -49,7 +55,9 @@ def load(folder: Path = ROOT / "mutants") -> list[Mutant]:
         found += msgspec.convert(tomllib.loads(file.read_text("utf-8"))["mutant"], list[Mutant])
     names = [mutant.name for mutant in found]
     if len(set(names)) != len(names):
-        raise ValueError(f"Two planted bugs have one name: {sorted(n for n in names if names.count(n) > 1)[0]}.")
+        raise ValueError(
+            f"Two planted bugs have one name: {sorted(n for n in names if names.count(n) > 1)[0]}."
+        )
     return found
 
 
@@ -64,7 +72,12 @@ def mutated(mutant: Mutant, text: str) -> str:
 
 
 def hunt(
-    mutants: Sequence[Mutant], say: Callable[[str], None], *, source: Path = ROOT, seeds: int = SEEDS
+    mutants: Sequence[Mutant],
+    say: Callable[[str], None],
+    *,
+    source: Path = ROOT,
+    seeds: int = SEEDS,
+    tests: Sequence[str] = TESTS,
 ) -> list[Caught]:
     """Plant one bug after the other and see what finds it."""
     for mutant in mutants:
@@ -73,11 +86,11 @@ def hunt(
     try:
         for name in COPIED:
             _copy((ROOT if name == "sim" else source) / name, folder / name)
-        _without_any(folder, seeds)
+        _without_any(folder, seeds, tests)
         found = []
         for n, mutant in enumerate(mutants, start=1):
             with _planted(mutant, folder):
-                caught = _hunt(mutant, folder, seeds)
+                caught = _hunt(mutant, folder, seeds, tests)
             found.append(caught)
             by = caught.by or "NOTHING"
             say(f"{n:3} {mutant.name:44} {'!' if mutant.worse else ' '} {by:18} {caught.text[:90]}")
@@ -101,14 +114,14 @@ def table(found: Sequence[Caught], say: Callable[[str], None]) -> bool:
     return share >= 95 and not worse
 
 
-def _without_any(folder: Path, seeds: int) -> None:
+def _without_any(folder: Path, seeds: int, tests: Sequence[str]) -> None:
     """Nothing may be found where nothing is planted."""
-    nothing = _hunt(Mutant(name="nothing", file="", old="", new=""), folder, seeds)
+    nothing = _hunt(Mutant(name="nothing", file="", old="", new=""), folder, seeds, tests)
     if nothing.by:
         raise ValueError(f"{nothing.by} fails without any bug: {nothing.text}. Mend that first.")
 
 
-def _hunt(mutant: Mutant, folder: Path, seeds: int) -> Caught:
+def _hunt(mutant: Mutant, folder: Path, seeds: int, tests: Sequence[str]) -> Caught:
     began = time.monotonic()
     command = [sys.executable, "-m", "sim", "many", "--seeds", str(seeds), "--jobs", "1", "--stop"]
     status, said = _run(command, folder)
@@ -118,9 +131,10 @@ def _hunt(mutant: Mutant, folder: Path, seeds: int) -> Caught:
         by, text = (f"seed {found[1]}", found[2]) if found else ("seed: it breaks", said.strip()[-90:])
         if status == TIMED_OUT:
             by, text = "seed: no end", ""
-    else:
-        tests = [name for name in TESTS if (folder / name).exists()]
-        status, said = _run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], folder)
+    elif tests:
+        status, said = _run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], folder
+        )
         if status:
             failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
             by, text = "a test", failed[1] if failed else said.strip()[-90:]
@@ -131,7 +145,11 @@ TIMED_OUT = -1
 
 
 def _run(command: Sequence[str], folder: Path) -> tuple[int, str]:
-    environ = {**os.environ, "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     try:
         done = subprocess.run(
             command, cwd=folder, env=environ, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

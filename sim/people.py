@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ class People:
         for name in WAREHOUSES:
             self.count(name)
             for _ in range(2 * days):
-                world.at(START + self._counting.randrange(days * DAY), lambda name=name: self.count(name))  # type: ignore[misc]
+                world.at(START + self._counting.randrange(days * DAY), partial(self.count, name))
         world.at(self._end, self._restock)
         world.after(ROUND, self._round)
         for at in faults.replays:
@@ -97,7 +98,7 @@ class People:
         for rate, change in ((0.05, self._move), (0.05, self._take_off), (0.03, self._cancel_here)):
             rolled, delay = self._buyers.random(), self._buyers.uniform(0.02, 4)
             if rolled < rate:
-                self._world.after(int(delay * HOUR), lambda change=change: change(shop, order_id))  # type: ignore[misc]
+                self._world.after(int(delay * HOUR), partial(change, shop, order_id))
         if self._faults.strikes("poison", 0.04):
             spoiled = body.replace(b'"total_price":"', b'"total_price":"about ', 1)
             event = self._partners.shops[shop].event("orders/create", spoiled, self._world.now)
@@ -135,7 +136,8 @@ class People:
         """An operator of the hub cancels an order."""
         subject = self._subject(shop, order_id) if self._up() else 0
         if subject:
-            self._act(lambda: act(self._hub, subject, "cancel_order", actor="Kim", reason="asked by telephone"))  # type: ignore[arg-type]
+            hub: Any = self._hub
+            self._act(lambda: act(hub, subject, "cancel_order", actor="Kim", reason="asked by telephone"))
 
     def _subject(self, shop: str, order_id: int) -> int:
         for subject, value in self._hub.reader.processes():
@@ -154,7 +156,7 @@ class People:
         now = self._world.clock()
         for row in self._hub.reader.cases(after=0, state="open", limit=1000):
             if self._up() and now - row["opened_at"] > 5 * MINUTE and self._operators.random() < 0.7:
-                self._act(lambda row=row: self._settle(row))  # type: ignore[misc]
+                self._act(partial(self._settle, row))
 
     def _up(self) -> bool:
         return self._hub.alive and self._world.now >= self._hub.frozen_until
@@ -251,8 +253,7 @@ class People:
             for shop in SHOPS:
                 self._faults.count("replay")
                 self._act(
-                    lambda shop=shop: replay_since(  # type: ignore[misc]
+                    lambda shop=shop: replay_since(
                         hub, shop, since, after=0, limit=200, actor="Kim", reason="mapping was wrong"
                     )
                 )
-

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -25,7 +27,7 @@ from sim.world import DAY, HOUR, MINUTE, SECOND, START, Violation, World
 
 ORDERS_A_DAY = 60
 DRAIN_MAX = 4 * DAY
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
+MEMORY = Path("/dev/shm")
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +89,11 @@ class _Run:
         traits = traits_of(world.dice_for(), faults)
         config = configure(folder, traits)
         kinds = connectors(config, traits)
-        self.partners = Partners(world.dice_for(), traits, faults, story.orders_a_day * story.days, story.days)
+        self.partners = Partners(
+            world.dice_for(), traits, faults, story.orders_a_day * story.days, story.days
+        )
         self.known = Invariants(world)
+        self.known.strike = lambda name: faults.count(name) if faults.has(name) else None
         self.known.partners = self.partners.all()
         self.wires = {
             name: Wire(world, faults, name, simulator, kinds[name].request_headers(), self.known.carried_out)
@@ -130,7 +135,7 @@ class _Run:
         world, faults, dice = self.world, self.faults, self.world.dice_for()
         for at in faults.jumps:
             jump = dice.choice((-10, 10)) * MINUTE
-            world.at(at, lambda jump=jump: self._jump(jump))  # type: ignore[misc]
+            world.at(at, partial(self._jump, jump))
         for at in faults.forgets:
             world.at(at, self._forget_keys)
 
@@ -160,9 +165,13 @@ class _Run:
         """Keys that are older than any call under way are forgotten."""
         self.faults.count("forgotten_keys")
         self.world.tell("keys forgotten")
-        for simulator in (self.partners.erp, *self.partners.warehouses.values()):
-            if simulator._keys is not None:
-                simulator._keys._kept.clear()
+        keys = [
+            self.partners.erp._keys,
+            *(warehouse._keys for warehouse in self.partners.warehouses.values()),
+        ]
+        for kept in keys:
+            if kept is not None:
+                kept._kept.clear()
 
     def _play(self) -> None:
         world = self.world
@@ -191,9 +200,5 @@ class _Run:
 
     def _close(self) -> None:
         if self.hub.alive:
-            try:
+            with contextlib.suppress(CrossdockError, OSError):
                 self.hub.close()
-            except (CrossdockError, OSError):
-                pass
-
-

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from sim.run import Story, Told, simulate
+from sim.run import Told, simulate
 
 ATTEMPTS_MAX = 40
 

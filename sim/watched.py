@@ -17,7 +17,9 @@ DISK_RATE = 0.01
 class WatchedStore:
     """A `SqliteStore` that tells what it has committed. Crashes come before a write, within its commit, or after it."""
 
-    def __init__(self, store: SqliteStore, world: World, faults: Faults, known: Invariants, life: int) -> None:
+    def __init__(
+        self, store: SqliteStore, world: World, faults: Faults, known: Invariants, life: int
+    ) -> None:
         self.inner = store
         self._world, self._faults, self._known, self._life = world, faults, known, life
         self._depth = 0
@@ -32,7 +34,8 @@ class WatchedStore:
     # Writes
 
     def group(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-        return self._do(lambda: self.inner.group([self._job(job) for job in jobs]), None)
+        results: list[Any] = self._do(lambda: self.inner.group([self._job(job) for job in jobs]), None)
+        return results
 
     def accept(self, arrivals: Any, now: int) -> Any:
         return self._do(

@@ -63,6 +63,7 @@ class Wire:
         patience = int(timeout_s * SECOND)
         latency = int(self._dice.uniform(0.01, 0.3) * SECOND)
         if faults.within(faults.gone, self.name):
+            faults.count("gone")
             if self._dice.random() < 0.5:
                 world.after(latency, lambda: on_reply(NotSentError(f"{what}: no connection was made.")))
             else:
@@ -77,8 +78,12 @@ class Wire:
             return
         if faults.strikes("slow", 0.02):
             dice = faults.dice("slow")
-            latency = int(patience * dice.choice((0.5, 0.99, 1.0, 1.0))) + int(dice.uniform(0, LATE_S) * SECOND)
-            latency = min(latency, patience + int(LATE_S * SECOND)) if self._calm() else min(latency, patience)
+            latency = int(patience * dice.choice((0.5, 0.99, 1.0, 1.0))) + int(
+                dice.uniform(0, LATE_S) * SECOND
+            )
+            latency = (
+                min(latency, patience + int(LATE_S * SECOND)) if self._calm() else min(latency, patience)
+            )
         spoiled = self._spoiling(request)
         arrives = latency - int(min(latency, 5_000))
 

@@ -1,0 +1,146 @@
+"""The questions of the day's end find what is planted in the books of a day that has gone well."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sim.books import Books, check_alerts, check_store, unrest
+from sim.run import Story, _Run
+from sim.world import HOUR, Violation
+
+
+@pytest.fixture(scope="module")
+def day():
+    with tempfile.TemporaryDirectory() as folder:
+        run = _Run(Story(seed=2, faults=(), orders_a_day=20), Path(folder), None)
+        run._play()
+        yield run
+        run.hub.close()
+
+
+def check(day):
+    Books(day.world, day.hub, day.partners, day.people).check()
+
+
+def shipped(day):
+    """A sale of which everything has left."""
+    return next(sale for sale in day.partners.erp.sales.values() if sale.delivered)
+
+
+def violates(letter):
+    return pytest.raises(Violation, match=rf"^\({letter}\)")
+
+
+def test_a_day_that_went_well_is_found_well(day):
+    check(day)
+    check_store(day.hub, day.known, day.world.clock())
+    assert unrest(day.hub) == ""
+
+
+def test_an_order_that_the_hub_never_had(day):
+    shop = day.partners.shops["shop"]
+    shop.orders[1] = next(iter(shop.orders.values()))
+    with violates("b"):
+        check(day)
+    del shop.orders[1]
+
+
+def test_a_sale_that_is_missing_and_one_that_is_there_twice(day):
+    erp, sale = day.partners.erp, shipped(day)
+    del erp.sales[sale.id]
+    with violates("b"):
+        check(day)
+    erp.sales[sale.id] = erp.sales["again"] = sale
+    with violates("c"):
+        check(day)
+    del erp.sales["again"]
+
+
+@pytest.mark.parametrize(
+    ("letter", "spoil", "mend"),
+    [
+        (
+            "d",
+            lambda sale: setattr(sale, "total", sale.total + 1),
+            lambda sale: setattr(sale, "total", sale.total - 1),
+        ),
+        ("b", lambda sale: sale.delivered.update(x=1), lambda sale: sale.delivered.pop("x")),
+        ("b", lambda sale: sale.invoiced.update(x=1), lambda sale: sale.invoiced.pop("x")),
+        (
+            "b",
+            lambda sale: sale.cancelled.update(dict.fromkeys(sale.lines, 1)),
+            lambda sale: sale.cancelled.clear(),
+        ),
+    ],
+    ids=["total", "delivered", "invoiced", "cancelled"],
+)
+def test_a_sale_that_says_something_else(day, letter, spoil, mend):
+    sale = next(sale for sale in day.partners.erp.sales.values() if sale.delivered and not sale.cancelled)
+    spoil(sale)
+    with violates(letter):
+        check(day)
+    mend(sale)
+
+
+@pytest.mark.parametrize("by", [1, -1])
+def test_stock_that_is_not_there(day, by):
+    stock = day.partners.warehouses["north"].stock
+    stock["SKU-0003"] += by
+    with violates("f"):
+        check(day)
+    stock["SKU-0003"] -= by
+
+
+@pytest.mark.parametrize("bucket", ["reserved", "allocated"])
+def test_a_claim_that_nobody_owns(day, bucket):
+    key = ("SKU-0003", "north", bucket)
+    day.known.stock[key] = day.known.stock.get(key, 0) + 1
+    with violates("f"):
+        check(day)
+    day.known.stock[key] -= 1
+
+
+def test_a_shop_that_offers_something_else(day):
+    offered = day.partners.shops["market"].admin.quantities
+    offered["SKU-0003"] += 1
+    with violates("f"):
+        check(day)
+    offered["SKU-0003"] -= 1
+
+
+def test_something_that_left_and_that_the_hub_does_not_know(day):
+    release = next(r for r in day.partners.warehouses["north"].releases.values() if r.shipped)
+    line = next(iter(release.shipped))
+    release.shipped[line] += 1
+    with violates("g"):
+        check(day)
+    release.shipped[line] -= 1
+
+
+def test_an_order_that_stands_still_and_is_nobodys_case(day):
+    books = Books(day.world, day.hub, day.partners, day.people)
+    subject = next(iter(books.processes))
+    books.finished[subject] = False
+    with violates("b"):
+        books.check()
+
+
+def test_a_store_that_has_forgotten_what_was_committed(day):
+    subject = next(iter(day.known.versions))
+    day.known.versions[subject] += 1
+    with violates("h"):
+        check_store(day.hub, day.known, day.world.clock())
+    day.known.versions[subject] -= 1
+
+
+def test_an_effect_that_is_late_and_nobodys_case(day):
+    subject = next(iter(day.known.versions))
+    database = day.hub.store.inner._db.connection
+    row = "1, 'erp', 'create_sale', ?, 'late', 1, ?, 0, 0, 0, '', 0, '{}', 0, ?"
+    staged = day.world.clock() - 24 * HOUR
+    database.execute(f"insert into outbox values ({row})", (subject, 1 << 60, staged))
+    with violates("i"):
+        check_alerts(day.hub)
+    assert "create_sale" in unrest(day.hub)
+    database.execute("delete from outbox where id = 1")
