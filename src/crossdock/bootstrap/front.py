@@ -15,7 +15,7 @@ from crossdock.engine.lanes import Lane
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.pace import Breaker
 from crossdock.sdk.spec import Connector
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.reads import Reads
 
 
 class PartnerState(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,8 +49,8 @@ from crossdock.flows.handler import RetailHandler
 from crossdock.flows.operating import OVERDUE
 from crossdock.flows.quantities import quantity_command
 from crossdock.sdk.spec import Connector
-from crossdock.stores.sqlite import SqliteStore, open_store
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.opening import HubStore, is_shared, open_store
+from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 from crossdock.transport.opening import transport_for
 
@@ -60,7 +60,9 @@ GC_THRESHOLDS = (50_000, 20, 50)
 """Messages make no cycles; looking for some after every 700 objects took a tenth of the time."""
 SETTLE_GRACE_US = 5_000_000
 CHECKPOINT_S = 0.5
-PARTS = ("pipeline", "effects")
+PARTS = ("pipeline", "effects", "ticks")
+LOOK_S = 0.03
+"""Where others take messages in, how often a worker looks for some."""
 POOLED_READS_MAX = 8
 READY_S = 2.0
 
@@ -74,11 +76,12 @@ class Hub:
         self._reach = reach
         self._random = random.Random()  # noqa: S311 - jitter, no secret
         registry = Registry()
-        self.connectors: dict[str, Connector] = {
+        self.connectors: Mapping[str, Connector] = {
             name: registry.get(connection.connector).build(connection.settings)
             for name, connection in config.connections.items()
         }
-        self.store: SqliteStore = open_store(config.hub.store, Vault(master_key))
+        self.store: HubStore = open_store(config.hub.store, Vault(master_key))
+        self.shared = is_shared(config.hub.store)
         self.signals = Signals()
         self.stopping = self.signals.stopping
         self.writer = Writer(self.store, clock_us, reach)
@@ -138,9 +141,13 @@ class Hub:
             self._thread("effects", lambda: self._dispatch(effects))
             for name, publisher in self.publishers.items():
                 self._loop(f"publisher-{name}", PublisherLoop(publisher, clock_us, self.signals).turn)
-        store = on_writer(self.store, self.writer)
-        self._loop("ticks", TickLoop(store, self._sweep(store), clock_us, self.signals).turn)
-        self._loop("checkpoint", self._checkpoint)
+        if "ticks" in parts or not self.shared:
+            store = on_writer(self.store, self.writer)
+            self._loop("ticks", TickLoop(store, self._sweep(store), clock_us, self.signals).turn)
+        if self.shared:
+            self._loop("leases", self._tend)
+        else:
+            self._loop("checkpoint", self._checkpoint)
 
     def stop(self) -> None:
         """Finish what has begun and close the store; what could not be finished is asked about at the next start."""
@@ -291,6 +298,12 @@ class Hub:
             for feed in connection.feeds
             if connection.poll_every_s > 0
         }
+
+    def _tend(self) -> None:
+        """Keep this process's share of what several share, and look for work that others have brought."""
+        due = self.store.tend(clock_us())
+        while not self.stopping.wait(LOOK_S) and clock_us() < due:
+            self.writer.wake()
 
     def _checkpoint(self) -> None:
         self.signals.stopping.wait(CHECKPOINT_S)

@@ -18,7 +18,7 @@ from crossdock.engine import crash
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.port import Store
 from crossdock.errors import OverloadedError
-from crossdock.stores.sqlite import SqliteStore
+from crossdock.stores.opening import HubStore
 
 T = TypeVar("T")
 log = logging.getLogger("crossdock")
@@ -62,7 +62,7 @@ class Writer:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: HubStore,
         clock: Callable[[], int],
         reach: crash.Reach,
     ) -> None:
@@ -97,6 +97,10 @@ class Writer:
         self._alone_jobs.append(ticket)
         self._waiting.release()
         return cast(T, ticket.wait())
+
+    def wake(self) -> None:
+        """Look for work."""
+        self._waiting.release()
 
     def stop(self) -> None:
         """End the thread after what is queued has been written."""
@@ -192,7 +196,7 @@ def _give(taker: Callable[[Any], None], result: Any) -> None:
 class _OnWriter:
     """Every method of the store, done by the writer."""
 
-    def __init__(self, store: SqliteStore, writer: Writer) -> None:
+    def __init__(self, store: HubStore, writer: Writer) -> None:
         self._store, self._writer = store, writer
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -204,6 +208,6 @@ class _OnWriter:
         return on_writer
 
 
-def on_writer(store: SqliteStore, writer: Writer) -> Store:
+def on_writer(store: HubStore, writer: Writer) -> Store:
     """The store as seen from any other thread: each call is done by the writer and waited for."""
     return cast(Store, _OnWriter(store, writer))

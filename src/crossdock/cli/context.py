@@ -65,15 +65,10 @@ def hub_of(path: Path) -> HubConfig:
 def opened(hub: HubConfig) -> Iterator[Reads]:
     """The store, read-only, beside a hub that may be running on it."""
     from crossdock.config.keys import read_key
-    from crossdock.stores.sqlite.database import Database
-    from crossdock.stores.sqlite.reads import Reads
+    from crossdock.stores.opening import open_reads
     from crossdock.stores.vault import Vault
 
-    if not hub.store.exists():
-        raise ConfigurationError(
-            f"There is no store in {hub.data} yet. `crossdock up` makes it and runs the hub."
-        )
-    reads = Reads(Database(hub.store, readonly=True), Vault(read_key(hub.key)))
+    reads = open_reads(hub.store, Vault(read_key(hub.key)))
     try:
         yield reads
     finally:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from crossdock.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, configured, hub_of, opened
@@ -40,7 +43,7 @@ def init(
     hub.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if hub.key.exists():
         note(f"{hub.key} is there already, and stays as it is.")
-    elif hub.store.exists():
+    elif isinstance(hub.store, Path) and hub.store.exists():
         raise ConfigurationError(
             f"{hub.store} is there, but not its master key. Restore {hub.key} from your backup."
         )
@@ -105,11 +108,12 @@ def _of_the_data(config: Config) -> list[Problem]:
     from crossdock.config.keys import read_key, read_tokens, seen_by_others
 
     found = []
-    for field, path, test in (
+    tests: tuple[tuple[str, Path, Callable[[Path], object]], ...] = (
         ("key", config.hub.key, read_key),
         ("tokens", config.hub.tokens, read_tokens),
-        ("store", config.hub.store, lambda _: _try_store(config)),
-    ):
+        ("store", config.hub.data, lambda _: _try_store(config)),
+    )
+    for field, path, test in tests:
         try:
             test(path)
         except CrossdockError as error:
@@ -133,9 +137,15 @@ def _try_store(config: Config) -> None:
     """Open the store, where there is one, look at its schema, and open something sealed with the key."""
     from crossdock.stores.sqlite.database import SCHEMA_VERSION, Database
 
-    if not config.hub.store.exists():
+    store = config.hub.store
+    if not isinstance(store, Path):
+        from crossdock.stores.postgres.opening import prepare
+
+        prepare(store)
         return
-    database = Database(config.hub.store, readonly=True)
+    if not store.exists():
+        return
+    database = Database(store, readonly=True)
     version = database.connection.pragma("user_version")
     database.close()
     if version != SCHEMA_VERSION:
@@ -148,14 +158,37 @@ def _try_store(config: Config) -> None:
             next(reads.documents(page=1), None)
 
 
-def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
+class Role(StrEnum):
+    """A part of a hub that can be a process of its own."""
+
+    gateway = "gateway"
+    worker = "worker"
+    dispatcher = "dispatcher"
+    scheduler = "scheduler"
+
+
+def up(
+    config: ConfigOption = DEFAULT_CONFIG,
+    *,
+    role: Annotated[
+        Role | None,
+        typer.Option(
+            help="One part of a hub whose store is a database that processes share; any number of each. Without it, all parts."
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Listen here, and not where the file says.")
+    ] = None,
+) -> None:
     """Run the hub until it is told to stop (Ctrl-C, SIGTERM)."""
     found = configured(config, all_secrets=True)
     for warning in found.warnings:
         note(f"warning: {found.path.name}: {warning}", "yellow")
-    from crossdock.gateway.running import run
+    from crossdock.gateway.running import run, run_role
 
-    run(found)
+    if port is not None:
+        found = msgspec.structs.replace(found, hub=msgspec.structs.replace(found.hub, port=port))
+    raise typer.Exit(run(found) if role is None else run_role(found, role.value))
 
 
 def demo(

@@ -56,6 +56,12 @@ HUB = Section(
             default="data",
             doc="Folder of the database, the key and the tokens; relative to this file. On a local disk.",
         ),
+        Field(
+            name="database",
+            default="",
+            doc="Where several processes keep what they share: postgresql://user@host:5432/name, its password only as "
+            "${ENV}. Empty is a file in `data`, for one hub on one machine.",
+        ),
         Field(name="host", default="127.0.0.1", doc="Address to listen on."),
         Field(name="port", kind="whole", default=8080, low=1, high=65_535, doc="Port to listen on."),
         Field(

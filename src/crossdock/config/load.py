@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from crossdock.config.connections import read_connections
 from crossdock.config.forms import HUB, LIMITS, RETRIES, TOP_LEVEL
 from crossdock.config.lines import lines_of
@@ -116,6 +118,22 @@ def _alone(path: Path, line: int, message: str, remedy: str) -> ConfigurationErr
     return ConfigurationErrors(path, [Problem(line=line, field="file", message=message, remedy=remedy)])
 
 
+def _check_database(reading: Reading, address: str) -> None:
+    if address and not address.startswith(("postgresql://", "postgres://")):
+        reading.note(
+            ("hub", "database"),
+            "it is no address of a PostgreSQL database.",
+            "Write postgresql://user@host:5432/name, or take the key out for a file in `data`.",
+        )
+    written = str(reading.table(("hub",)).get("database", ""))
+    if re.search(r"://[^/@:]*:(?!\$\{)[^@/]+@", written):
+        reading.note(
+            ("hub", "database"),
+            "its password stands in the file.",
+            "Write the address as ${CROSSDOCK_DATABASE}, or the password as ${...}, and choose a new one.",
+        )
+
+
 def _hub(reading: Reading, path: Path) -> HubConfig | None:
     values = reading.section(HUB)
     host = values.get("host", "")
@@ -129,6 +147,7 @@ def _hub(reading: Reading, path: Path) -> HubConfig | None:
         )
     if not values.get("data", "x").strip():
         reading.note(("hub", "data"), "it is empty.", "Name a folder on a local disk.")
+    _check_database(reading, values.get("database", ""))
     if any(field.name not in values for field in HUB.fields):
         return None
     hub = HubConfig(
@@ -137,9 +156,6 @@ def _hub(reading: Reading, path: Path) -> HubConfig | None:
         host=host,
         port=values["port"],
         public_url=values["public_url"],
+        database=values["database"],
     )
-    return hub if hub.public_url else _reached_locally(hub)
-
-
-def _reached_locally(hub: HubConfig) -> HubConfig:
-    return HubConfig(name=hub.name, data=hub.data, host=hub.host, port=hub.port, public_url=hub.local_url)
+    return hub if hub.public_url else msgspec.structs.replace(hub, public_url=hub.local_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -28,11 +29,22 @@ class HubConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     public_url: str
+    database: str = ""
 
     @property
-    def store(self) -> Path:
-        """The database file."""
-        return self.data / "crossdock.db"
+    def store(self) -> Path | str:
+        """The database file, or the address of the database that several processes share."""
+        return self.database or self.data / "crossdock.db"
+
+    @property
+    def store_name(self) -> str:
+        """The store as it may be printed, without a password."""
+        return re.sub(r"://[^@/]*@", "://", self.database) or str(self.store)
+
+    def __repr__(self) -> str:
+        return (
+            f"HubConfig(name={self.name!r}, store={self.store_name!r}, host={self.host!r}, port={self.port})"
+        )
 
     @property
     def key(self) -> Path:

@@ -53,8 +53,8 @@ from crossdock.errors import UnclearError
 from crossdock.flows.handler import RetailHandler
 from crossdock.gateway.server import HubServer
 from crossdock.sdk.spec import Connector
-from crossdock.stores.sqlite.database import Database
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.opening import open_reads
+from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 
 ANSWER_S = 65.0
@@ -220,10 +220,7 @@ class EdgeFront:
     @contextmanager
     def reads(self) -> Iterator[Reads]:
         """A reader from the pool."""
-        if self._pooled:
-            reads = self._pooled.pop()
-        else:
-            reads = Reads(Database(self.config.hub.store, readonly=True), self._vault)
+        reads = self._pooled.pop() if self._pooled else open_reads(self.config.hub.store, self._vault)
         try:
             yield reads
         finally:

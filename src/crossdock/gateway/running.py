@@ -11,12 +11,50 @@ from crossdock.bootstrap.edge import EdgeProcess
 from crossdock.bootstrap.hub import Hub
 from crossdock.config import Config
 from crossdock.config.keys import read_key
+from crossdock.errors import ConfigurationError
 from crossdock.gateway.edge import Greeting
-from crossdock.gateway.server import free_port, local_url
+from crossdock.gateway.server import HubServer, free_port, local_url
+from crossdock.stores.opening import is_shared
 
 LEAVES_S = 2.0
 """How long the port of a hub that was killed may still be taken."""
 EDGE = (sys.executable, "-m", "crossdock.gateway.edge")
+
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "gateway": (),
+    "worker": ("pipeline",),
+    "dispatcher": ("effects",),
+    "scheduler": ("ticks",),
+}
+"""What each role does of a hub's work; a gateway listens."""
+
+
+def run_role(config: Config, role: str) -> int:
+    """Run one part of a hub over a store that several processes share; returns after SIGTERM or SIGINT."""
+    if not is_shared(config.hub.store):
+        raise ConfigurationError(
+            "Roles need a store that several processes share. Set [hub] database to a PostgreSQL address, or run "
+            "`crossdock up` without --role.",
+            field="hub.database",
+        )
+    hub = Hub(config, master_key=read_key(config.hub.key), reach=reach_from(os.environ))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: hub.stopping.set())
+    said = f"{config.hub.name} {role} is up"
+    try:
+        server = HubServer(hub) if role == "gateway" else None
+        hub.start(PARTS[role])
+        if server is not None:
+            hub.run_beside("http", server.run)
+            said += f": {server.url}"
+        sys.stdout.write(f"{said}\n")
+        sys.stdout.flush()
+        while not hub.stopping.wait(1.0):
+            pass
+    finally:
+        hub.stop()
+    return 0
 
 
 def run(config: Config) -> int:

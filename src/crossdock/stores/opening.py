@@ -1,0 +1,86 @@
+"""Opening the store that a configuration names: a file of ours, or a database that many processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from crossdock.engine.port import Store
+from crossdock.errors import ConfigurationError
+from crossdock.stores.reads import Reads
+from crossdock.stores.vault import Vault
+
+Address = Path | str
+"""The path of a file, or the address of a PostgreSQL database."""
+
+
+class HubStore(Store, Protocol):
+    """A store as a hub runs on it: besides the engine's port, what those who start, stop and watch it need."""
+
+    def group(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Run several writes in one durable transaction; an error is a result, and undoes only its own write."""
+        ...
+
+    def tend(self, now: int) -> int:
+        """Keep what this process has leased; to be called each second. Returns when next."""
+        ...
+
+    def reads(self) -> Reads:
+        """A reader of its own for a face; close it when the thread ends."""
+        ...
+
+    def erase(self, subject: int, now: int) -> None:
+        """Forget the persons of a subject."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Move the log into the file, as far as nobody is in the way."""
+        ...
+
+    def truncate_log(self) -> None:
+        """Cut the log; nothing erased stays behind in it."""
+        ...
+
+    def wal_bytes(self) -> int:
+        """The size of the log."""
+        ...
+
+    def rest(self) -> None:
+        """Nobody here is at anything any more: a clean stop."""
+        ...
+
+    def close(self) -> None:
+        """Close it; what was accepted stays."""
+        ...
+
+
+def is_shared(address: Address) -> bool:
+    """Whether many processes may work on it."""
+    return not isinstance(address, Path)
+
+
+def open_store(address: Address, vault: Vault) -> HubStore:
+    """Open the store, made where there is none. ConfigurationError where it cannot serve."""
+    if isinstance(address, Path):
+        from crossdock.stores.sqlite import SqliteStore
+
+        return SqliteStore(address, vault)
+    from crossdock.stores.postgres import PostgresStore
+
+    return PostgresStore(address, vault)
+
+
+def open_reads(address: Address, vault: Vault) -> Reads:
+    """Look into the store beside those who work on it. ConfigurationError where there is none."""
+    if isinstance(address, Path):
+        from crossdock.stores.sqlite.database import Database
+
+        if not address.exists():
+            raise ConfigurationError(
+                f"There is no store in {address.parent} yet. `crossdock up` makes it and runs the hub."
+            )
+        return Reads(Database(address, readonly=True), vault)
+    from crossdock.stores.postgres.session import Questions
+
+    return Reads(Questions(address), vault)
