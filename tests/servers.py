@@ -25,6 +25,7 @@ SETTINGS = {
     "max_connections": "120",
     "shared_buffers": "64MB",
     "autovacuum_naptime": "5s",
+    "recovery_init_sync_method": "syncfs",
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }

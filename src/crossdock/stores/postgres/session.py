@@ -75,6 +75,15 @@ def _adapters() -> AdaptersMap:
 
 _ADAPTERS = _adapters()
 
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.InFailedSqlTransaction,
+)
+"""The connection is gone or of no use; what it was in the middle of has not happened."""
+
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
@@ -93,7 +102,7 @@ def translated(doing: str) -> Iterator[None]:
         raise RetryableError(f"The database took too long while {doing}.", retry_after=1) from error
     except errors.CharacterNotInRepertoire as error:
         raise RejectedError(f"A text holds a NUL, which cannot be kept, while {doing}.") from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction) as error:
+    except _AWAY as error:
         raise OverloadedError(
             f"The database was away or full while {doing}: {_name(error)}. Work goes on by itself when it is back.",
             retry_after=1,

@@ -1,0 +1,81 @@
+"""A wire between a client and a PostgreSQL server's socket, which can be cut at the worst moment."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+
+class CuttingProxy:
+    """Listens on a socket in a folder of its own and passes everything on. Use as a context manager.
+
+    After `cut_after(words)` the first client message that holds these words still reaches the server, and its answer is
+    read; the client never sees it, and its connection is gone.
+    """
+
+    def __init__(self, server: Path) -> None:
+        self._server = server / ".s.PGSQL.5432"
+        self._folder = tempfile.TemporaryDirectory(prefix="crossdock-wire-")
+        self.folder = Path(self._folder.name)
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(self.folder / ".s.PGSQL.5432"))
+        self._listening.listen()
+        self._words = b""
+        self.cuts = 0
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> CuttingProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in (self._listening, *self._open):
+            _close(end)
+        self._folder.cleanup()
+
+    def cut_after(self, words: bytes) -> None:
+        """Cut once, when a client says this."""
+        self._words = words
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(str(self._server))
+            self._open += (client, server)
+            threading.Thread(target=self._talk, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
+
+    def _talk(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while told := client.recv(65_536):
+                if self._words and self._words in told:
+                    self._words = b""
+                    self.cuts += 1
+                    client.shutdown(socket.SHUT_RDWR)  # before the server can answer
+                    server.sendall(told)
+                    server.shutdown(socket.SHUT_WR)
+                    return
+                server.sendall(told)
+        _close(server)
+
+    @staticmethod
+    def _answer(server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while told := server.recv(65_536):
+                with contextlib.suppress(OSError):
+                    client.sendall(told)
+        _close(client)
+        _close(server)
+
+
+def _close(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
