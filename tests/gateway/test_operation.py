@@ -168,6 +168,7 @@ def test_the_description_of_the_api_is_valid_and_complete(api):
         "/v1/orders/{order}",
         "/v1/orders/{order}/cancel",
         "/v1/orders/{order}/erase",
+        "/v1/orders/{order}/postings",
         "/v1/orders/{order}/release-hold",
         "/v1/orders/{order}/timeline",
         "/v1/overview",
