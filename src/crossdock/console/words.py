@@ -20,6 +20,9 @@ STAGES = {
     "observed": "only observed",
     "done": "done",
     "cancelled": "cancelled",
+    "day_open": "store day, open",
+    "day_closed": "store day, closed and not all of it posted",
+    "day_posted": "store day, posted",
 }
 
 OPERATIONS = {
@@ -35,6 +38,8 @@ OPERATIONS = {
     "cancel_order": "tell the channel what will not come",
     "set_quantities": "publish the quantity",
     "poll": "read what is new",
+    "post_day": "book the store's day",
+    "create_credit": "credit what was brought back",
     "tell": "tell what happened",
 }
 
@@ -76,6 +81,21 @@ EVENTS = {
     "operator.unhandled": "noted",
     "page.split": "page cut into its messages",
     "events.replayed": "told to a subscriber again",
+    "ticket.recorded": "ticket taken",
+    "ticket.duplicate_ignored": "the same ticket again, known already",
+    "upload.recorded": "upload taken apart",
+    "store_day.opened": "store day opened",
+    "store_day.told_open": "told of the store day again",
+    "store_day.closed": "closed, with its Z report",
+    "store_day.counted": "counted against the Z report",
+    "store_day.posting": "sent to the ERP in sum",
+    "store_day.dated": "posted to its date",
+    "store_day.not_closed": "not closed in time",
+    "store_day.watched": "the store is heard",
+    "store_day.timer_over": "a reminder that is not needed any more",
+    "store.silent": "the store is silent",
+    "store.heard": "the store is heard again",
+    "posting.made": "the ERP has made its document",
 }
 
 TIMERS = {
@@ -86,6 +106,9 @@ TIMERS = {
     "order.overdue": "whoever must know is told if it is not done",
     "reservation.expire": "the reservation expires, unless the order is committed",
     "cancellation.deadline": "a person is told if the warehouse has not answered",
+    "store_day.count": "the day is counted",
+    "store_day.watch": "a person is told if the store is silent",
+    "store_day.late": "a person is told if the day is not closed",
 }
 """What the hub does by itself when a time has come."""
 
@@ -144,6 +167,13 @@ REASONS = {
     "order.held": "held",
     "order.overdue": "overdue",
     "sale.total_differs": "the ERP's total differs",
+    "posting.total_differs": "the ERP's total differs",
+    "upload.control_totals": "an upload is not what it states",
+    "store_day.difference": "tickets differ from the Z report",
+    "store_day.gap": "tickets are missing",
+    "store_day.currencies": "a day in two currencies",
+    "store_day.not_closed": "store day not closed",
+    "store.silent": "store silent",
     "cancellation.too_late": "cancelled too late",
     "cancellation.refused": "cancellation refused",
     "cancellation.unanswered": "cancellation unanswered",

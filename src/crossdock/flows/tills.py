@@ -16,7 +16,7 @@ from crossdock.domain.state import DocumentRow, TicketRow
 from crossdock.domain.tickets import Value, encode_value, entries_of, gross_of, moves_stock, value_of
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import LANE_FREE, Arrival
-from crossdock.errors import MappingError, RejectedError
+from crossdock.errors import ConflictError, MappingError, RejectedError
 from crossdock.flows.day_book import STORE_DAY, TOUCHED, day_ref, store_place, ticket_date, told_store
 from crossdock.flows.desk import SECOND, Desk, canonical_hash, micros
 from crossdock.flows.documents import split_document
@@ -49,8 +49,14 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
             field="business_date",
         )
     version = ticket.version or "1"
-    if not desk.first_time(ticket_kind(desk.revision), version, canonical_hash(ticket)):
-        return "duplicate"
+    try:
+        if not desk.first_time(ticket_kind(desk.revision), version, canonical_hash(ticket)):
+            return "duplicate"
+    except ConflictError as error:
+        raise ConflictError(
+            f"Ticket {ticket.external_id} (store/till/number) came twice with different contents: {error.message} Ask the "
+            "store which of them is true; a number is used once."
+        ) from error
     if desk.process.known:
         desk.event("ticket.known_already", {"ticket": ticket.external_id})
         return "stale"
