@@ -145,7 +145,7 @@ class Hub:
             store = on_writer(self.store, self.writer)
             self._loop("ticks", TickLoop(store, self._sweep(store), clock_us, self.signals).turn)
         if self.shared:
-            self._loop("leases", self._tend)
+            self._loop("look", self._look)
         else:
             self._loop("checkpoint", self._checkpoint)
 
@@ -299,11 +299,10 @@ class Hub:
             if connection.poll_every_s > 0
         }
 
-    def _tend(self) -> None:
-        """Keep this process's share of what several share, and look for work that others have brought."""
-        due = self.store.tend(clock_us())
-        while not self.stopping.wait(LOOK_S) and clock_us() < due:
-            self.writer.wake()
+    def _look(self) -> None:
+        """Look for work that others have brought. Claims keep this process's share of what several share."""
+        self.stopping.wait(LOOK_S)
+        self.writer.wake()
 
     def _checkpoint(self) -> None:
         self.signals.stopping.wait(CHECKPOINT_S)

@@ -22,10 +22,6 @@ class HubStore(Store, Protocol):
         """Run several writes in one durable transaction; an error is a result, and undoes only its own write."""
         ...
 
-    def tend(self, now: int) -> int:
-        """Keep what this process has leased; to be called each second. Returns when next."""
-        ...
-
     def reads(self) -> Reads:
         """A reader of its own for a face; close it when the thread ends."""
         ...

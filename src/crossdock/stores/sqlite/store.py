@@ -90,10 +90,6 @@ class SqliteStore:
                 raise
             return error
 
-    def tend(self, now: int) -> int:
-        """Nothing is leased: this process is alone on its file."""
-        return now
-
     def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         with self._db.transaction("taking messages in"):
             return self._intake.accept(arrivals, now)
