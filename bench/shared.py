@@ -6,6 +6,7 @@ Not through a hub: each worker is a store, a pipeline and nothing else, so that 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import multiprocessing
 import random
@@ -13,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.world import SKUS, STOCK, World, bodies, headers_of, order_ref
 from crossdock.bootstrap.loops import clock_us
@@ -98,7 +101,27 @@ def work(address: Address, config: Config, ready: Any, done: Any) -> None:
     store.close()
 
 
-def measure(address: Address, config: Config, orders: int, workers: int, first: int) -> dict[str, float]:
+def server_time(server: psutil.Process | None) -> float:
+    """Processor time that a PostgreSQL server of ours has used, in seconds."""
+    if server is None:
+        return 0.0
+    own = server.cpu_times()
+    total: float = own.user + own.system + own.children_user + own.children_system
+    for child in server.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def measure(
+    address: Address,
+    config: Config,
+    orders: int,
+    workers: int,
+    first: int,
+    server: psutil.Process | None = None,
+) -> dict[str, float]:
     """Orders a second, from the moment at which all workers begin to the end of the last."""
     store = open_at(address)
     if first == 1:
@@ -115,9 +138,10 @@ def measure(address: Address, config: Config, orders: int, workers: int, first: 
     for process in processes:
         process.start()
     time.sleep(2 + 2 * workers)
-    began = time.perf_counter()
+    began, before = time.perf_counter(), server_time(server)
     ready.set()
     results = [done.get() for _ in processes]
+    used = server_time(server) - before
     for process in processes:
         process.join()
     ended = max(result[3] for result in results)
@@ -125,6 +149,7 @@ def measure(address: Address, config: Config, orders: int, workers: int, first: 
         "intake_per_s": intake,
         "orders_per_s": orders / (ended - began - 0.06),
         "worker_us_per_order": 1e6 * sum(result[2] for result in results) / orders,
+        "server_us_per_order": 1e6 * used / orders,
         "handled": sum(result[0] for result in results),
         "lost": sum(result[1] for result in results),
     }
@@ -155,7 +180,8 @@ def main() -> None:
         try:
             url = given.url or server.database()
             for n, workers in enumerate(given.workers):
-                figures = measure(url, config, given.orders, workers, 1 + n * given.orders)
+                first = 1 + n * given.orders
+                figures = measure(url, config, given.orders, workers, first, server and server.process())
                 print(f"postgres, {workers} workers", {name: round(value) for name, value in figures.items()})
         finally:
             if server is not None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -85,6 +86,11 @@ class PostgresServer:
         """Stop it and take its folder away."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def process(self) -> psutil.Process:
+        """The server's first process, to look at."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
 
     def url(self, database: str) -> str:
         """The address of one of its databases."""
