@@ -13,9 +13,12 @@ import msgspec
 from crossdock.bootstrap import hub as bootstrap
 from crossdock.config import load_config
 from crossdock.gateway import running
+from crossdock.stores.sqlite import database
 
 DEADLINE_S = 2.0
 SETTLE_S = 0.2
+SMALL_CACHES = "CROSSDOCK_TEST_SMALL_CACHES"
+"""Set, SQLite keeps next to nothing in memory: what else grows is seen."""
 
 
 class QuickHub(bootstrap.Hub):
@@ -39,6 +42,8 @@ def main():
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     bootstrap.SETTLE_GRACE_US = int(SETTLE_S * 1_000_000)
     running.Hub = QuickHub
+    if os.environ.get(SMALL_CACHES):
+        database.PAGE_CACHE_KIB, database.MMAP_BYTES = 2_048, 0
     running.run(load_config(Path(sys.argv[1]), os.environ))
 
 

@@ -171,7 +171,7 @@ class Pipeline:
             children = self._handler.split(message)
             return Translated(message, self._handler.translate(message), children)
         except Exception as error:
-            return Translated(message, error=error)
+            return Translated(message, error=_bare(error))
 
     # One batch
 
@@ -200,13 +200,13 @@ class Pipeline:
         if hold is not None and hold.message != message.id and not self._may_supersede(translated, hold):
             batch.waiting.append(message)
             return
+        if translated.error is not None:
+            self._failed(message, translated.error, hold, holds, batch)
+            return
         try:
             finished = self._handle(translated, world, batch)
         except Exception as error:
-            if hold is not None and hold.message != message.id:
-                batch.waiting.append(message)
-                return
-            self._failed(message, error, holds, batch)
+            self._failed(message, error, hold, holds, batch)
             return
         if self._announce is not None and finished.events:
             told = self._announce(message, finished.events, batch.now)
@@ -241,8 +241,6 @@ class Pipeline:
 
     def _handle(self, translated: Translated, world: World, batch: Batch) -> Finished:
         message = translated.message
-        if translated.error is not None:
-            raise translated.error
         if translated.unhandled:
             return Finished(message=message, outcome="unhandled", note=f"no flow for {message.kind}")
         if _is_ours(message):
@@ -277,8 +275,16 @@ class Pipeline:
         )
 
     def _failed(
-        self, message: Message, error: Exception, holds: dict[tuple[int, str], Hold], batch: Batch
+        self,
+        message: Message,
+        error: Exception,
+        hold: Hold | None,
+        holds: dict[tuple[int, str], Hold],
+        batch: Batch,
     ) -> None:
+        if hold is not None and hold.message != message.id:
+            batch.waiting.append(message)
+            return
         recovery = after_message_failure(error, message.attempt + 1, self._policy, batch.now, self._jitter())
         stream = (message.subject, message.source)
         text = str(error) or type(error).__name__
@@ -309,6 +315,15 @@ class Pipeline:
         elif stream in holds:
             batch.freed.append(stream)
             holds[stream] = FREED
+
+
+def _bare(error: Exception) -> Exception:
+    """An error that is kept, without the frames that it passed: they hold bodies, and hold it, until garbage is collected."""
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 def _is_ours(message: Message) -> bool:
