@@ -111,7 +111,7 @@ def test_any_order_and_any_repetition_comes_to_the_same_end(order, again, runs, 
             rig.close()
 
 
-@pytest.mark.fault(38)
+@pytest.mark.fault(40)
 def test_an_upload_of_hours_is_taken_in_piece_by_piece_and_once(rig):
     tickets = [ticket(n) for n in range(1, 1001)]
     body = {
@@ -192,6 +192,7 @@ def test_a_document_leads_back_to_its_day_and_a_ticket_to_its_document(rig):
     assert all(posting.holds(till, n) for till, n in rig.ask("select till, sequence from ticket"))
 
 
+@pytest.mark.fault(34)
 def test_the_same_number_with_other_contents_is_a_case_and_overwrites_nothing(rig):
     rig.post("ticket", ticket(1))
     rig.post("ticket", ticket(1, line(quantity=9)))
