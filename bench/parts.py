@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psutil
@@ -15,8 +15,8 @@ from crossdock.bootstrap.loops import clock_us
 from crossdock.bootstrap.proof import prove
 from crossdock.engine.messages import LANE_STREAM, Arrival
 from crossdock.gateway.server import HubServer
-from crossdock.stores.sqlite.database import Database
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.opening import open_reads
+from crossdock.stores.reads import Reads
 
 CONNECTIONS = 256
 STALLED_S = 60.0
@@ -73,7 +73,7 @@ def pipeline(world: World, orders: int, first: int) -> Figures:
 def end_to_end(world: World, orders: int, first: int) -> Figures:
     """Orders a second, accepted over HTTP until ERP document, warehouse release and acknowledgement are recorded."""
     file = requests_file(world, orders, first)
-    with world.running() as process, reads_of(world) as reads:
+    with world.running() as processes, reads_of(world) as reads:
         before = done_of(reads)
         began = time.perf_counter()
         sender = send(world, file, connections=CONNECTIONS)
@@ -81,7 +81,7 @@ def end_to_end(world: World, orders: int, first: int) -> Figures:
         seconds = time.perf_counter() - began
         figures = sent(sender)
         until(reads, lambda: not reads.rows("inbox_by_state"))
-        memory = memory_of(process.pid)
+        memory = memory_of(processes)
         wrong = [check.text for check in prove(reads, clock_us(), totals_checked_max=2_000) if not check.ok]
     return {
         "orders_per_s": orders / seconds,
@@ -95,13 +95,13 @@ def end_to_end(world: World, orders: int, first: int) -> Figures:
 def latency(world: World, orders: int, first: int, rate: float = 100.0) -> Figures:
     """Capture to ERP, from our receipt to the ERP's answer recorded, at a steady rate."""
     file = requests_file(world, orders, first)
-    with world.running() as process, reads_of(world) as reads:
+    with world.running() as processes, reads_of(world) as reads:
         before = done_of(reads)
         began = clock_us()
         figures = sent(send(world, file, connections=16, rate=rate))
         until(reads, lambda: all(done_of(reads)[name] - before[name] >= orders for name in EFFECTS))
         rows = reads.rows("captured_to_done", "create_sale", began)
-        memory = memory_of(process.pid)
+        memory = memory_of(processes)
     values = sorted(row[0] / 1000 for row in rows)
     at = {f"p{p}_ms": values[min(len(values) - 1, len(values) * p // 100)] for p in (50, 95, 99)}
     return {"rate_per_s": rate, **at, "max_ms": values[-1], "memory_mb": memory, "intake": figures}
@@ -112,10 +112,11 @@ def together(world: World, orders: int, first: int) -> Figures:
     return latency(world, orders, first, rate=500.0)
 
 
-def memory_of(pid: int) -> float:
+def memory_of(pids: Sequence[int]) -> float:
     """Megabytes that a hub's processes have resident."""
-    hub = psutil.Process(pid)
-    return sum(process.memory_info().rss for process in (hub, *hub.children(recursive=True))) / 1e6
+    hubs = [psutil.Process(pid) for pid in pids]
+    every = [process for hub in hubs for process in (hub, *hub.children(recursive=True))]
+    return sum(process.memory_info().rss for process in every) / 1e6
 
 
 class reads_of:
@@ -126,7 +127,7 @@ class reads_of:
         from crossdock.stores.vault import Vault
 
         hub = world.config.hub
-        self._reads = Reads(Database(hub.store, readonly=True), Vault(read_key(hub.key)))
+        self._reads = open_reads(hub.store, Vault(read_key(hub.key)))
 
     def __enter__(self) -> Reads:
         return self._reads

@@ -28,6 +28,7 @@ from crossdock.config.keys import add_token, make_key, read_key
 from crossdock.domain.state import Changes, Level, Movement
 from crossdock.engine.port import Batch
 from crossdock.simulator.shopify_orders import Catalogue, order_id, quick_orders
+from crossdock.stores.opening import is_shared
 
 SECRET = "only-for-the-bench"
 SKUS = 1_000
@@ -38,6 +39,7 @@ TOML = """
 [hub]
 name = "bench"
 data = "data"
+database = "{database}"
 port = {port}
 
 [connections.shop]
@@ -73,17 +75,20 @@ publish = false
 """
 
 
-class World:
-    """One folder, one configuration, one port."""
+WORKERS = 2
 
-    def __init__(self, folder: Path, partners: str) -> None:
+
+class World:
+    """One folder, one configuration, one port. database: where several processes share the store; "" is a file."""
+
+    def __init__(self, folder: Path, partners: str, database: str = "") -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {**os.environ, "BENCH_SECRET": SECRET}
         (folder / "data").mkdir(mode=0o700, exist_ok=True)
         self.file = folder / "crossdock.toml"
-        self.file.write_text(TOML.format(port=self.port, partners=partners), "utf-8")
+        self.file.write_text(TOML.format(port=self.port, partners=partners, database=database), "utf-8")
         self.config: Config = load_config(self.file, self.environ)
         if not self.config.hub.key.exists():
             make_key(self.config.hub.key)
@@ -106,20 +111,32 @@ class World:
         hub.store.close()
 
     @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[str]]:
-        """The hub as its users run it: `crossdock up`, a process of its own."""
+    def running(self) -> Iterator[list[int]]:
+        """The hub as its users run it, `crossdock up`: one, or its roles over a shared store. Gives the processes' ids."""
+        roles = ["gateway", *["worker"] * WORKERS, "dispatcher", "scheduler"]
+        words = [["--role", role] for role in roles] if is_shared(self.config.hub.store) else [[]]
         command = [sys.executable, "-m", "crossdock.cli", "up", "--config", str(self.file)]
-        with subprocess.Popen(command, env=self.environ, stdout=subprocess.PIPE, text=True) as process:
+        processes = [
+            subprocess.Popen([*command, *more], env=self.environ, stdout=subprocess.PIPE, text=True)
+            for more in words
+        ]
+        try:
+            for process in processes:
+                assert process.stdout is not None
+                assert "is up" in process.stdout.readline()
             wait_for(self.port)
-            try:
-                yield process
-            finally:
+            yield [process.pid for process in processes]
+        finally:
+            for process in processes:
                 process.terminate()
+            for process in processes:
                 process.wait(40)
+                assert process.stdout is not None
+                process.stdout.close()
 
 
 @contextmanager
-def new_world(keep: Path | None = None) -> Iterator[World]:
+def new_world(keep: Path | None = None, database: str = "") -> Iterator[World]:
     """A world in a new folder, with partners beside it; the folder goes at the end."""
     folder = keep or Path(
         tempfile.mkdtemp(prefix="crossdock-bench-", dir=os.environ.get("BENCH_DIR") or Path.cwd())
@@ -127,7 +144,7 @@ def new_world(keep: Path | None = None) -> Iterator[World]:
     folder.mkdir(exist_ok=True)
     try:
         with partners(folder) as address:
-            world = World(folder, address)
+            world = World(folder, address, database)
             world.stock()
             yield world
     finally:
