@@ -40,8 +40,9 @@ check: $(STAMP) ## Check format, style, types, layers and the fast tests, in und
 	if [ -n "$$failed" ]; then echo "check failed:$$failed" >&2; exit 1; fi
 
 HELD ?= 1000000
-bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, HELD= orders that the second store holds)
-	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders) $(if $(PART),,--held $(HELD))
+bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, STORE= sqlite|postgres|both, HELD= orders that the second store holds)
+	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders) \
+	$(if $(STORE),--store "$(STORE)",$(if $(PART),,--store both)) $(if $(PART),,--held $(HELD))
 
 sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=a,b or none, ORDERS=1,2,3, A_DAY=, TRACE=file)
 	@$(BIN)/python -m sim one $(call flag,SEED,seed) $(call flag,DAYS,days) $(call flag,FAULTS,faults) $(call flag,ORDERS,orders) \

@@ -7,19 +7,23 @@ import json
 import os
 import platform
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import limits
+from bench import limits, shared
 from bench.held import hold_orders
 from bench.parts import PARTS
-from bench.world import World, new_world
+from bench.world import WORKERS, World, new_world
+from tests.servers import PostgresServer
 
 FIRST_NEW = 5_000_000
 STEP = 1_000_000
 HELD_ORDER = ("latency", "together", "end_to_end", "pipeline", "intake")
 """One store serves all parts: those that leave work undone come last, or the next would be measured with it."""
 """Order numbers of the orders that are measured begin here, above those that are held."""
+ON_POSTGRES = ("intake", "pipeline", "end_to_end", "latency")
+CURVE = (1, 2, 4, 8)
 RESULT = Path("build/bench.json")
 
 
@@ -28,13 +32,16 @@ def main() -> int:
     options = _options()
     chosen = [options.part] if options.part else [*PARTS, "limits"]
     results: dict[str, Any] = {"machine": _machine()}
-    _say("\n== an empty store")
-    for name in chosen:
+    if options.store != "postgres":
+        _say("\n== an empty store")
+    for name in chosen if options.store != "postgres" else ():
         if name == "limits":
             results["limits"] = limits.measure(_say)
             continue
         with new_world() as world:
             results[name] = _measure(name, world, options.orders, FIRST_NEW)
+    if options.store != "sqlite" and set(chosen) & set(ON_POSTGRES):
+        _on_postgres(results, [name for name in chosen if name in ON_POSTGRES], options.orders)
     if options.held:
         _say(f"\n== a store that holds {options.held:,} orders")
         with new_world() as world:
@@ -49,6 +56,31 @@ def main() -> int:
     return 0
 
 
+def _on_postgres(results: dict[str, Any], chosen: list[str], orders: int) -> None:
+    """The same over PostgreSQL on this machine: roles as processes, and the pipeline by more and more workers."""
+    _say(f"\n== PostgreSQL beside it: gateway, {WORKERS} workers, dispatcher, scheduler")
+    server = PostgresServer()
+    server.start(shared_buffers="512MB", max_wal_size="4GB")
+    try:
+        for name in chosen:
+            if name == "pipeline":
+                _curve(results, server, orders or PARTS[name][1])
+                continue
+            with new_world(database=server.database()) as world:
+                results[f"{name}_postgres"] = _measure(name, world, orders, FIRST_NEW)
+    finally:
+        server.remove()
+
+
+def _curve(results: dict[str, Any], server: PostgresServer, orders: int) -> None:
+    for workers in CURVE:
+        with tempfile.TemporaryDirectory() as folder:
+            config = World(Path(folder), "http://127.0.0.1:9").config
+            figures = shared.measure(server.database(), config, orders, workers, 1)
+        results[f"pipeline_postgres_{workers}"] = figures
+        _say(f"{'pipeline':12s} workers={workers}  {_line(figures)}")
+
+
 def _measure(name: str, world: World, orders: int, first: int) -> dict[str, Any]:
     part, usual = PARTS[name]
     figures = part(world, orders or usual, first)
@@ -60,6 +92,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--part", choices=[*PARTS, "limits"], help="measure this part alone")
     parser.add_argument("--orders", type=int, default=0, help="how many orders")
+    parser.add_argument(
+        "--store", choices=["sqlite", "postgres", "both"], default="sqlite", help="on which store"
+    )
     parser.add_argument(
         "--held", type=int, default=0, help="measure again on a store that holds so many orders"
     )
