@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sim.faults import FAULTS, parse
 from sim.many import simulate_many
-from sim.mutants import ROOT, SEEDS, hunt, load, table
+from sim.mutants import ROOT, SEEDS, TESTS, hunt, load, table
 from sim.run import ORDERS_A_DAY, Story, Told, simulate
 from sim.shrink import shrink
 
@@ -39,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stop", action="store_true", help="at the first seed that fails")
     parser.add_argument("--no-shrink", action="store_true", help="show a failure as it is")
     parser.add_argument("--names", default="", help="only planted bugs whose name has this in it")
+    parser.add_argument("--skip", type=int, default=0, help="so many planted bugs of the list")
+    parser.add_argument("--no-tests", action="store_true", help="what the simulation does not find, nobody looks for")
     parser.add_argument("--source", default="", help="plant bugs into the source of this folder")
     return parser
 
@@ -77,9 +79,10 @@ def _many(options: argparse.Namespace) -> int:
 
 
 def _mutants(options: argparse.Namespace) -> int:
-    mutants = [mutant for mutant in load() if options.names in mutant.name]
+    mutants = [mutant for mutant in load() if options.names in mutant.name][options.skip :]
+    tests = () if options.no_tests else TESTS
     source = Path(options.source) if options.source else ROOT
-    found = hunt(mutants, say, seeds=options.seeds or SEEDS, source=source)
+    found = hunt(mutants, say, seeds=options.seeds or SEEDS, source=source, tests=tests)
     return 0 if table(found, say) else 1
 
 

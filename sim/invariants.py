@@ -74,6 +74,8 @@ class Invariants(Witness):
         self.shipped_at: dict[tuple[str, str], str] = {}
         self.doubtful: set[tuple[str, str]] = set()
         """Levels (SKU, warehouse) of a count that came after a later shipment was known: the next one is believed."""
+        self.peace: Callable[[str], int] = lambda name: 0
+        """For how long a partner wants to be left alone, in microseconds from now."""
         self.strike: Callable[[str], None] = lambda name: None
 
     # The hub's lives
@@ -311,8 +313,8 @@ class Invariants(Witness):
         name, failure = attempt.connection, attempt.failure
         if failure is None:
             return
-        if failure.kind == "throttled" and failure.retry_after:
-            until = now + int(min(failure.retry_after, 3600) * SECOND)
+        if failure.kind == "throttled":
+            until = now + min(self.peace(name), 3600 * SECOND)
             self.paused[name] = max(self.paused.get(name, 0), until)
         elif failure.kind == "credentials":
             self.paused[name] = now + 299 * SECOND

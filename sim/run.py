@@ -101,6 +101,9 @@ class _Run:
         }
         self.hub = SimHub(world, faults, config, traits, kinds, self.wires, self.known)
         self.hub.on_started = lambda: check_store(self.hub, self.known, world.clock())
+        self.known.peace = lambda name: self.wires[name].throttled_until - world.now
+        for wire in self.wires.values():
+            wire.lives = lambda: self.hub.life
         self.people = People(world, faults, self.hub, self.partners, self.wires, story.days)
         self.skipped: set[int] = set()
         self._plan()

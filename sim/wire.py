@@ -15,8 +15,12 @@ from crossdock.errors import NotSentError, UnclearError
 from crossdock.sdk.calls import Request, Response
 from crossdock.simulator.base import Event, SimRequest, SimResponse, Simulator
 from sim.faults import Faults
-from sim.world import HOUR, MINUTE, SECOND, World
+from sim.world import HOUR, MINUTE, SECOND, Violation, World
 
+BUNDLE = 80
+"""Calls that may be under way, or just claimed, when a partner goes away: in each life of the hub."""
+PROBE = 30 * SECOND
+"""More often than this nobody who is gone may be probed, in the long run."""
 LATE_S = 3.0
 """How long after our patience has ended a request may still be carried out; less than an operation's settle_s."""
 HTML = b"<html><body><h1>Please stand by</h1></body></html>"
@@ -44,6 +48,8 @@ class Wire:
         self.throttled_until = 0
         self.deliver: Deliver = lambda name, event, taken: None
         self.undelivered = 0
+        self.lives: Callable[[], int] = lambda: 0
+        self._siege = (0, 0, 0)
         self.passes: Callable[[Event], Event | None] = lambda event: event
         """What becomes of a delivery before it is sent: another one, or none."""
         self._world, self._faults = world, faults
@@ -63,7 +69,7 @@ class Wire:
         patience = int(timeout_s * SECOND)
         latency = int(self._dice.uniform(0.01, 0.3) * SECOND)
         if faults.within(faults.gone, self.name):
-            faults.count("gone")
+            self._knocked()
             if self._dice.random() < 0.5:
                 world.after(latency, lambda: on_reply(NotSentError(f"{what}: no connection was made.")))
             else:
@@ -85,6 +91,8 @@ class Wire:
                 min(latency, patience + int(LATE_S * SECOND)) if self._calm() else min(latency, patience)
             )
         spoiled = self._spoiling(request)
+        if spoiled == "part_reply" and self._dice.random() < 0.5:
+            request = _first_half(request)  # it did not come to the others
         arrives = latency - int(min(latency, 5_000))
 
         def arrive() -> None:
@@ -104,6 +112,22 @@ class Wire:
         answer = self.simulator.handle(request, self._world.now)
         self.plan()
         return answer
+
+    def _knocked(self) -> None:
+        """A partner that is gone is probed, and not besieged."""
+        self._faults.count("gone")
+        now = self._world.now
+        began = min(window.start for window in self._faults.gone if window.holds(now, self.name))
+        if self._siege[0] != began:
+            self._siege = (began, 0, self.lives())
+        _, count, lives = self._siege
+        self._siege = (began, count + 1, lives)
+        allowed = BUNDLE * (1 + self.lives() - lives) + (now - began) // PROBE
+        if count > allowed:
+            raise Violation(
+                "pace",
+                f"{self.name} is gone since {(now - began) // MINUTE} minutes and was called {count} times.",
+            )
 
     def _calm(self) -> bool:
         """No jump of the clock is near: one would end our patience before its time."""
@@ -213,3 +237,9 @@ class Wire:
 def _name(event: Event) -> Any:
     headers = event[0]
     return headers.get("x-shopify-webhook-id") or headers.get("x-crossdock-delivery")
+
+
+def _first_half(request: Request) -> Request:
+    wanted = msgspec.json.decode(request.body)
+    wanted["items"] = wanted["items"][: len(wanted["items"]) // 2]
+    return msgspec.structs.replace(request, body=msgspec.json.encode(wanted))

@@ -161,6 +161,7 @@ def test_an_effect_taken_when_it_is_over(known):
 
 
 def test_a_partner_that_asked_for_peace(known):
+    known.peace = lambda name: 30 * SECOND
     known.learnt(
         Attempted(connection="erp", results=(), failure=Failure(kind="throttled", retry_after=30)), NOW
     )
