@@ -12,7 +12,7 @@ class Fault(NamedTuple):
     missing: str = ""
 
 
-POSTGRES = "not yet on PostgreSQL, because its store is new; on SQLite it cannot happen"
+HUB = "under a whole hub: not yet, because hubs are only beginning to run on PostgreSQL"
 FILES = "not yet, because no connector takes files"
 SETTLEMENTS = "not yet, because no flow takes settlements"
 
@@ -34,12 +34,12 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             "The same, and the ERP has neither key nor look-up",
             "in doubt: a person decides, and it is never posted again by itself",
         ),
-        Fault(5, "The reply to a COMMIT is lost", "the row is read again; nothing doubles", POSTGRES),
+        Fault(5, "The reply to a COMMIT is lost", "the row is read again; nothing doubles"),
         Fault(
             6,
             "PostgreSQL is stopped at once in the middle of a batch",
             "nothing that was accepted is lost; at work again within 30 s",
-            POSTGRES,
+            HUB,
         ),
         Fault(
             7,
@@ -55,36 +55,37 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             9,
             "All connections to the store are taken, or a query hangs",
             "callers are turned away in time; nothing waits for ever",
-            "the pool of PostgreSQL's connections: not yet, because its store is new",
+            "PostgreSQL's connections: not yet, because hubs are only beginning to run on it",
         ),
         Fault(
             10,
             "A connection dies: to a partner, to the database, to a broker",
             "every process lives on and connects anew",
-            "to the database: not yet, because PostgreSQL's store is new",
         ),
         Fault(
             11,
             "A worker is frozen and wakes after its lease",
             "it writes nothing and sends nothing: the work is asked about and done once",
-            "the fencing number between workers: not yet, because one process alone works on SQLite",
+            "a frozen process among several: not yet, because hubs are only beginning to run on PostgreSQL",
         ),
         Fault(
             12,
             "An effect takes long and its worker is alive",
             "nobody else takes it over",
-            "not yet, because one process alone works on SQLite; with several it is PostgreSQL's store that tells",
+            "several processes, for real: not yet, because hubs are only beginning to run on PostgreSQL",
         ),
         Fault(
             13,
             "A lower outbox number is committed later than a higher one",
             "it is delivered all the same",
-            POSTGRES,
         ),
         Fault(
-            14, "A transaction is left open for an hour", "claims stay quick, and an alert names it", POSTGRES
+            14,
+            "A transaction is left open for an hour",
+            "claims stay quick, and an alert names it",
+            "the alert: not yet, because nobody asks the database for it",
         ),
-        Fault(15, "Old and new release at work during a migration", "nothing is lost", POSTGRES),
+        Fault(15, "Old and new release at work during a migration", "nothing is lost"),
         Fault(
             16,
             "A message that kills the interpreter",
