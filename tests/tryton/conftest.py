@@ -38,9 +38,14 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a seeded database. Whoever of several workers comes first makes it, the others wait."""
+    """The file of a seeded database. Whoever of several workers comes first makes it, the others wait.
+
+    CROSSDOCK_TRYTON_SEED names one that was kept from an earlier run, to spare its minute.
+    """
     if not tryton.available():
         pytest.skip("Tryton is not installed: pip install -e .[dev]")
+    if kept := os.environ.get("CROSSDOCK_TRYTON_SEED"):
+        return Path(kept)
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tryton"
     done, failed = shared / "done", shared / "failed"

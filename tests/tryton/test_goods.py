@@ -89,6 +89,7 @@ def test_an_order_that_leaves_in_parts_is_shipped_and_invoiced_in_parts_and_adds
         ("P1/sh-2", "posted"),
     ]
     assert sum(row["total_amount"] for row in invoices) == cents(order.buyer_total)
+    assert sum(row["tax_amount"] for row in invoices) == erp.read.sale("P1")["tax_amount"]
     after = erp.read.on_hand("SKU-1", "WH"), erp.read.on_hand("SKU-1", "madrid")
     assert (before[0] - after[0], before[1] - after[1]) == (2, 1)
     assert erp.read.sale("P1")["shipment_state"] == "sent"

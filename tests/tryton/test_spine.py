@@ -18,7 +18,7 @@ SKUS = tuple(f"SKU-{n}" for n in range(1, 10))
 @pytest.mark.parametrize("loses", [0, 5])
 def test_every_order_is_one_sale_its_shipments_and_invoices_to_the_cent(fresh, tmp_path, loses):
     hub = Hub(
-        tmp_path, fresh, skus=SKUS, orders=7, loses=loses, cancel_rate=0.25, unpaid_rate=0.3, change_rate=0.3
+        tmp_path, fresh, skus=SKUS, orders=5, loses=loses, cancel_rate=0.25, unpaid_rate=0.3, change_rate=0.3
     )
     try:
         hub.read_stock()
@@ -29,16 +29,17 @@ def test_every_order_is_one_sale_its_shipments_and_invoices_to_the_cent(fresh, t
             hub.post("shop", event)
             hub.run()
         orders = dict(hub.ask("select ref, subject from reference where kind = 'number'"))
-        assert len(orders) == 7, hub.ask("select reason, text from case_file")
-        open_cases = hub.ask("select reason, text from case_file where closed_at = 0")
+        assert len(orders) == 5, hub.ask("select reason, text from case_file")
+        open_cases = hub.ask("select reason, about from case_file where closed_at = 0")
         shipped: Counter[str] = Counter()
         for body in map(msgspec.json.decode, hub.shop.orders.values()):
             shipped += audited(hub, fresh, body, orders[body["name"]])
         for sku in SKUS:
             assert opening[sku] - fresh.read.on_hand(sku, "WH") == shipped[sku], sku
-        assert {reason for reason, _ in open_cases} <= {"cancellation.too_late", "cancellation.refused"}, (
-            open_cases
-        )
+        ours = [
+            (reason, about) for reason, about in open_cases if about.startswith("erp/") or "total" in reason
+        ]
+        assert ours == [], "whatever else asks for a person, Tryton does not"
     finally:
         hub.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from crossdock.connectors.tryton.books import load_products
+from crossdock.connectors.tryton.books import Product, load_products
 from crossdock.connectors.tryton.deliveries import Part, sales_of, the_sale, wanted_of
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, day, decimal
@@ -29,7 +29,18 @@ from crossdock.sdk.calls import Done
 INVOICE, INVOICE_LINE = "account.invoice", "account.invoice.line"
 OUT = ["type", "=", "out"]
 STEPS = (("draft", "post"), ("validated", "post"))
-FIELDS = ("number", "state", "reference", "total_amount", "currency.code", "amount_to_pay", "party", "sales")
+FIELDS = (
+    "number",
+    "state",
+    "reference",
+    "total_amount",
+    "untaxed_amount",
+    "tax_amount",
+    "currency.code",
+    "amount_to_pay",
+    "party",
+    "sales",
+)
 _LINE = ("invoice", "origin", "quantity", "account")
 _ROUNDING_MAX = 5
 """Minor units that taxes of parts, each rounded, may lack of the whole; more is not rounding."""
@@ -218,7 +229,7 @@ def _draft(
 def _level(
     client: Client, options: Options, whole: Mapping[int, Row], lines: Mapping[int, Sequence[Row]]
 ) -> Ask[None]:
-    """Let the last invoice of each sale bear what the rounded taxes of its parts lack of the sale's total."""
+    """Let the last invoice of each sale bear what the rounded parts lack of the sale: a line for net, a tax for tax."""
     if not whole:
         return
     sales = {row["id"]: invoice for invoice, row in whole.items()}
@@ -229,24 +240,55 @@ def _level(
     for sale_id, draft in sales.items():
         sale = whole[draft]
         parts = [row for row in rows if sale_id in row["sales"]]
-        short = amount_of(sale["total_amount"]) - sum(
-            (amount_of(row["total_amount"]) for row in parts), Decimal(0)
-        )
-        limit = Decimal(_ROUNDING_MAX).scaleb(-exponent(sale["currency."]["code"]))
-        if not short or abs(short) > limit or len(rounding) != 1:
+        net, tax = (_short(sale, parts, name) for name in ("untaxed_amount", "tax_amount"))
+        if max(abs(net), abs(tax)) > Decimal(_ROUNDING_MAX).scaleb(-exponent(sale["currency."]["code"])):
             continue
-        added = {
-            "type": "line",
-            "product": rounding[0].id,
-            "unit": rounding[0].unit,
-            "quantity": 1.0,
-            "unit_price": decimal(str(short)),
-            "account": lines[draft][0]["account"],
-            "description": "Rounding of parts",
-        }
-        writes += [[draft], {"lines": [["create", [added]]]}]
+        values: Row = {}
+        if net and len(rounding) == 1:
+            account = lines[draft][0]["account"]
+            values["lines"] = [["create", [_rounding_line(rounding[0], net, account)]]]
+        if tax:
+            known = yield from client.search(
+                f"{INVOICE}.tax", [["invoice", "=", draft]], ("account", "tax", "base")
+            )
+            values |= _rounding_tax(known, tax)
+        if values:
+            writes += [[draft], values]
     if writes:
         yield from client.call(f"model.{INVOICE}.write", *writes)
+
+
+def _short(sale: Row, parts: Sequence[Row], name: str) -> Decimal:
+    """What the invoices of a sale lack of one of its amounts."""
+    return amount_of(sale[name]) - sum((amount_of(row[name]) for row in parts), Decimal(0))
+
+
+def _rounding_line(product: Product, amount: Decimal, account: int) -> Row:
+    return {
+        "type": "line",
+        "product": product.id,
+        "unit": product.unit,
+        "quantity": 1.0,
+        "unit_price": decimal(str(amount)),
+        "account": account,
+        "description": "Rounding of parts",
+    }
+
+
+def _rounding_tax(known: Sequence[Row], amount: Decimal) -> Row:
+    """The cents on top of the tax with the largest base, entered by hand as its people would."""
+    if not known:
+        return {}
+    largest = max(known, key=lambda row: abs(amount_of(row["base"])))
+    added = {
+        "manual": True,
+        "description": "Rounding of parts",
+        "account": largest["account"],
+        "tax": largest["tax"],
+        "base": decimal("0"),
+        "amount": decimal(str(amount)),
+    }
+    return {"taxes": [["create", [added]]]}
 
 
 def _origin(line: Row) -> int:

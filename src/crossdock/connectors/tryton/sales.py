@@ -36,6 +36,8 @@ FIELDS = (
     "number",
     "state",
     "total_amount",
+    "untaxed_amount",
+    "tax_amount",
     "currency.code",
     "party",
     "shipment_address",

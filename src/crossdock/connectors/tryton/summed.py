@@ -27,6 +27,7 @@ from crossdock.sdk.calls import Done, Intent, Refused
 RETURN = "stock.shipment.out.return"
 _RETURN_STEPS = (("draft", "receive"), ("received", "do"))
 _STATE = ("state", "number")
+_NO_ORIGIN = ".done"
 
 
 def post_day(client: Client, options: Options, command: PostDay, intent: Intent) -> Ask[Done | Refused]:
@@ -214,8 +215,15 @@ def _left(client: Client, options: Options, command: PostDay, books: Books, bill
             raise made
         shipment = {"id": made}
     _, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, _STATE)
-    if refused:
-        raise refused[shipment["id"]]
+    error = refused.get(shipment["id"])
+    if error is not None and error.warning.endswith(_NO_ORIGIN):
+        # Moves of a day come from no sale's line: Tryton asks whether that is meant.
+        answer = {"user": client.user_id, "name": error.warning, "always": False}
+        yield from client.create("res.user.warning", [answer])
+        _, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, _STATE)
+        error = refused.get(shipment["id"])
+    if error is not None:
+        raise error
 
 
 def _receive(client: Client, reference: str) -> Ask[None]:
