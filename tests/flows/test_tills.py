@@ -45,7 +45,7 @@ def test_a_ticket_that_comes_again_is_known_and_moves_nothing():
 def test_the_same_number_with_other_contents_is_a_conflict():
     hub = StoreHub()
     hub.post("ticket", ticket(1))
-    with pytest.raises(ConflictError, match="berlin/T1/1 .* twice"):
+    with pytest.raises(ConflictError, match=r"berlin/T1/1 .* twice"):
         hub.post("ticket", ticket(1, line(quantity=2)))
     assert hub.level("SKU-1").on_hand == -1
 
