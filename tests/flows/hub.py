@@ -156,21 +156,28 @@ class Hub:
         self, subject: int = 900, source: str = "wms", location: str = "berlin", **skus: int
     ) -> Decision:
         """The warehouse counts: SKU_1=5 is five of SKU-1, as of now."""
-        from datetime import UTC, datetime
-
-        as_of = as_utc(datetime.fromtimestamp(self.now / 1_000_000, UTC))
         levels = tuple(
-            StockLevel(
-                sku=Sku(sku.replace("_", "-")),
-                location=LocationId(location),
-                on_hand=count,
-                as_of=as_of,
-                connection=ConnectionId(source),
-            )
+            level
             for sku, count in skus.items()
+            for level in self.statement(sku.replace("_", "-"), count, source, location).levels
         )
         self.now += 1
         return self.tell(source, StockReported(levels=levels), subject=subject)
+
+    def statement(
+        self, sku: str, on_hand: int, source: str = "wms", location: str = "berlin"
+    ) -> StockReported:
+        """A statement of one level as of now."""
+        from datetime import UTC, datetime
+
+        level = StockLevel(
+            sku=Sku(sku),
+            location=LocationId(location),
+            on_hand=on_hand,
+            as_of=as_utc(datetime.fromtimestamp(self.now / 1_000_000, UTC)),
+            connection=ConnectionId(source),
+        )
+        return StockReported(levels=(level,))
 
     # What is
 

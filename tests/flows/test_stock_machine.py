@@ -36,6 +36,7 @@ class Stock(RuleBasedStateMachine):
         self.wanted: dict[int, tuple[int, int]] = {}
         self.versions: dict[int, int] = {}
         self.parcels = 0
+        self.counted: list[tuple[str, int, int]] = []
 
     @initialize(one=st.integers(0, 6), two=st.integers(0, 6))
     def opens(self, one, two):
@@ -46,6 +47,24 @@ class Stock(RuleBasedStateMachine):
     def counts(self, which, quantity):
         self.hub.stock(**{SKUS[which].replace("-", "_"): quantity})
         self.model.count(SKUS[which], quantity)
+
+    @rule(which=st.integers(0, 1))
+    def is_counted(self, which):
+        """People write down what is on the shelf; the figure comes later."""
+        self.hub.advance(1)
+        sku = SKUS[which]
+        self.counted.append((sku, self.model.on_hand[sku], self.hub.now))
+        self.hub.advance(1)
+
+    @precondition(lambda self: self.counted)
+    @rule(at=st.integers(0, 3))
+    def count_comes(self, at):
+        """Whatever has left since, and however many counts have come in between, it changes nothing that is so."""
+        sku, on_hand, counted_at = self.counted[at % len(self.counted)]
+        now, self.hub.now = self.hub.now, counted_at
+        level = self.hub.statement(sku, on_hand)
+        self.hub.now = now + 1
+        self.hub.tell("wms", level, subject=900)
 
     @rule(one=st.integers(1, 4), two=st.integers(1, 4), committed=st.booleans())
     def orders(self, one, two, committed):
@@ -72,6 +91,7 @@ class Stock(RuleBasedStateMachine):
         lines = {name: quantity for name, quantity in (("l1", one), ("l2", two)) if quantity}
         if lines:
             self.parcels += 1
+            self.hub.advance(1)
             self.hub.tell(
                 "wms", shipped(f"S{self.parcels}", request=f"CD{subject:010d}-1", **lines), subject=subject
             )
