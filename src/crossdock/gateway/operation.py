@@ -24,7 +24,10 @@ from crossdock.gateway.strict import Strict
 
 
 class LevelView(msgspec.Struct, frozen=True, kw_only=True):
-    """Stock of one SKU at one location, by bucket, in the SKU's unit. It may be negative on hand."""
+    """Stock of one SKU at one location, by bucket, in the SKU's unit. It may be negative on hand.
+
+    `untold` is the part of on hand that the master of the stock (an ERP) has not been told of yet: -3 are three that have left.
+    """
 
     location: str
     available: int
@@ -35,6 +38,7 @@ class LevelView(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     committed_elsewhere: int
     incoming: int
+    untold: int
     as_of: datetime | None
 
 
@@ -72,6 +76,7 @@ def stock(face: NamedDependency[Face], sku: FromPath[str]) -> StockView:
     with face.reads() as reads:
         levels = [level for _, level in sorted(reads.levels([sku]).items())]
         marks = reads.rows("get_marks", sku)
+        untold = dict(reads.rows("untold_of", sku))
     if not levels and not marks:
         raise NotFoundError(
             f"Nothing is known of the stock of {sku[:60]!r}. It is known once a partner reports it."
@@ -90,6 +95,7 @@ def stock(face: NamedDependency[Face], sku: FromPath[str]) -> StockView:
                 quarantined=level.quarantined,
                 committed_elsewhere=level.committed_elsewhere,
                 incoming=level.incoming,
+                untold=untold.get(level.location, 0),
                 as_of=moment(level.as_of) if level.as_of else None,
             )
             for level in levels

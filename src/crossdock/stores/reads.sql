@@ -157,3 +157,8 @@ where e.operation = ?1 and e.done_at > 0 and m.received_at >= ?2;
 select subject, message, position, type, data, at from event
 where (subject, message, position) > (?1, ?2, ?3) and at >= ?4 and at <= ?5
 order by subject, message, position limit ?6;
+
+-- What has moved of a SKU and the master of each location was not told yet.
+-- name: untold_of
+select location, cast(sum(quantity) as bigint) from unseen where sku = ?1 and seen_at = 0 and master <> ''
+group by location order by location;

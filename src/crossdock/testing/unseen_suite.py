@@ -81,3 +81,10 @@ class UnseenSuite(StoreCase):
         self.write(store, "1", raised=[unseen(-1, "a", seen_at=NOW), unseen(-2, "b", seen_at=NOW + 1)])
         self.write(store, "2", raised=[unseen(-3, "c")], forget_before=NOW + 1)
         assert self.held(store) == [(0, "c", 0, -3), (NOW + 1, "b", 0, -2)]
+
+    def test_what_a_master_was_not_told_is_read_by_location(self, store: Any) -> None:
+        rows = [unseen(-2, "x"), unseen(-1, "y"), unseen(-4, "z", seen_at=NOW)]
+        self.write(store, "1", raised=[*rows, unseen(-9, "x", cell=("A", "madrid"))])
+        reads = store.reads()
+        assert reads.rows("untold_of", "A") == [("berlin", -3), ("madrid", -9)]
+        reads.close()
