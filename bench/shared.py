@@ -120,6 +120,7 @@ def measure(
     orders: int,
     workers: int,
     first: int,
+    *,
     server: psutil.Process | None = None,
 ) -> dict[str, float]:
     """Orders a second, from the moment at which all workers begin to the end of the last."""
@@ -181,7 +182,9 @@ def main() -> None:
             url = given.url or server.database()
             for n, workers in enumerate(given.workers):
                 first = 1 + n * given.orders
-                figures = measure(url, config, given.orders, workers, first, server and server.process())
+                figures = measure(
+                    url, config, given.orders, workers, first, server=server and server.process()
+                )
                 print(f"postgres, {workers} workers", {name: round(value) for name, value in figures.items()})
         finally:
             if server is not None:

@@ -25,6 +25,7 @@ class CuttingProxy:
         self._listening.listen()
         self._words = b""
         self.cuts = 0
+        self._deaf: set[socket.socket] = set()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -58,19 +59,14 @@ class CuttingProxy:
                 if self._words and self._words in told:
                     self._words = b""
                     self.cuts += 1
-                    client.shutdown(socket.SHUT_RDWR)  # before the server can answer
-                    server.sendall(told)
-                    server.shutdown(socket.SHUT_WR)
-                    return
+                    self._deaf.add(client)
                 server.sendall(told)
         _close(server)
 
-    @staticmethod
-    def _answer(server: socket.socket, client: socket.socket) -> None:
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while told := server.recv(65_536):
-                with contextlib.suppress(OSError):
-                    client.sendall(told)
+            while (told := server.recv(65_536)) and client not in self._deaf:
+                client.sendall(told)
         _close(client)
         _close(server)
 

@@ -49,10 +49,13 @@ on conflict (slot, source, name) do update set value = counter.value + excluded.
 select i.id, i.source, i.kind, i.subject, i.lane, i.attempt, i.received_at, i.parent, i.position, i.origin, i.turn,
   i.size, s.trace, s.salt
 from (
-  select r.*
+  select r.id, r.source, r.kind, r.subject, r.lane, r.attempt, r.received_at, r.parent, r.position, r.origin, r.turn,
+    r.size
   from unnest($1::smallint[]) p(part)
   cross join lateral (
-    select i.* from inbox i
+    select i.id, i.source, i.kind, i.subject, i.lane, i.attempt, i.received_at, i.parent, i.position, i.origin, i.turn,
+      i.size
+    from inbox i
     where i.part = p.part and i.state = 0 and i.turn >= $2::bigint and i.id <> all($5::bigint[])
     order by i.turn limit $4::bigint) r
   order by r.turn limit $3::bigint) i

@@ -14,6 +14,7 @@ LAG_US = 2 * US
 FAR_LAG_US = 60 * US
 """Longer than any transaction of ours: statements and idle transactions are ended long before it."""
 FAR_EVERY_US = 5 * US
+JUMP_US = 10 * US
 
 
 class Floors:
@@ -22,9 +23,13 @@ class Floors:
     def __init__(self) -> None:
         self._seen: deque[tuple[int, int]] = deque()
         self._far_at = 0
+        self._asked_at = 0
 
     def floor(self, now: int) -> int:
-        """Begin at this turn; 0 is the very beginning."""
+        """Begin at this turn; 0 is the very beginning, and so it is where the clock has jumped or nobody has asked for long."""
+        if not 0 <= now - self._asked_at <= JUMP_US:
+            self.reset()
+        self._asked_at = now
         lag = LAG_US
         if now >= self._far_at:
             self._far_at, lag = now + FAR_EVERY_US, FAR_LAG_US

@@ -134,8 +134,14 @@ class Session:
         )
         self.raw.prepare_threshold = 0
         self.raw.prepared_max = None
-        self.configure(settings)
-        self.slot = 0 if readonly else int(self.run("next_slot")[0][0])
+        if not readonly and self.raw.info.server_version >= 170_000:
+            settings = settings | {"transaction_timeout": "50s"}
+        try:
+            self.configure(settings)
+            self.slot = 0 if readonly else int(self.run("next_slot")[0][0])
+        except BaseException:
+            self.raw.close()
+            raise
 
     def configure(self, settings: dict[str, str]) -> None:
         for name, value in settings.items():

@@ -82,8 +82,10 @@ on conflict (sku) do update set value = excluded.value;
 
 -- name: add_tickets
 insert into ticket (connection, store, day, till, sequence, subject, at, value)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
-  g(connection, store, day, till, sequence) order by connection, store, day, till, sequence
+select connection, store, day, till, sequence, subject, at, value
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
+  g(connection, store, day, till, sequence, subject, at, value)
+order by connection, store, day, till, sequence
 on conflict do nothing;
 
 -- name: put_pulses
@@ -123,8 +125,11 @@ on conflict (connection, operation, key) do update set
 -- name: add_levels
 insert into level (sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere,
   incoming, as_of)
-select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-  $8::bigint[], $9::bigint[], $10::bigint[]) g(sku, location) order by sku, location
+select sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of
+from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[])
+  g(sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of)
+order by sku, location
 on conflict do nothing returning sku, location;
 
 -- name: lock_levels
@@ -153,8 +158,11 @@ where level.sku = g.sku and level.location = g.location
 -- name: put_levels
 insert into level (sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere,
   incoming, as_of)
-select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-  $8::bigint[], $9::bigint[], $10::bigint[]) g(sku, location) order by sku, location
+select sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of
+from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::bigint[], $10::bigint[])
+  g(sku, location, on_hand, reserved, allocated, safety_stock, quarantined, committed_elsewhere, incoming, as_of)
+order by sku, location
 on conflict (sku, location) do update set on_hand = excluded.on_hand, reserved = excluded.reserved,
   allocated = excluded.allocated, safety_stock = excluded.safety_stock, quarantined = excluded.quarantined,
   committed_elsewhere = excluded.committed_elsewhere, incoming = excluded.incoming, as_of = excluded.as_of;
