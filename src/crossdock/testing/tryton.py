@@ -49,6 +49,8 @@ def seed(folder: Path, retailer: Retailer) -> Path:
     secret.write_text(PASSWORD)
     admin = [_program("trytond-admin"), "-c", str(config), "-d", DATABASE]
     environ = {"TRYTONPASSFILE": str(secret)}
+    for left in folder.glob(f"{DATABASE}.sqlite*"):
+        left.unlink()
     _database(folder).touch()
     _run([*admin, "--all", "--email", "admin@example.com", "--password"], environ)
     _run([*admin, "-u", *MODULES, "--activate-dependencies"], environ)
@@ -62,6 +64,8 @@ class Server:
 
     def __init__(self, seeded: Path, folder: Path, port: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{DATABASE}.sqlite*"):
+            left.unlink()  # the log of an earlier copy would be played into this one
         shutil.copyfile(seeded, _database(folder))
         self.port = port
         self.url = f"http://127.0.0.1:{port}/{DATABASE}"
