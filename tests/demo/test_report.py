@@ -8,6 +8,7 @@ from rich.console import Console
 from crossdock.console.face import CheckResult, Proof
 from crossdock.demo.balance import compare
 from crossdock.demo.books import Books, Case
+from crossdock.demo.killing import Death
 from crossdock.demo.options import Options
 from crossdock.demo.play import Played
 from crossdock.demo.report import make_report, print_report, report_json
@@ -22,7 +23,11 @@ WELL = CheckResult(
 def report_of(books=None, *, rested=True, memory_mib=120.0, check=WELL):
     books = books if books is not None else balanced()
     played = Played(
-        killed_at=4.1, back_at=6.0, sold_at=8.0, rested_at=12.4, rested=rested, memory_mib=memory_mib
+        deaths=[Death(name="hub", killed_at=4.1, back_at=6.0)],
+        sold_at=8.0,
+        rested_at=12.4,
+        rested=rested,
+        memory_mib=memory_mib,
     )
     proof = Proof(at=NOON, ok=check.ok, took_ms=3, checks=[check])
     times = [n * 1000 for n in range(1, 101)]
@@ -69,7 +74,19 @@ def test_one_cross_is_enough_to_fail(more):
 def test_a_machine_is_told_everything():
     found = report_json(report_of())
     assert found["ok"] is True
-    assert found["played"]["killed_at"] == 4.1
+    assert found["played"]["deaths"] == [{"name": "hub", "killed_at": 4.1, "back_at": 6.0}]
     assert found["captured_ms"] == (51.0, 96.0)
     assert found["cases"] == {"stock.short": 1}
     assert len(found["findings"]) == 13
+
+
+def test_many_processes_share_the_memory_and_their_deaths_are_counted():
+    deaths = [Death(name=f"worker {n}", killed_at=10.0 * n, back_at=10.0 * n + n) for n in (1, 2, 3)]
+    played = Played(deaths=deaths, rested=True, memory_mib=800.0, processes=6)
+    proof = Proof(at=NOON, ok=True, took_ms=3, checks=[WELL])
+    books = balanced()
+    report = make_report(Options(), played, found=compare(books), books=books, proof=proof, times=[])
+    text = printed(report, 120)
+    assert report.ok
+    assert "3 times a worker was killed, and was back after 3.0 s at most" in text
+    assert "800 MiB at most; it must stay under 900 in 6 processes" in text

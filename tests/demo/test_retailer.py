@@ -60,8 +60,24 @@ def test_two_skus_are_scarce_and_nothing_else_is(retailer):
 def test_the_warehouse_is_back_before_the_hub_is_killed(seconds):
     options = Options(rate=20, seconds=seconds)
     start, end = options.gone
-    assert 0 < start < end < options.kill_at < seconds
+    (kill_at,) = options.kills
+    assert 0 < start < end < kill_at < seconds
     assert end - start == min(60, seconds / 4)
+
+
+def test_of_several_workers_one_is_killed_every_ten_seconds():
+    assert Options(seconds=60, store="postgres").kills == [10, 20, 30, 40, 50]
+    assert Options(seconds=12, store="postgres").kills == pytest.approx([4.8, 9.6])
+    assert Options(seconds=60, store="postgres", faults=False).kills == []
+
+
+def test_what_processes_share_stands_in_the_configuration(tmp_path):
+    address = "postgresql://postgres@/demo?host=/run/postgresql"
+    made = found_retailer(tmp_path, 8765, Options(rate=10, seconds=8), address)
+    connect(made, "http://127.0.0.1:9")
+    config = load_config(made.config, made.environ, all_secrets=True)
+    assert config.hub.store == made.store == address
+    assert config.warnings == ()
 
 
 def test_the_erp_is_slower_than_the_orders_and_its_backlog_takes_seconds():

@@ -137,6 +137,23 @@ def test_a_dead_hub_is_shown_as_it_was_last_seen():
     assert (view.sold, view.taken, view.finished) == (700, 1421, 402)
 
 
+def test_a_dead_worker_is_named_and_the_others_go_on():
+    view = view_of(busy(), dead="worker 2")
+    assert plain(view).startswith("WORKER 2 IS DOWN; sold 680")
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(drawn(view, OPTIONS, (), ""))
+    assert "WORKER 2 IS DOWN, the others go on" in stream.getvalue()
+
+
+def test_a_partner_whose_calls_fail_is_ill_though_the_gateway_does_not_know():
+    look = Look(
+        hub=overview(connection("warehouse", waiting=30, oldest_s=9.0)),
+        store=Store(retrying={"warehouse": 8}),
+    )
+    (row,) = view_of(look).partners
+    assert (row.health, row.text) == ("ill", "fails: 8 calls are tried again")
+
+
 def test_before_anything_was_seen_there_is_a_view_all_the_same():
     view = view_of(Look())
     assert (view.sold, view.under_way, view.captured, view.partners) == (0, 0, None, ())

@@ -191,6 +191,13 @@ def up(
     raise typer.Exit(run(found) if role is None else run_role(found, role.value))
 
 
+class DemoStore(StrEnum):
+    """What the demo's hub runs on."""
+
+    sqlite = "sqlite"
+    postgres = "postgres"
+
+
 def demo(
     *,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Orders a second.")] = 20.0,
@@ -198,15 +205,28 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of orders and faults; the same seed, the same day.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0 is any free one.")] = 0,
     faults: Annotated[
-        bool, typer.Option("--faults/--no-faults", help="Let things go wrong, and kill the hub halfway.")
+        bool, typer.Option("--faults/--no-faults", help="Let things go wrong, and kill the hub.")
     ] = True,
     keep: Annotated[
         bool, typer.Option("--keep", help="Stay up after the proof until Ctrl-C, and keep the folder.")
     ] = False,
+    store: Annotated[
+        DemoStore,
+        typer.Option(help="Where the hub keeps things: a file of one process, or a PostgreSQL of several."),
+    ] = DemoStore.sqlite,
     json: JsonOption = False,
 ) -> None:
     """Run a whole retailer on this machine: shop, warehouse and ERP simulated, faults on, with the proof at the end."""
     from crossdock.demo import Options, run_demo
 
-    options = Options(rate=rate, seconds=seconds, seed=seed, port=port, faults=faults, keep=keep, json=json)
+    options = Options(
+        rate=rate,
+        seconds=seconds,
+        seed=seed,
+        port=port,
+        faults=faults,
+        keep=keep,
+        json=json,
+        store=store.value,
+    )
     raise typer.Exit(run_demo(options))

@@ -15,7 +15,7 @@ from crossdock.demo.retailer import ERP, SHOP, WAREHOUSE
 from crossdock.domain.process import decode_process
 from crossdock.domain.state import Level
 from crossdock.engine.messages import subject_id
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.reads import Reads
 
 CASES_MAX = 100_000
 

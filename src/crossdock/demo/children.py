@@ -9,11 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossdock.demo.options import WORKERS, StoreKind
 from crossdock.errors import ConfigurationError
 
 STOP_S = 15.0
 TAIL_LINES = 15
 KIB = 1024
+UP = b" is up"
+"""What a process of the hub says once it works."""
 
 
 class Child:
@@ -65,6 +68,10 @@ class Child:
         lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-TAIL_LINES:])
 
+    def lives(self) -> int:
+        """How often it has said that it is up."""
+        return self.log.read_bytes().count(UP) if self.log.exists() else 0
+
     def memory_mib(self) -> float:
         """The most that it and its children have had in memory, in MiB; what they have now where that is not told; else 0."""
         if self._process is None or not self.alive:
@@ -106,9 +113,58 @@ def _memory_by_ps(pid: int) -> float:
     return int(told.stdout.strip() or 0) / KIB
 
 
-def hub_process(config: Path, log: Path, environ: Mapping[str, str]) -> Child:
-    """The real hub: `crossdock up`."""
-    return Child("hub", [sys.executable, "-m", "crossdock", "up", "--config", str(config)], log, environ)
+class HubProcesses:
+    """The hub as it runs: one process, or several over a database that they share. `victims` are killed in turn."""
+
+    def __init__(self, children: Sequence[Child], victims: Sequence[Child]) -> None:
+        self.children, self.victims = tuple(children), tuple(victims)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it goes on where one of its processes dies."""
+        return len(self.children) > 1
+
+    def start(self) -> None:
+        """Start all of it."""
+        for child in self.children:
+            child.start()
+
+    def stop(self) -> None:
+        """End all of it: those that take things in first."""
+        for child in self.children:
+            child.stop()
+
+    def require_alive(self, dead: Child | None = None) -> None:
+        """Raise where a process has ended by itself; `dead` has been killed by us."""
+        for child in self.children:
+            if child is not dead:
+                child.require_alive()
+
+    def tail(self) -> str:
+        """The last lines of all logs."""
+        if not self.shared:
+            return self.children[0].tail()
+        return "\n".join(f"{child.name}:\n{child.tail()}" for child in self.children)
+
+    def memory_mib(self) -> float:
+        """The sum of what its processes have had in memory."""
+        return sum(child.memory_mib() for child in self.children)
+
+
+def hub_processes(config: Path, folder: Path, environ: Mapping[str, str], store: StoreKind) -> HubProcesses:
+    """The real hub: `crossdock up`, whole, or a process a role: a gateway, workers, a dispatcher, a scheduler."""
+    command = [sys.executable, "-m", "crossdock", "up", "--config", str(config)]
+    if store == "sqlite":
+        hub = Child("hub", command, folder / "hub.log", environ)
+        return HubProcesses([hub], [hub])
+
+    def role(name: str, number: int = 0) -> Child:
+        named = f"{name} {number}" if number else name
+        log = folder / f"{named.replace(' ', '-')}.log"
+        return Child(named, [*command, "--role", name], log, environ)
+
+    workers = [role("worker", n) for n in range(1, WORKERS + 1)]
+    return HubProcesses([role("gateway"), *workers, role("dispatcher"), role("scheduler")], workers)
 
 
 def partners_process(config: Path, log: Path) -> Child:

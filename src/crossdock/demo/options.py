@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 GONE_S_MAX = 60.0
 DEAD_S = 1.5
-"""How long the hub stays dead before it is started again."""
+"""How long what was killed stays dead before it is started again."""
+KILL_EVERY_S = 10.0
+"""How often a worker is killed where there are several."""
+WORKERS = 3
+
+StoreKind = Literal["sqlite", "postgres"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person may choose. port 0: any that is free."""
+    """What a person may choose. port 0: any that is free. store: the embedded one, or PostgreSQL and a process a role."""
 
     rate: float = 20.0
     seconds: float = 60.0
@@ -19,6 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
     port: int = 0
     json: bool = False
+    store: StoreKind = "sqlite"
 
     @property
     def orders(self) -> int:
@@ -32,9 +40,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         return start, start + min(GONE_S_MAX, 0.25 * self.seconds)
 
     @property
-    def kill_at(self) -> float:
-        """When the hub is killed: halfway, and a while after the warehouse is back."""
-        return 0.5 * self.seconds
+    def kills(self) -> list[float]:
+        """When something is killed: the one hub halfway, a while after the warehouse is back; else a worker every ten seconds."""
+        if not self.faults:
+            return []
+        if self.store == "sqlite":
+            return [0.5 * self.seconds]
+        every = min(KILL_EVERY_S, 0.4 * self.seconds)
+        return [every * n for n in range(1, int(self.seconds / every) + 1) if every * n < self.seconds]
 
     @property
     def sales_per_s(self) -> float:

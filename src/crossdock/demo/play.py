@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from crossdock.demo.children import Child
-from crossdock.demo.options import DEAD_S, Options
+from crossdock.demo.children import Child, HubProcesses
+from crossdock.demo.killing import Death, Killing
+from crossdock.demo.options import Options
 from crossdock.demo.retailer import SOURCE_RETRY_S
 from crossdock.demo.screen import Screen
 from crossdock.demo.view import picture
@@ -22,32 +23,32 @@ REST_S = SOURCE_RETRY_S + 2.0
 
 
 class Played(msgspec.Struct, kw_only=True):
-    """How the day went. Times in seconds since the shop opened; memory is the hub's peak, over both of its lives."""
+    """How the day went. Times in seconds since the shop opened; memory is the hub's peak, the sum of its processes."""
 
-    killed_at: float = 0.0
-    back_at: float = 0.0
+    deaths: list[Death] = []
     sold_at: float = 0.0
     rested_at: float = 0.0
     rested: bool = False
     memory_mib: float = 0.0
+    processes: int = 1
 
 
 class Play:
     """Runs the day; `run` returns when everything has come to rest, or has taken too long to."""
 
-    def __init__(self, options: Options, hub: Child, partners: Child, watch: Watch, screen: Screen) -> None:
+    def __init__(
+        self, options: Options, hub: HubProcesses, partners: Child, watch: Watch, screen: Screen
+    ) -> None:
         self._options, self._hub, self._partners = options, hub, partners
         self._watch, self._screen = watch, screen
         self._last = Look()
         self._opened = time.monotonic()
-        self._dead_until: float | None = None
-        self._starting = False
-        self.played = Played()
+        self._killing = Killing(hub, options.kills, ready=watch.ready, sent=watch.calls_sent, tell=self._tell)
+        self.played = Played(deaths=self._killing.deaths, processes=len(hub.children))
         gone, back = options.gone
         plot = [
             (gone, lambda: self._tell("the warehouse is gone: it answers nobody")),
             (back, lambda: self._tell("the warehouse is back")),
-            (options.kill_at, self._kill),
         ]
         self._plot: list[tuple[float, Callable[[], None]]] = plot if options.faults else []
 
@@ -66,10 +67,11 @@ class Play:
                 and not self.played.sold_at
             ):
                 self.played.sold_at = at
+                self._killing.spare()
                 self._tell(
                     f"the last of {self._options.orders:,} orders is sold; now everything has to come to rest"
                 )
-            quiet = not self._plot and look.at_rest(self._options.orders)
+            quiet = not self._plot and self._killing.over and look.at_rest(self._options.orders)
             quiet_since = (quiet_since or began) if quiet else None
             if quiet_since is not None and began - quiet_since >= REST_S:
                 self.played.rested = True
@@ -106,33 +108,20 @@ class Play:
         self._partners.require_alive()
         while self._plot and self._at() >= self._plot[0][0]:
             self._plot.pop(0)[1]()
-        if self._dead_until is None:
-            self._hub.require_alive()
-        elif not self._starting and self._at() >= self._dead_until:
-            self._hub.start()
-            self._starting = True
-        elif self._starting:
-            self._hub.require_alive()
-            if self._watch.ready():
-                self._dead_until, self._starting = None, False
-                self.played.back_at = self._at()
-                gap = self.played.back_at - self.played.killed_at
-                self._tell(f"the hub is back after {gap:.1f} s, and goes on where it was")
-
-    def _kill(self) -> None:
-        self._remember_memory()
-        self._hub.kill()
-        self.played.killed_at = self._at()
-        self._dead_until = self.played.killed_at + DEAD_S
-        store = self._watch.store()
-        under_way = f", {store.sent} calls to partners under way" if store is not None else ""
-        self._tell(f"the hub is killed (SIGKILL){under_way}")
+        self._remember_memory()  # before a process takes its own along
+        self._killing.go_on(self._at())
 
     def _look(self) -> Look:
-        look = self._watch.look(hub=self._dead_until is None)
-        memory = self._remember_memory()
+        dead = self._killing.dead
+        look = self._watch.look(hub=dead is None or self._hub.shared)
         view = picture(
-            look, self._last, self._options, at_s=self._at(), phase=self._phase(), memory_mib=memory
+            look,
+            self._last,
+            self._options,
+            at_s=self._at(),
+            phase=self._phase(),
+            memory_mib=self._remember_memory(),
+            dead=dead.name if dead is not None else "",
         )
         self._screen.show(view)
         self._last = msgspec.structs.replace(

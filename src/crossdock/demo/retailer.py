@@ -29,7 +29,7 @@ _HUB = """\
 name = "demo"
 data = "data"
 port = {port}
-
+{database}
 [connections.shop]
 connector = "shopify"
 url = "{partners}/shop"
@@ -88,6 +88,8 @@ class Retailer(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     environ: Mapping[str, str]
     opening: Mapping[str, int]
+    database: str = ""
+    """The address of the database where processes share one; else the store is a file of the hub's."""
 
     @property
     def config(self) -> Path:
@@ -105,20 +107,27 @@ class Retailer(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / "data"
 
     @property
+    def store(self) -> Path | str:
+        """Where the hub keeps everything."""
+        return self.database or self.data / "crossdock.db"
+
+    @property
     def url(self) -> str:
         """The hub's address."""
         return f"http://127.0.0.1:{self.port}"
 
 
-def found_retailer(folder: Path, port: int, options: Options) -> Retailer:
-    """Make keys, secrets and the partners' configuration in an empty folder."""
+def found_retailer(folder: Path, port: int, options: Options, database: str = "") -> Retailer:
+    """Make keys, secrets and the partners' configuration in an empty folder. database: its address, where one is shared."""
     data = folder / "data"
     data.mkdir(mode=0o700)
     make_key(data / "key")
     token = add_token(data / "tokens", "demo")
     environ = {f"DEMO_{name}": secrets.token_hex(16) for name in SECRETS}
     opening = opening_stock(options)
-    retailer = Retailer(folder=folder, port=port, token=token, environ=environ, opening=opening)
+    retailer = Retailer(
+        folder=folder, port=port, token=token, environ=environ, opening=opening, database=database
+    )
     retailer.partners.write_bytes(msgspec.json.encode(partners(retailer, options)))
     return retailer
 
@@ -126,7 +135,11 @@ def found_retailer(folder: Path, port: int, options: Options) -> Retailer:
 def connect(retailer: Retailer, partners_url: str) -> None:
     """Write the hub's configuration, now that it is known where the partners are."""
     text = _HUB.format(
-        port=retailer.port, partners=partners_url, location=LOCATION, source_retry=SOURCE_RETRY_S
+        port=retailer.port,
+        partners=partners_url,
+        location=LOCATION,
+        source_retry=SOURCE_RETRY_S,
+        database=f'database = "{retailer.database}"\n' if retailer.database else "",
     )
     retailer.config.write_text(text, "utf-8")
 

@@ -18,9 +18,10 @@ from rich.console import Console
 from crossdock.console.face import Proof
 from crossdock.demo.balance import compare
 from crossdock.demo.books import read_books
-from crossdock.demo.children import Child, hub_process, partners_process
-from crossdock.demo.options import Options
+from crossdock.demo.children import Child, HubProcesses, hub_processes, partners_process
+from crossdock.demo.options import WORKERS, Options
 from crossdock.demo.play import READY_S, Play, Played
+from crossdock.demo.postgres import PostgresServer
 from crossdock.demo.report import WIDTH_MAX, Report, make_report, print_report, report_json
 from crossdock.demo.retailer import Retailer, connect, found_retailer
 from crossdock.demo.screen import LiveScreen, PlainScreen, Screen
@@ -41,11 +42,11 @@ class Listening(msgspec.Struct, frozen=True):
 def run_demo(options: Options) -> int:
     """Run it; 0 where everything balances, 1 where something does not, 130 where a person broke it off."""
     port = free_port(HOST, options.port)
-    folder = Path(tempfile.mkdtemp(prefix="crossdock-demo-"))
     console = _console(options)
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-demo-"))
     try:
-        with _terminable():
-            return _run(options, console, found_retailer(folder, port, options))
+        with _terminable(), _database(options) as database:
+            return _run(options, console, found_retailer(folder, port, options, database))
     except KeyboardInterrupt:
         console.print("\nBroken off; there is no proof.")
         return INTERRUPTED
@@ -58,7 +59,7 @@ def run_demo(options: Options) -> int:
 
 def _run(options: Options, console: Console, retailer: Retailer) -> int:
     partners = partners_process(retailer.partners, retailer.folder / "partners.log")
-    hub = hub_process(retailer.config, retailer.folder / "hub.log", retailer.environ)
+    hub = hub_processes(retailer.config, retailer.folder, retailer.environ, options.store)
     _introduce(console, options, retailer)
     try:
         partners.start()
@@ -100,21 +101,28 @@ def _show(options: Options, console: Console, report: Report) -> None:
 def _introduce(console: Console, options: Options, retailer: Retailer) -> None:
     troubles = "nothing goes wrong this time"
     if options.faults:
-        troubles = "things go wrong on purpose, and halfway the hub is killed"
+        dies = "halfway the hub is killed"
+        if options.store == "postgres":
+            dies = f"every {options.kills[0]:.0f} seconds one of its {WORKERS} workers is killed"
+        troubles = f"things go wrong on purpose, and {dies}"
     console.print(
         f"A shop sells {options.orders:,} orders, {options.rate:g} a second, to be booked by an ERP and shipped by a "
         f"warehouse; {troubles} (seed {options.seed})."
     )
+    if options.store == "postgres":
+        console.print(
+            f"The hub is a process a role over one PostgreSQL: a gateway, {WORKERS} workers, a dispatcher, a scheduler."
+        )
     console.print(f"Look around while it runs: {retailer.url} with the token {retailer.token}\n")
 
 
-def _stay(console: Console, retailer: Retailer, hub: Child) -> None:
+def _stay(console: Console, retailer: Retailer, hub: HubProcesses) -> None:
     console.print(
         f"The hub stays up at {retailer.url} (token {retailer.token}) until Ctrl-C. From another terminal:\n"
         f"  crossdock cases --config {retailer.config}"
     )
     with contextlib.suppress(KeyboardInterrupt):
-        while hub.alive:
+        while all(child.alive for child in hub.children):
             time.sleep(0.5)
 
 
@@ -143,6 +151,20 @@ def _screen(options: Options, console: Console, retailer: Retailer) -> Screen:
     if console.is_terminal:
         return LiveScreen(console, options, f"{retailer.url}  {retailer.token}")
     return PlainScreen(console.file, options)
+
+
+@contextlib.contextmanager
+def _database(options: Options) -> Iterator[str]:
+    """The address of a database of our own, where one is wanted; it is gone with its server at the end."""
+    if options.store == "sqlite":
+        yield ""
+        return
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server.make_database("demo")
+    finally:
+        server.remove()
 
 
 @contextlib.contextmanager

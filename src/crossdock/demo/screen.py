@@ -18,6 +18,7 @@ WIDTH_MAX = 100
 STORY_LINES = 4
 ROWS = 6
 PLAIN_EVERY_S = 5.0
+PLAIN_HEALTH = {"ok": "", "behind": " (behind)", "ill": " ({})"}
 HEALTH = {"ok": "green", "behind": "yellow", "ill": "bold red"}
 
 
@@ -90,10 +91,8 @@ def plain(view: View) -> str:
     times = "-"
     if view.captured is not None:
         times = " / ".join(brief_time(ms) for ms in view.captured)
-    waiting = ", ".join(
-        f"{p.name} {p.waiting}{'' if p.health == 'ok' else f' ({p.text})'}" for p in view.partners
-    )
-    hub = "" if view.hub_up else "THE HUB IS DOWN; "
+    waiting = ", ".join(f"{p.name} {p.waiting}{PLAIN_HEALTH[p.health].format(p.text)}" for p in view.partners)
+    hub = "THE HUB IS DOWN; " if not view.hub_up else f"{view.dead.upper()} IS DOWN; " if view.dead else ""
     return (
         f"{hub}sold {view.sold}, finished {view.finished}, under way {view.under_way}, cases {view.open_cases}; "
         f"to the ERP p50/p95 {times}; calls waiting: {waiting or '-'}"
@@ -136,7 +135,11 @@ def _header(view: View, options: Options) -> RenderableType:
     grid = Table.grid(expand=True)
     grid.add_column()
     grid.add_column(justify="right")
-    hub = ("the hub is up", "green") if view.hub_up else ("THE HUB IS DOWN", "bold red")
+    hub = ("the hub is up", "green")
+    if not view.hub_up:
+        hub = ("THE HUB IS DOWN", "bold red")
+    elif view.dead:
+        hub = (f"{view.dead.upper()} IS DOWN, the others go on", "bold yellow")
     left = Text.assemble(("Crossdock", "bold"), f"  {view.phase}, ", hub)
     if view.memory_mib:
         left.append(f"  {view.memory_mib:.0f} MiB", "dim")

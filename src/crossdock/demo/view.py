@@ -11,12 +11,14 @@ import msgspec
 from crossdock.console.overview import ConnectionState, Overview
 from crossdock.demo.options import Options
 from crossdock.demo.retailer import ERP, PARTNERS, SHOP, WAREHOUSE
-from crossdock.demo.watch import Look
+from crossdock.demo.watch import Look, Store
 
 FIRST_CALL = {SHOP: "acknowledge", ERP: "create_sale", WAREHOUSE: "release"}
 """The call of each partner whose time is shown."""
 BEHIND_S = 2.0
 """A partner whose oldest call waits longer than that is behind."""
+FAILING_MIN = 5
+"""From so many calls on that failed a partner that is behind is ill."""
 STAGES_MAX = 6
 CASES_MAX = 6
 FAULTS_MAX = 6
@@ -58,6 +60,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     known: int
     finished: int
     hub_up: bool
+    dead: str
     memory_mib: float
     captured: tuple[float, float] | None
     stages: tuple[tuple[str, int], ...]
@@ -83,9 +86,16 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def picture(
-    look: Look, last: Look, options: Options, *, at_s: float, phase: str, memory_mib: float = 0.0
+    look: Look,
+    last: Look,
+    options: Options,
+    *,
+    at_s: float,
+    phase: str,
+    memory_mib: float = 0.0,
+    dead: str = "",
 ) -> View:
-    """Put a view together. What does not answer now is shown as it was in `last`."""
+    """Put a view together. What does not answer now is shown as it was in `last`; `dead`: the process that was killed."""
     hub, shop, store = look.hub or last.hub, look.shop or last.shop, look.store or last.store
     source = next((found for found in hub.sources if found.source == SHOP), None) if hub else None
     return View(
@@ -98,11 +108,12 @@ def picture(
         known=store.orders if store is not None else 0,
         finished=store.finished if store is not None else 0,
         hub_up=look.hub is not None,
+        dead=dead,
         memory_mib=memory_mib,
         captured=_captured(hub),
         stages=_largest(((s.text, s.count) for s in hub.stages), STAGES_MAX) if hub is not None else (),
         cases=_largest(((c.text, c.count) for c in hub.cases), CASES_MAX) if hub is not None else (),
-        partners=_partners(hub),
+        partners=_partners(hub, store),
         faults=_faults(look),
         balanced=hub is None or all(found.balanced for found in hub.sources),
     )
@@ -113,14 +124,15 @@ def _captured(hub: Overview | None) -> tuple[float, float] | None:
     return (found[0].p50_ms, found[0].p95_ms) if found else None
 
 
-def _partners(hub: Overview | None) -> tuple[PartnerRow, ...]:
+def _partners(hub: Overview | None, store: Store | None) -> tuple[PartnerRow, ...]:
     if hub is None:
         return ()
     states = {state.name: state for state in hub.connections}
-    return tuple(_row(states[name]) for name in PARTNERS if name in states)
+    failing = store.retrying if store is not None else {}
+    return tuple(_row(states[name], failing.get(name, 0)) for name in PARTNERS if name in states)
 
 
-def _row(state: ConnectionState) -> PartnerRow:
+def _row(state: ConnectionState, failing: int) -> PartnerRow:
     time = next((t for t in state.latencies if t.name == FIRST_CALL[state.name]), None)
     health: Literal["ok", "behind", "ill"] = "ok" if state.state in ("ok", "slow") else "ill"
     text = _ASIDE.sub("", state.text.partition(":")[0]).replace("does not answer", "no answer")
@@ -128,6 +140,8 @@ def _row(state: ConnectionState) -> PartnerRow:
     behind_cases = state.parked + state.in_doubt + state.held
     if health == "ok" and state.oldest_s > BEHIND_S and waiting > behind_cases:
         health, text = "behind", "is slower than what comes"
+        if failing >= FAILING_MIN:  # a gateway does not know what a dispatcher knows of a partner
+            health, text = "ill", f"fails: {failing} calls are tried again"
     return PartnerRow(
         name=state.name,
         waiting=waiting,

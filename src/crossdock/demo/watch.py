@@ -13,8 +13,8 @@ from crossdock.demo.retailer import ERP, PARTNERS, SHOP, WAREHOUSE, Retailer
 from crossdock.errors import CrossdockError
 from crossdock.sdk.calls import get
 from crossdock.sdk.webhooks import bearer
-from crossdock.stores.sqlite.database import Database
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.opening import open_reads
+from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 from crossdock.transport.http import HttpTransport
 
@@ -27,6 +27,8 @@ TELLING = (SHOP, WAREHOUSE)
 """Those who send webhooks."""
 TO_DO = (0, 1, 3)
 """States of calls that will go out by themselves; what waits behind another one is as its head is."""
+RETRYING = 1
+"""State of calls that failed and are tried again."""
 SENT = 3
 """State of calls that are under way."""
 PARKED = 3
@@ -71,7 +73,8 @@ class Shop(Partner, frozen=True, kw_only=True):
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """The hub's store: orders, and what is still to be done.
 
-    calls: to partners, but for polls; sent: those of them whose end is not known yet; messages: webhooks.
+    calls: to partners, but for polls; sent: those of them whose end is not known yet; retrying: those that failed and are
+    tried again, by partner; messages: webhooks.
     """
 
     orders: int = 0
@@ -79,6 +82,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
     sent: int = 0
     messages: int = 0
+    retrying: dict[str, int] = {}
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,8 +155,7 @@ class Watch:
     @contextmanager
     def reads(self) -> Iterator[Reads]:
         """The hub's store, read-only, beside the hub."""
-        data = self._retailer.data
-        reads = Reads(Database(data / "crossdock.db", readonly=True), Vault((data / "key").read_bytes()))
+        reads = open_reads(self._retailer.store, Vault((self._retailer.data / "key").read_bytes()))
         try:
             yield reads
         finally:
@@ -169,17 +172,26 @@ class Watch:
         try:
             with self.reads() as reads:
                 known, finished = reads.rows("order_count")[0]
-                outbox = [row[2:4] for row in reads.rows("outbox_by_state") if row[1] != POLL]
+                outbox = [(row[0], *row[2:4]) for row in reads.rows("outbox_by_state") if row[1] != POLL]
                 inbox = [row[1:3] for row in reads.rows("inbox_by_state") if row[0] in TELLING]
         except CrossdockError:
             return None
         return Store(
             orders=known,
             finished=finished,
-            calls=sum(count for state, count in outbox if state in TO_DO),
-            sent=sum(count for state, count in outbox if state == SENT),
+            calls=sum(count for _, state, count in outbox if state in TO_DO),
+            sent=sum(count for _, state, count in outbox if state == SENT),
+            retrying={
+                name: sum(count for of, state, count in outbox if of == name and state == RETRYING)
+                for name in PARTNERS
+            },
             messages=sum(count for state, count in inbox if state != PARKED),
         )
+
+    def calls_sent(self) -> int | None:
+        """Calls whose end is not known yet; None where the store cannot be read now."""
+        store = self.store()
+        return store.sent if store is not None else None
 
     @staticmethod
     def _asked(transport: HttpTransport, path: str, query: dict[str, str], type_: type[T]) -> T | None:
