@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-shrink", action="store_true", help="show a failure as it is")
     parser.add_argument("--names", default="", help="only planted bugs whose name has this in it")
     parser.add_argument("--skip", type=int, default=0, help="so many planted bugs of the list")
-    parser.add_argument("--no-tests", action="store_true", help="what the simulation does not find, nobody looks for")
+    parser.add_argument(
+        "--no-tests", action="store_true", help="what the simulation does not find, nobody looks for"
+    )
     parser.add_argument("--source", default="", help="plant bugs into the source of this folder")
     return parser
 

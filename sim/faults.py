@@ -34,6 +34,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "clock": ("35", "the hub's clock jumps ten minutes, either way"),
     "disk": ("8", "the disk takes nothing for a while, or refuses a write that is under way"),
     "poison": ("47 30", "an order that cannot be understood until somebody mends it"),
+    "defect": ("16 30", "a flow fails in the middle of deciding: to be tried again, or a defect that parks"),
     "scarce": ("39", "too little of some SKUs, sold by two shops at once"),
     "replay": ("56", "everything that a shop sent is replayed at the peak, twice"),
 }

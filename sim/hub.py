@@ -24,7 +24,6 @@ from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.sweeping import Sweep
 from crossdock.errors import CrossdockError, SignatureError
-from crossdock.flows.handler import RetailHandler
 from crossdock.flows.operating import OVERDUE
 from crossdock.gateway.intake import IntakeApp
 from crossdock.sdk.spec import Connector
@@ -34,6 +33,7 @@ from crossdock.stores.sqlite import open_store
 from crossdock.stores.vault import Vault
 from sim.fate import Fate
 from sim.faults import Faults
+from sim.flaky import FlakyHandler
 from sim.hands import Hands, Waiting, prepare
 from sim.invariants import Invariants
 from sim.parts import Quiet, SimWriter, keyed, lane_of, schedules, values_of
@@ -61,7 +61,7 @@ class SimHub:
     ) -> None:
         self.world, self.faults, self.config, self.traits = world, faults, config, traits
         self.connectors, self.wires, self.known = dict(connectors), wires, known
-        self.handler = RetailHandler(config.plan, self.connectors)
+        self.handler = FlakyHandler(config.plan, self.connectors, faults)
         self.life = 0
         self.alive = False
         self.frozen_until = 0
