@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crossdock.cli import acting, events, feeding, looking, setting_up, translating
+from crossdock.cli import acting, comparing, events, feeding, looking, setting_up, translating
 from crossdock.cli.output import print_error
 from crossdock.errors import CrossdockError
 
@@ -73,6 +73,7 @@ app.command("status", rich_help_panel=LOOK)(looking.status)
 app.command("orders", rich_help_panel=LOOK)(looking.orders)
 app.command("trace", rich_help_panel=LOOK)(looking.trace)
 app.command("proof", rich_help_panel=LOOK)(looking.proof)
+app.command("compare", rich_help_panel=LOOK)(comparing.compare)
 app.add_typer(cases, name="cases", rich_help_panel=ACT)
 app.command("replay", rich_help_panel=ACT)(acting.replay)
 app.add_typer(telling, name="events", rich_help_panel=ACT)

@@ -94,12 +94,13 @@ CONNECTION = Section(
             name="mode",
             default="live",
             choices=("observe", "adopt", "live"),
-            doc="observe: decide, send nothing, compare. adopt: take over what exists, held until released. live.",
+            doc="observe: decide, send nothing, compare. adopt: what is older than `since` (or all) is taken over, held "
+            "until released; the rest is live. live: what is older is only observed.",
         ),
         Field(
             name="since",
             kind="since",
-            doc="Date (midnight UTC), or time with its offset, from which it is live. Nothing older is acted upon.",
+            doc="Date (midnight UTC), or time with its offset, from which it is live. What is older is observed or taken over.",
         ),
         Field(
             name="requests_per_s",

@@ -95,15 +95,21 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     authority: Authority = Authority()
     modes: Mapping[str, Mode] = {}
     since: Mapping[str, datetime] = {}
-    """Nothing that was sold before goes live on that connection: it is only observed."""
+    """Nothing that was sold before goes live on that connection: it is taken over (`adopt`), or only observed."""
     roles: Mapping[str, tuple[str, ...]] = {}
     """Roles of every connection, by its name."""
     offers: Mapping[str, frozenset[str]] = {}
     """Names of the operations that each connection offers."""
 
     def mode_at(self, connection: str, sold_at: datetime | None) -> Mode:
-        """The mode of an order of this connection: what was sold before its start date is only observed."""
-        since = self.since.get(connection)
-        if since is not None and sold_at is not None and sold_at < since:
-            return "observe"
-        return self.modes.get(connection, "live")
+        """The mode of an order of this connection.
+
+        `live`: what was sold before the start date is only observed. `adopt`: that is taken over, what is sold since is live.
+        """
+        mode, since = self.modes.get(connection, "live"), self.since.get(connection)
+        if mode == "observe" or since is None:
+            return mode
+        before = sold_at is not None and sold_at < since
+        if mode == "adopt":
+            return "adopt" if before else "live"
+        return "observe" if before else "live"

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from crossdock.domain.comparing import BookedSale
 from crossdock.domain.ledger import Move
 from crossdock.domain.policy import Mode
 from crossdock.domain.store_day import DayState
@@ -247,6 +248,8 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Set where the subject is a store's day and no order."""
     ticket: str = ""
     """Set where the subject is a till ticket: the reference of its store day, "store/date"."""
+    booked: list[BookedSale] = []
+    """Sales of it that an ERP holds, as its feed tells: also those that another integration has made."""
     credit: Sale | None = None
     """The credit in the ERP for what a ticket took back, where its sale is within a day's sum."""
 

@@ -63,7 +63,8 @@ def status(process: OrderProcess) -> Status:
     out = _out(process)
     goods = custody(process, out=out)
     stage = _stage(process, goods, out=out)
-    finished = stage in ("done", "cancelled", "test")
+    told_only = stage == "unknown" and bool(process.booked) and not process.early
+    finished = told_only or stage in ("done", "cancelled", "test")
     return Status(custody=goods, money=money(process), stage=stage, finished=finished)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crossdock.domain.process import Sale
 from crossdock.engine.messages import Settled
 from crossdock.flows.cancelling import answer
+from crossdock.flows.comparing import ADOPT_SALE
 from crossdock.flows.desk import Desk, effect_key
 from crossdock.flows.stocking import told
 
@@ -41,7 +42,7 @@ def take_settled(desk: Desk, settled: Settled) -> str:
     elif settled.outcome != "done" and settled.code != "dropped":
         tell_person(desk, settled)
     told(desk, settled)
-    if settled.operation in ("create_sale", "amend_sale"):
+    if settled.operation in ("create_sale", "amend_sale", ADOPT_SALE):
         _sale(desk, settled)
     elif settled.operation == "confirm_shipment" and settled.outcome == "done":
         _confirmed(desk, settled)
@@ -68,7 +69,7 @@ def _sale(desk: Desk, settled: Settled) -> None:
     sale = process.sale
     if sale is None:
         sale = process.sale = Sale(state="staged", document=process.document, expected=process.total)
-    if settled.operation == "create_sale":
+    if settled.operation in ("create_sale", ADOPT_SALE):
         sale.state = settled.outcome
         sale.reference = settled.reference or sale.reference
     if settled.outcome != "done" or settled.total is None:

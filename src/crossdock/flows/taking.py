@@ -7,12 +7,13 @@ import msgspec
 from crossdock.domain.journal import extras_of
 from crossdock.domain.lines import absorb_lines, needs_stock
 from crossdock.domain.policy import Route
-from crossdock.domain.process import DOCUMENTS_MAX, OrderProcess, Sale
+from crossdock.domain.process import DOCUMENTS_MAX, OrderProcess
 from crossdock.domain.products import expected_extended
 from crossdock.domain.state import DocumentRow
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import Reference
 from crossdock.errors import MappingError, RejectedError
+from crossdock.flows.comparing import take_over
 from crossdock.flows.consequences import follow
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
 from crossdock.flows.documents import split_document, with_receipt
@@ -196,7 +197,7 @@ def _absorb_holds(desk: Desk, order: Order, *, first: bool) -> None:
     if first and process.mode == "adopt":
         holds[ADOPTED] = "taken over; release it if nobody else has shipped it"
         process.acknowledged = True
-        process.sale = Sale(state="done", reference=order.number, document=1, expected=process.total)
+        take_over(desk, order)
     for hold in order.holds:
         if hold.released_at is None:
             holds[hold.code] = hold.reason

@@ -166,6 +166,10 @@ def _absorb(desk: Desk, ticket: TillTicket, value: Value, day: str) -> None:
     process.number, process.version = ticket.external_id, ticket.version or "1"
     sold_at = ticket.occurred_at
     process.mode = desk.plan.mode_at(process.connection, sold_at)
+    if process.mode == "adopt" and process.connection in desk.plan.since:
+        process.mode = (
+            "observe"  # of what a till has sold and others have posted there is nothing to take over
+        )
     process.placed_at = micros(sold_at) or desk.now
     process.test = ticket.training
     process.commitment = "committed" if sale is not None or value.amount else "void"

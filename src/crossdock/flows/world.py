@@ -32,6 +32,7 @@ from crossdock.engine.messages import (
 from crossdock.errors import RejectedError
 from crossdock.flows.announcing import Replay, take_replay
 from crossdock.flows.cataloguing import take_price, take_product
+from crossdock.flows.comparing import ADOPT_SALE, take_told_sale
 from crossdock.flows.consequences import follow
 from crossdock.flows.day_book import DayBook, Touched
 from crossdock.flows.desk import Again, Desk
@@ -180,14 +181,15 @@ class RetailWorld:
         if isinstance(report, UploadReported):
             return take_upload(desk, report)
         if isinstance(report, InvoiceReported):
-            return take_document(desk, report)
+            told = report.posting
+            return take_told_sale(desk, told) if told.kind == "sale" else take_document(desk, report)
         return "unhandled"
 
     def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:
         if known and settled.operation != TELL:
             outcome = take_settled(desk, settled)
             take_posted(desk, settled)
-            if settled.outcome != "done" or settled.operation in ("create_sale", "post_day"):
+            if settled.outcome != "done" or settled.operation in ("create_sale", "post_day", ADOPT_SALE):
                 follow(desk, "effect")  # of the others that are done nothing follows
             return outcome
         desk.event(f"effect.{settled.outcome}", {"operation": settled.operation, "intent": settled.intent})

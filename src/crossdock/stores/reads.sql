@@ -162,3 +162,6 @@ order by subject, message, position limit ?6;
 -- name: untold_of
 select location, cast(sum(quantity) as bigint) from unseen where sku = ?1 and seen_at = 0 and master <> ''
 group by location order by location;
+
+-- name: feed_read_at
+select at from cursor where connection = ?1 and feed = ?2;

@@ -1,0 +1,63 @@
+"""Going live: what an ERP holds of an order, whoever made it; and taking over what another integration has made.
+
+While a connection is only observed the hub decides and emits nothing; `crossdock compare` then sets what it would have
+booked against what the ERP's feed of sales tells (domain/comparing.py). An order that is taken over gets no second sale.
+"""
+
+from __future__ import annotations
+
+from crossdock.domain.comparing import BookedSale
+from crossdock.domain.process import Sale
+from crossdock.flows.desk import Desk, micros
+from crossdock.model.commands import AdoptSale
+from crossdock.model.finance import Posting
+from crossdock.model.ids import OrderId
+from crossdock.model.order import Order
+
+ADOPT_SALE = "adopt_sale"
+
+
+def take_told_sale(desk: Desk, told: Posting) -> str:
+    """Remember a sale that an ERP tells of, as it is now. Returns the outcome."""
+    ref = told.order_ref
+    sale = BookedSale(
+        connection=desk.message.source,
+        document=told.document,
+        currency=told.currency,
+        total=told.erp_total or 0,
+        channel=ref.connection if ref is not None else "",
+        kind=ref.kind if ref is not None else "",
+        ref=ref.id if ref is not None else "",
+        number=told.number,
+        made_at=micros(told.posted_at),
+        cancelled=told.state == "reversed",
+    )
+    process = desk.process
+    kept = [s for s in process.booked if (s.connection, s.document) != (sale.connection, sale.document)]
+    process.booked = [*kept, sale]
+    desk.event("message.noted", {"kind": desk.message.kind})
+    return "processed"
+
+
+def take_over(desk: Desk, order: Order) -> None:
+    """The sale of an order that is taken over: as the ERP has told it, else it is asked, and makes none in any case."""
+    process, route = desk.process, desk.route
+    erp = route.erp if route is not None else ""
+    for sale in process.booked:
+        if sale.connection == erp and not sale.cancelled:
+            process.sale = _done(desk, sale.document)
+            return
+    command = AdoptSale(
+        order_id=OrderId(process.order),
+        connection=process.connection,
+        channel_order=process.external_id,
+        number=order.number,
+    )
+    if erp and desk.stage(erp, ADOPT_SALE, "adopt", command):
+        process.sale = Sale(state="staged", document=1, expected=process.total)
+    else:
+        process.sale = _done(desk, order.number)
+
+
+def _done(desk: Desk, reference: str) -> Sale:
+    return Sale(state="done", reference=reference, document=1, expected=desk.process.total)
