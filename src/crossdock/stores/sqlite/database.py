@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from crossdock.errors import (
 )
 from crossdock.stores.sql import named_queries
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The number of the last file in `migrations/`; all of them together make `schema.sql`, a test proves it."""
 PAGE_CACHE_KIB = 64 * 1024
 MMAP_BYTES = 256 * 1024 * 1024
 BUSY_MS = 5_000
@@ -30,6 +33,7 @@ QUERIES = named_queries("crossdock.stores.sqlite", "queries.sql", "reads.sql")
 QUERIES |= named_queries("crossdock.stores", "reads.sql")
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.decode
+_STEP = re.compile(r"\d{4}_[a-z_]+\.sql")
 
 
 @contextmanager
@@ -153,22 +157,39 @@ class Database:
         self.connection.close()
 
 
-def create_schema(database: Database) -> None:
-    """Make the schema in an empty file; refuse a file of another version with a remedy."""
-    version = database.connection.pragma("user_version")
-    if version == SCHEMA_VERSION:
-        return
-    if version != 0:
+def migrations() -> list[str]:
+    """The steps of the schema, in order: the first is that of the first release, each later one goes forward from there."""
+    folder = files("crossdock.stores.sqlite").joinpath("migrations")
+    names = sorted(file.name for file in folder.iterdir() if _STEP.fullmatch(file.name))
+    if [int(name[:4]) for name in names] != list(range(1, SCHEMA_VERSION + 1)):
+        raise ValueError(f"The migrations are not 1 to {SCHEMA_VERSION}, one each: {names}")
+    return [folder.joinpath(name).read_text("utf-8") for name in names]
+
+
+def version_of(database: Database) -> int:
+    """The schema that a file has, 0 for an empty one; a ConfigurationError where a later release has migrated it."""
+    version = int(database.connection.pragma("user_version"))
+    if version > SCHEMA_VERSION:
         raise ConfigurationError(
-            f"The store has schema version {version}, this release works on {SCHEMA_VERSION}. Start the release that "
-            "made it, or migrate."
+            f"The store has schema version {version}, and this release knows {SCHEMA_VERSION} at most: a later one has "
+            "migrated it. Start that one, or restore the backup from before."
         )
-    text = (Path(__file__).parent / "schema.sql").read_text("utf-8")
-    with translated("creating the schema"):
-        database.connection.execute("begin immediate")
-        database.connection.execute(text)
-        database.connection.pragma("user_version", SCHEMA_VERSION)
-        database.connection.execute("commit")
+    return version
+
+
+def create_schema(database: Database, steps: Sequence[str] | None = None) -> None:
+    """Make the schema in an empty file, or bring an older one up to the present: all of it or nothing, and never back."""
+    wanted = SCHEMA_VERSION if steps is None else len(steps)
+    if (version := version_of(database)) == wanted:
+        return
+    if version:
+        texts = (migrations() if steps is None else steps)[version:]
+    else:
+        texts = [files("crossdock.stores.sqlite").joinpath("schema.sql").read_text("utf-8")]
+    with database.transaction("bringing the schema up to date"):
+        for text in texts:
+            database.connection.execute(text)
+        database.connection.pragma("user_version", wanted)
 
 
 def check_durable(database: Database) -> None:
