@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 
+import apsw
 import pytest
 
 from crossdock import __version__
@@ -145,6 +146,23 @@ def test_check_finds_a_key_that_does_not_fit_the_store(worked, secrets):
     found = worked.json("check", env=secrets, code=2)["problems"]
     assert [p["field"] for p in found] == ["data/store"]
     assert "does not open under this master key" in found[0]["message"]
+
+
+def test_check_says_what_the_next_start_will_do_to_an_older_store(worked, secrets):
+    path = worked.folder / "data" / "crossdock.db"
+    set_version(path, 1)
+    (found,) = worked.json("check", env=secrets)["problems"]
+    assert (found["field"], found["severity"]) == ("data/store", "warning")
+    assert "has schema version 1; `crossdock up` brings it to" in found["message"]
+    set_version(path, 99)
+    (found,) = worked.json("check", env=secrets, code=2)["problems"]
+    assert "a later one has migrated it" in found["message"]
+
+
+def set_version(path, number):
+    database = apsw.Connection(str(path))
+    database.pragma("user_version", number)
+    database.close()
 
 
 @pytest.mark.parametrize("command", ["status", "orders", "cases", "proof"])

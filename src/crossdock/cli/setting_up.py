@@ -130,12 +130,14 @@ def _of_the_data(config: Config) -> list[Problem]:
                     severity="warning",
                 )
             )
+    if not any(problem.field == "data/store" for problem in found):
+        found += _migration_ahead(config)
     return found
 
 
 def _try_store(config: Config) -> None:
     """Open the store, where there is one, look at its schema, and open something sealed with the key."""
-    from crossdock.stores.sqlite.database import SCHEMA_VERSION, Database
+    from crossdock.stores.sqlite.database import Database, version_of
 
     store = config.hub.store
     if not isinstance(store, Path):
@@ -146,16 +148,37 @@ def _try_store(config: Config) -> None:
     if not store.exists():
         return
     database = Database(store, readonly=True)
-    version = database.connection.pragma("user_version")
-    database.close()
-    if version != SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"The store has schema version {version}, this release works on {SCHEMA_VERSION}. Start the release that made "
-            "it, or migrate."
-        )
+    try:
+        version_of(database)
+    finally:
+        database.close()
     if config.hub.key.exists():
         with opened(config.hub) as reads:
             next(reads.documents(page=1), None)
+
+
+def _migration_ahead(config: Config) -> list[Problem]:
+    """What the next start will do to the store's schema, where it will do something."""
+    from crossdock.config import Problem
+    from crossdock.stores.sqlite.database import SCHEMA_VERSION, Database
+
+    store = config.hub.store
+    if not isinstance(store, Path) or not store.exists():
+        return []
+    database = Database(store, readonly=True)
+    version = database.connection.pragma("user_version")
+    database.close()
+    if not 0 < version < SCHEMA_VERSION:
+        return []
+    return [
+        Problem(
+            line=0,
+            field="data/store",
+            message=f"it has schema version {version}; `crossdock up` brings it to {SCHEMA_VERSION} when it starts.",
+            remedy="Copy the store and its key first: there is no way back to the release before.",
+            severity="warning",
+        )
+    ]
 
 
 class Role(StrEnum):
