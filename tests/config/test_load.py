@@ -139,7 +139,12 @@ MISTAKES = [
     (b"[hub]\n# caf\xe9\n", 2, "file", "error: the file is not UTF-8 here. Save it as UTF-8."),
     # keys
     ("[hub]\nhosst = 'x'\n", 2, "hub.hosst", "Did you mean 'host'?"),
-    ("[hub]\nzzz = 1\n", 2, "hub.zzz", "Known here: allow_remote, data, database, host, name, port, public_url."),
+    (
+        "[hub]\nzzz = 1\n",
+        2,
+        "hub.zzz",
+        "Known here: allow_remote, data, database, host, name, port, public_url.",
+    ),
     ("\n[polices]\n", 2, "polices", "Did you mean 'policies'?"),
     (WMS + "web-hook_secret = 1\n", 6, "connections.wms1.web-hook_secret", "Did you mean 'webhook_secret'?"),
     ("[routes.api]\nlocation = []\n", 2, "routes.api.location", "Did you mean 'locations'?"),

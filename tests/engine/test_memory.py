@@ -35,3 +35,15 @@ def test_a_message_that_fails_leaves_nothing_for_the_collector(rig, fails, monke
     finally:
         gc.enable()
     assert [case["reason"] for case in rig.cases()] == ["mapping"] * 5
+
+
+def test_an_error_whose_causes_go_round_in_a_circle_parks_like_any_other(rig, monkeypatch):
+    def fail(*_):
+        error, cause = MappingError("one", field="text"), MappingError("another", field="text")
+        error.__cause__, cause.__cause__, cause.__context__ = cause, error, cause
+        raise error
+
+    monkeypatch.setattr(rig.trade, "translate", fail)
+    rig.send("1", "bad")
+    rig.run()
+    assert [case["reason"] for case in rig.cases()] == ["mapping"]

@@ -54,6 +54,9 @@ class Gate:
         except ConnectionError:  # a request that is no HTTP is hung up on
             self.close()
             return 400
+        except BaseException:
+            self.close()
+            raise
         assert time.monotonic() - began < ANSWER_S
         assert reply.status in ANSWERS, (reply.status, said, headers, body[:500])
         if reply.status == 200 and b'"duplicate":false' in said:

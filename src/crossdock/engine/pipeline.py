@@ -319,10 +319,16 @@ class Pipeline:
 
 def _bare(error: Exception) -> Exception:
     """An error that is kept, without the frames that it passed: they hold bodies, and hold it, until garbage is collected."""
-    each: BaseException | None = error
-    while each is not None:
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if (
+            each is not None and id(each) not in seen
+        ):  # causes and contexts may lead back to where they came from
+            seen.add(id(each))
+            each.__traceback__ = None
+            waiting += [each.__cause__, each.__context__]
     return error
 
 

@@ -73,7 +73,8 @@ class Nowhere:
     async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
         """Refuse: only a connector that asks for what its partner does not have gets here."""
         raise ConfigurationError(
-            f"{request.method} {request.path} has no address to go to: its connection has no url.", field="url"
+            f"{request.method} {request.path} has no address to go to: its connection has no url.",
+            field="url",
         )
 
     async def close(self) -> None:
