@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stop", action="store_true", help="at the first seed that fails")
     parser.add_argument("--no-shrink", action="store_true", help="show a failure as it is")
     parser.add_argument("--names", default="", help="only planted bugs whose name has this in it")
-    parser.add_argument("--skip", type=int, default=0, help="so many planted bugs of the list")
+    parser.add_argument("--part", default="1/1", help="of the planted bugs, e.g. 2/3: the second of every three")
     parser.add_argument(
         "--no-tests", action="store_true", help="what the simulation does not find, nobody looks for"
     )
@@ -81,7 +81,9 @@ def _many(options: argparse.Namespace) -> int:
 
 
 def _mutants(options: argparse.Namespace) -> int:
-    mutants = [mutant for mutant in load() if options.names in mutant.name][options.skip :]
+    mutants = [mutant for mutant in load() if options.names in mutant.name]
+    number, _, parts = options.part.partition("/")
+    mutants = mutants[int(number) - 1 :: int(parts)]
     tests = () if options.no_tests else TESTS
     source = Path(options.source) if options.source else ROOT
     found = hunt(mutants, say, seeds=options.seeds or SEEDS, source=source, tests=tests)

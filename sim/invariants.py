@@ -66,6 +66,7 @@ class Invariants(Witness):
         self.flying: dict[int, ClaimedEffect] = {}
         self.looked: set[int] = set()
         self.paused: dict[str, int] = {}
+        self.told_of: dict[int, tuple[int, str, int]] = {}
         self.hopeless: set[tuple[str, str]] = set()
         """(connection, operation) that nobody can be asked about."""
         self.tokens: dict[str, tuple[float, int]] = {}
@@ -140,6 +141,8 @@ class Invariants(Witness):
             self._world.tell("waits", w.id)
         for u in batch.unparked:
             self._world.tell("operator", u.action, u.case)
+            if u.action in ("done", "drop") and u.case in self.told_of:
+                self._leave(*self.told_of[u.case], "by hand")
         if batch.changes is not None:
             self._changes(batch.changes)
         self._balance()
@@ -348,6 +351,6 @@ class Invariants(Witness):
         for result in results:
             self._world.tell("told", result.mark.connection, result.mark.key, result.sent, result.kind)
 
-    def operated(self, effect: int, connection: str, subject: int) -> None:
-        """A person has settled an effect."""
-        self._leave(effect, connection, subject, "by hand")
+    def asks(self, case: int, effect: int, connection: str, subject: int) -> None:
+        """A person is about to say what became of the effect that a case is about."""
+        self.told_of[case] = (effect, connection, subject)

@@ -188,11 +188,11 @@ class People:
         if not found:
             return
         connection, operation, intent, _, _, _ = found[0]
+        self._hub.known.asks(row["id"], row["effect"], connection, row["subject"])
         if row["reason"] == "effect.in_doubt" and connection == ERP:
             reference = self._look(operation, row["subject"], intent)
             if reference:
                 self._do(row["id"], "done", reason="it stands in the ERP", reference=reference)
-                self._hub.known.operated(row["effect"], connection, row["subject"])
             elif reference is not None:
                 self._do(row["id"], "retry", reason="it does not stand in the ERP")
             return
@@ -202,7 +202,6 @@ class People:
             return
         self.dropped.setdefault(row["subject"], []).append(f"{connection} {operation}")
         self._do(row["id"], "resolve", reason="given up")
-        self._hub.known.operated(row["effect"], connection, row["subject"])
 
     def _look(self, operation: str, subject: int, intent: str) -> str | None:
         """Whether something stands in the ERP: its id, "" where it does not, None while it cannot be known yet."""
