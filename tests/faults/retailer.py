@@ -23,7 +23,7 @@ from crossdock.sdk.calls import Request, get
 from crossdock.sdk.webhooks import sign
 from crossdock.simulator.shopify import ShopifySimulator
 from crossdock.simulator.shopify_orders import make_order
-from crossdock.stores.sqlite import open_store
+from crossdock.stores.opening import open_reads
 from crossdock.stores.vault import Vault
 from crossdock.transport.http import HttpTransport
 from tests.bootstrap.waiting import eventually
@@ -46,6 +46,7 @@ CONFIG = """\
 [hub]
 name = "faults"
 port = {port}
+{hub_more}
 [connections.shop]
 connector = "shopify"
 url = "{partners}/shop"
@@ -156,7 +157,7 @@ class Child:
 class Retailer:
     """All of it. `accepted` are the orders that got their 2xx, by channel; `via` leads to partners through proxies."""
 
-    def __init__(self, folder, *, more="", policies="", urls=None, via=None, **settings):
+    def __init__(self, folder, *, more="", hub_more="", policies="", urls=None, via=None, **settings):
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         (folder / "data").mkdir()
@@ -165,7 +166,12 @@ class Retailer:
         self.at = self.start_partners(simulators(self.url, **settings))
         self.config = folder / "crossdock.toml"
         text = CONFIG.format(
-            port=self.port, partners=self.at, location=LOCATION, more=more, policies=policies
+            port=self.port,
+            partners=self.at,
+            location=LOCATION,
+            more=more,
+            hub_more=hub_more,
+            policies=policies,
         )
         for name, url in (urls or {}).items():
             text = text.replace(f"{self.at}/{name}", url)
@@ -297,12 +303,14 @@ class Retailer:
         for release in wms["documents"]:
             assert release["shipped"] == ours[release["order_id"]]["lines"]
 
+    def reads(self):
+        """The hub's store, to look into."""
+        vault = Vault(keys.read_key(self.folder / "data" / "key"))
+        return open_reads(self.folder / "data" / "crossdock.db", vault)
+
     def check_hub(self):
         """The books of the stopped hub: every number balances, and no person is needed."""
-        store = open_store(
-            self.folder / "data" / "crossdock.db", Vault(keys.read_key(self.folder / "data" / "key"))
-        )
-        reads = store.reads()
+        reads = self.reads()
         try:
             checks = prove(reads, time.time_ns() // 1000)
             assert [check.text for check in checks if not check.ok] == []
@@ -314,4 +322,3 @@ class Retailer:
             }
         finally:
             reads.close()
-            store.close()

@@ -18,7 +18,7 @@ from crossdock.engine.performing import Attempted, Call
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import Store
 from crossdock.engine.sweeping import Sweep
-from crossdock.errors import CrossdockError
+from crossdock.errors import CrossdockError, LeaseLostError, RacedError
 
 log = logging.getLogger("crossdock")
 IDLE_S = 0.1
@@ -69,6 +69,9 @@ class PipelineWork:
         self._pipeline.batch_max = self._batch_max if quiet else max(1, self._batch_max // 2)
         try:
             handled = self._pipeline.step(self._clock())
+        except (LeaseLostError, RacedError) as error:
+            log.info("pipeline: %s", error)  # another process has it, or was quicker: look again
+            return False
         except Exception as error:
             known = isinstance(error, CrossdockError)
             log.warning("pipeline: %s; it goes on in a second", error, exc_info=not known)

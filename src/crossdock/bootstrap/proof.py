@@ -9,11 +9,12 @@ import msgspec
 
 from crossdock.domain.totals import check_totals
 from crossdock.flows.documents import join_document
-from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.reads import Reads
 
 US = 1_000_000
 EFFECT_DEADLINE_US = 15 * 60 * US
 ORDER_DEADLINE_US = 7 * 86_400 * US
+TRANSACTION_S_MAX = 600
 STATES = ("ready", "delayed", "waiting", "parked")
 TOTALS_CHECKED_MAX = 50_000
 
@@ -40,6 +41,7 @@ def prove(reads: Reads, now: int, *, totals_checked_max: int = TOTALS_CHECKED_MA
         _negative(reads),
         _quantities(reads),
         _overdue(reads, now),
+        _oldest_transaction(reads),
         _replays(reads),
     ]
 
@@ -155,6 +157,19 @@ def _overdue(reads: Reads, now: int) -> Check:
         else f"{count} effects are overdue without a case"
     )
     return Check(letter="i", name="nothing is overdue unseen", ok=not count, count=count, text=text)
+
+
+def _oldest_transaction(reads: Reads) -> Check:
+    """What a transaction that stays open keeps, every claim has to pass over."""
+    seconds, count = reads.rows("oldest_transaction")[0]
+    ok = seconds < TRANSACTION_S_MAX
+    text = "nobody keeps a transaction of the database open"
+    if not ok:
+        text = (
+            f"a transaction of the database has been open for {seconds // 60} minutes, {count} in all: find it in "
+            "pg_stat_activity (xact_start) and end it; until then what is finished cannot be cleared away"
+        )
+    return Check(letter="i", name="no transaction stays open", ok=ok, count=int(count), text=text)
 
 
 def _replays(reads: Reads) -> Check:

@@ -1,0 +1,149 @@
+"""Roles over one PostgreSQL: workers killed and frozen, the database stopped at once, all while orders come in."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from crossdock.config import keys
+from crossdock.stores.opening import open_reads
+from crossdock.stores.vault import Vault
+from tests.bootstrap.waiting import eventually
+from tests.faults.retailer import Child, Retailer
+from tests.servers import PostgresServer
+
+pytestmark = [pytest.mark.serial, pytest.mark.slow, pytest.mark.timeout(120)]
+
+ROLES = ("gateway", "worker", "worker", "dispatcher", "scheduler")
+MOVES_ON_S = 5.0
+ACCEPTS_AGAIN_S = 30.0
+
+
+class Hubs:
+    """All roles as one, for the retailer; each may be killed alone."""
+
+    def __init__(self, retailer):
+        self._retailer = retailer
+        self.parts = {}
+        for n, role in enumerate(ROLES):
+            self.begin(f"{role}-{n}", role)
+
+    def begin(self, name, role):
+        self.parts[name] = (role, Child(self._retailer.folder, name, *self._command(role)))
+        assert "is up" in self.parts[name][1].first_line, self.parts[name][1].log.read_text()
+
+    def _command(self, role):
+        return ("crossdock", "up", "--role", role, "--config", str(self._retailer.config))
+
+    def again(self, name):
+        """End one at once and start it anew."""
+        role, child = self.parts[name]
+        child.end(signal.SIGKILL)
+        self.begin(name, role)
+
+    def pid(self, name):
+        return self.parts[name][1].process.pid
+
+    @property
+    def alive(self):
+        return all(child.alive for _, child in self.parts.values())
+
+    def end(self, number=signal.SIGKILL):
+        """Send all of them a signal; 0 where all ended well."""
+        for _, child in self.parts.values():
+            if child.alive:
+                child.process.send_signal(number)
+        return max(abs(child.end(number)) for _, child in self.parts.values())
+
+    @property
+    def log(self):
+        return self
+
+    def read_text(self):
+        """What all of them have said."""
+        return "\n".join(f"{name}: {child.log.read_text()}" for name, (_, child) in self.parts.items())
+
+
+class Shared(Retailer):
+    def __init__(self, folder, url):
+        self.database = url
+        super().__init__(folder, hub_more=f'database = "{url}"')
+
+    def start(self, crash_at=""):
+        self.hub = Hubs(self)
+
+    def reads(self):
+        return open_reads(self.database, Vault(keys.read_key(self.folder / "data" / "key")))
+
+    def unhandled(self):
+        """Messages that are due and not handled."""
+        reads = self.reads()
+        try:
+            return sum(count for _, state, count, _ in reads.rows("inbox_by_state") if state == 0)
+        finally:
+            reads.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    made = PostgresServer()
+    made.start()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def retailer(server, tmp_path):
+    made = Shared(tmp_path, server.database())
+    made.start()
+    made.stock()
+    yield made
+    made.close()
+
+
+def finish(retailer):
+    retailer.settled(60)
+    retailer.stop()
+    retailer.check_partners()
+    retailer.check_hub()
+
+
+@pytest.mark.fault(11)
+def test_a_worker_that_is_killed_gives_its_keys_to_the_others_within_seconds(retailer):
+    with retailer.sending(60, every_s=0.03):
+        threading.Event().wait(0.5)
+        os.kill(retailer.hub.pid("worker-1"), signal.SIGKILL)
+    began = time.monotonic()
+    eventually(lambda: not retailer.unhandled(), MOVES_ON_S + 10)
+    assert time.monotonic() - began < MOVES_ON_S
+    retailer.hub.again("worker-1")
+    finish(retailer)
+
+
+@pytest.mark.fault(11)
+def test_workers_dispatchers_and_the_scheduler_come_go_and_hang_and_nothing_is_lost_or_doubled(retailer):
+    with retailer.sending(100, every_s=0.05):
+        for name in ("worker-1", "dispatcher-3", "scheduler-4", "worker-2"):
+            threading.Event().wait(0.5)
+            retailer.hub.again(name)
+        hung = retailer.hub.pid("worker-1")
+        os.kill(hung, signal.SIGSTOP)
+        threading.Event().wait(4.5)
+        os.kill(hung, signal.SIGCONT)
+    finish(retailer)
+
+
+@pytest.mark.fault(6)
+def test_the_database_is_stopped_at_once_and_comes_back(retailer, server):
+    with retailer.sending(60, every_s=0.05):
+        threading.Event().wait(0.7)
+        server.stop(signal.SIGQUIT)
+        threading.Event().wait(1.5)
+        server.start()
+        began = time.monotonic()
+        retailer.send(1)
+        assert time.monotonic() - began < ACCEPTS_AGAIN_S
+    assert retailer.hub.alive
+    finish(retailer)
