@@ -158,3 +158,12 @@ def test_partners_of_a_bench_count_and_forget_but_still_see_doubles(kind):
 def test_a_kind_that_there_is_not_is_told_with_those_there_are():
     with pytest.raises(ConfigurationError, match="wms, erp, shopify"):
         build("fax", {}, 1)
+
+
+def test_an_erp_keeps_stock_at_several_locations():
+    erp = build("erp", {"token": "t", "stock": {"MUG": 5}, "stock_at": {"berlin": {"MUG": 2}}}, 1)
+    asked = SimRequest(method="GET", path="/stock", headers={"authorization": "Bearer t"})
+    levels = msgspec.json.decode(erp.handle(asked, 0).body)["levels"]
+    assert [(level["location"], level["on_hand"]) for level in levels] == [("MAIN", 5), ("berlin", 2)]
+    erp.feeds.move("MUG", -1, 1, "berlin")
+    assert (erp.feeds.on_hand, erp.feeds.on_hand_at) == ({"MUG": 5}, {"berlin": {"MUG": 1}})

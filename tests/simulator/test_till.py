@@ -92,3 +92,30 @@ def test_the_hub_ends_with_the_stores_own_books(tmp_path):
     assert "3, till T1, c" in text
     assert "-0.01 EUR" in text
     rig.close()
+
+
+def test_stores_sell_in_turn_and_some_only_when_asked():
+    simulator = stores(stores=6, in_turn=True, quiet=["3"], often={"2": 2}, tickets_max=24, void_rate=0)
+    day(simulator)
+    sold = {code: store["tickets"] for code, store in simulator.state()["stores"].items()}
+    assert sold == {"1": 4, "2": 8, "3": 0, "4": 4, "5": 4, "6": 4}
+    ask(simulator, "/3/sell", b'{"sku": "MUG"}')
+    assert simulator.state()["stores"]["3"]["tickets"] == 1
+
+
+def test_nothing_happens_before_it_is_told_to_open():
+    simulator = stores(waits=True, start=0)
+    assert day(simulator) == []
+    assert simulator.next_due() is None
+    ask(simulator, "/-/open")
+    assert len(day(simulator)) > 10
+
+
+def test_each_zone_closes_later_than_the_one_before_and_then_nothing_is_due():
+    simulator = stores(stores=4, close_after_s=2, zones_apart_s=1, tickets_max=0)
+    closed = []
+    for n in range(1, 60):
+        simulator.due_events(START + n * SECOND // 10)
+        closed.append(simulator.state(documents=False)["closed"])
+    assert [closed.index(count) // 10 for count in (1, 2, 3, 4)] == [1, 2, 3, 4]
+    assert simulator.next_due() is None

@@ -173,6 +173,7 @@ class ErpSimulator:
         if documents:
             counts["books"] = self.books.shown()
             counts["stock"] = self.feeds.on_hand
+            counts["stock_at"] = self.feeds.on_hand_at
             counts["documents"] = [_shown(sale) for sale in self.sales.values()]
         return counts
 

@@ -1,4 +1,4 @@
-"""The ERP's feeds: levels of its one location, and the sales that it holds, each read in the order last changed."""
+"""The ERP's feeds: levels of its locations, and the sales that it holds, each read in the order last changed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from crossdock.simulator.base import SECOND, SimRequest, SimResponse, json_respo
 
 class _Level(msgspec.Struct):
     sku: str
+    location: str
     on_hand: int
     changed: int
     as_of: int
@@ -45,42 +46,54 @@ class Feeds:
         self._location = str(settings.get("location", "MAIN"))
         self._changes = 0
         self._moment = 0
-        self._levels: dict[str, _Level] = {}
+        self._levels: dict[tuple[str, str], _Level] = {}
         self._sales: dict[str, _Told] = {}
-        for sku, on_hand in dict(settings.get("stock", {})).items():
-            self._changes += 1
-            self._levels[sku] = _Level(sku, int(on_hand), self._changes, 0)
+        opening = {self._location: dict(settings.get("stock", {})), **dict(settings.get("stock_at", {}))}
+        for location, stock in opening.items():
+            for sku, on_hand in stock.items():
+                self._changes += 1
+                self._levels[location, sku] = _Level(sku, location, int(on_hand), self._changes, 0)
 
     @property
     def on_hand(self) -> dict[str, int]:
-        """Every level."""
-        return {level.sku: level.on_hand for level in self._levels.values()}
+        """Every level of the first location."""
+        return {
+            level.sku: level.on_hand for level in self._levels.values() if level.location == self._location
+        }
+
+    @property
+    def on_hand_at(self) -> dict[str, dict[str, int]]:
+        """Every level of the others."""
+        found: dict[str, dict[str, int]] = {}
+        for level in self._levels.values():
+            if level.location != self._location:
+                found.setdefault(level.location, {})[level.sku] = level.on_hand
+        return found
 
     def moment(self, now: int) -> int:
         """The moment at which something is booked."""
         self._moment = max(now, self._moment + 1)
         return self._moment
 
-    def move(self, sku: str, quantity: int, at: int) -> None:
+    def move(self, sku: str, quantity: int, at: int, location: str = "") -> None:
         """Change a level that is kept; it goes to the end of the feed, so that no reader of pages misses it."""
-        level = self._levels.pop(sku, None)
+        key = (location or self._location, sku)
+        level = self._levels.pop(key, None)
         if level is not None:
             self._changes += 1
-            self._levels[sku] = _Level(sku, level.on_hand + quantity, self._changes, at)
+            self._levels[key] = _Level(sku, key[0], level.on_hand + quantity, self._changes, at)
 
     def day(self, body: bytes, at: int) -> None:
         """What left the store by a day's sum."""
         told = msgspec.json.decode(body, type=_Goods)
-        if told.store == self._location:
-            for good in told.goods:
-                self.move(good.sku, -good.quantity, at)
+        for good in told.goods:
+            self.move(good.sku, -good.quantity, at, told.store)
 
     def credit(self, body: bytes, at: int) -> None:
         """What came back by a credit: its lines are negative."""
         told = msgspec.json.decode(body, type=_Lines)
-        if told.store == self._location:
-            for line in told.lines:
-                self.move(line.sku, -line.quantity, at)
+        for line in told.lines:
+            self.move(line.sku, -line.quantity, at, told.store)
 
     def tell(self, id_: str, sale: dict[str, Any]) -> None:
         """A sale was made or changed."""
@@ -94,7 +107,7 @@ class Feeds:
         levels = [
             {
                 "sku": level.sku,
-                "location": self._location,
+                "location": level.location,
                 "on_hand": level.on_hand,
                 "as_of": exact(level.as_of),
                 "version": str(level.changed),

@@ -2,7 +2,7 @@
 
 Settings (all optional): `access_token`, `webhook_secret`, `shop_domain`; `rate` (orders a second; 0: it sells nothing
 by itself), `orders_max`, `opens_when_stocked` (it sells nothing before it was told a quantity of every SKU), `skus` (a
-number, or the SKUs themselves), `currency`; `unpaid_rate`, `paid_after_s`, `cancel_rate`, `cancel_after_s`, `change_rate`
+number, or the SKUs themselves), `display` (SKUs that it lists and nobody buys), `currency`; `unpaid_rate`, `paid_after_s`, `cancel_rate`, `cancel_after_s`, `change_rate`
 (a note is added); `echo_s` (how soon our own writes come back as webhooks; negative: never); `latency_s`; `location`
 (Shopify's id of it); `throttle_rate` (a GraphQL answer is a 200 that says THROTTLED); `documents` (false for a bench:
 count, believe every order to exist, and forget).
@@ -51,6 +51,8 @@ class ShopifySimulator:
         self._latency_s = float(settings.get("latency_s", 0))
         self._documents = settings.get("documents", True) is not False
         self.catalogue = Catalogue.of(settings.get("skus", 200))
+        self.listed = (*self.catalogue.skus, *(str(sku) for sku in settings.get("display", ())))
+        self._display = self.listed[len(self.catalogue.skus) :]
         self._dice = random.Random(seed)
         self._heap: list[tuple[int, int, Step]] = []
         self._planned = 0
@@ -103,7 +105,8 @@ class ShopifySimulator:
         """Counts, and of each order what the shop believes of it."""
         counts = {"orders": self._sold, "events": self._told, **self.admin.counts}
         if not documents:
-            return {"counts": counts, "open": self._is_open()}
+            shown = {sku: self.admin.shown[sku] for sku in self._display if sku in self.admin.shown}
+            return {"counts": counts, "open": self._is_open(), "display": shown}
         found: dict[str, Any] = {}
         for order_id, raw in self.orders.items():
             body = msgspec.json.decode(raw)
@@ -156,7 +159,7 @@ class ShopifySimulator:
         return self._is_open() and (not self._orders_max or self._sold < self._orders_max)
 
     def _is_open(self) -> bool:
-        return not self._opens_when_stocked or len(self.admin.quantities) >= len(self.catalogue.skus)
+        return not self._opens_when_stocked or len(self.admin.quantities) >= len(self.listed)
 
     def _sell(self, now: int) -> Event:
         number, dice = self._sold, self._dice

@@ -30,6 +30,7 @@ class Shop(Protocol):
     """What the Admin API stands on."""
 
     catalogue: Catalogue
+    listed: tuple[str, ...]
     orders: dict[int, bytes]
 
     def order(self, order_id: int) -> Body | None:
@@ -68,15 +69,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Admin:
-    """State of what was asked. `believe`: every order exists, with lines enough, and nothing is kept of it."""
+    """State of what was asked. `shown`: each SKU's quantity, and since when (microseconds). `believe`: every order exists, with lines enough, and nothing is kept of it."""
 
     def __init__(self, shop: Shop, location: str, *, believe: bool) -> None:
         self._shop = shop
         self._location = location
         self._believe = believe
-        self._items = {sku: n for n, sku in enumerate(shop.catalogue.skus)}
+        self._items = {sku: n for n, sku in enumerate(shop.listed)}
         self.fulfillments: dict[int, list[Fulfillment]] = {}
         self.quantities: dict[str, int] = {}
+        self.shown: dict[str, tuple[int, int]] = {}
         self.counts = dict.fromkeys(
             ("tags", "tags_again", "fulfillments", "cancellations", "removals", "quantities", "refused"), 0
         )
@@ -317,7 +319,9 @@ class Admin:
         else:
             self.counts["quantities"] += len(lines)
             for line in lines:
-                sku = self._shop.catalogue.skus[_number(line["inventoryItemId"]) - ITEM_ID]
+                sku = self._shop.listed[_number(line["inventoryItemId"]) - ITEM_ID]
+                if self.quantities.get(sku) != line["quantity"]:
+                    self.shown[sku] = (line["quantity"], now)
                 self.quantities[sku] = line["quantity"]
         return {"inventorySetQuantities": {"userErrors": errors}}
 

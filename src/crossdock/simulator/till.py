@@ -3,11 +3,13 @@
 Settings (all optional): `webhook_secret`; `stores` (a number, or {code: IANA zone}), `tills` (of each store, 2), `skus`
 ({sku: price in minor units}), `currency`; `tickets_per_s` (over all stores; 0: only what is asked for), `tickets_max`;
 `close_after_s` (every store closes so long after it began; 0: only when asked), `return_rate`, `void_rate`, `repeat_rate`
-(a ticket that is posted twice), `broken_rate` (a ticket that nobody can read); `silent` ({store: [from_s, until_s]}: what it
+(a ticket that is posted twice), `broken_rate` (a ticket that nobody can read); `in_turn` (the stores sell one after the
+other, not any by chance), `often` ({store: sales in each turn}), `quiet` ([store]: it sells only what is asked for),
+`zones_apart_s` (so much later than the zone before it each zone closes), `waits` (until it is told to open); `silent` ({store: [from_s, until_s]}: what it
 sells meanwhile comes in one upload), `cent_off` ([store]: its Z report states a cent too much of its first tender);
 `start` (microseconds; else the first time it is looked at).
 
-Asked for: `POST /{store}/sell` ({"sku", "quantity"}), `/{store}/close`, `/{store}/offline`, `/{store}/online`.
+Asked for: `POST /-/open`, `/{store}/sell` ({"sku", "quantity"}), `/{store}/close`, `/{store}/offline`, `/{store}/online`.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class Store(msgspec.Struct):
     back: int = 0
     stated: int = 0
     uploads: int = 0
+    late: int = 0
 
 
 class TillSimulator:
@@ -64,7 +67,10 @@ class TillSimulator:
         self._dice = random.Random(seed)
         self._tills = int(settings.get("tills", 2))
         self.stores = {code: self._store(code, zone) for code, zone in _stores(settings.get("stores", 3))}
-        self._codes = list(self.stores)
+        self._codes = self._sellers(settings)
+        self._next = 0
+        self._waits = bool(settings.get("waits", False))
+        self._offsets = self._closing(float(settings.get("zones_apart_s", 0)))
         self._skus = list(dict(settings.get("skus") or {"MUG": 1000, "BAG": 2500, "PEN": 199}).items())
         self._currency = str(settings.get("currency", "EUR"))
         self._rate = float(settings.get("tickets_per_s", 0))
@@ -84,6 +90,10 @@ class TillSimulator:
     def handle(self, request: SimRequest, now: int) -> SimResponse:
         """Do what is asked of one store."""
         parts = request.path.split("/")
+        if request.method == "POST" and parts[1:] == ["-", "open"]:
+            self._waits = False
+            self._begin(now)
+            return json_response({"stores": len(self.stores)})
         store = self.stores.get(parts[1]) if len(parts) == 3 else None
         if request.method != "POST" or store is None:
             return problem(404, f"there is no {request.path} here")
@@ -105,6 +115,8 @@ class TillSimulator:
     def due_events(self, now: int) -> list[Event]:
         """Sell what is due by now, and hand over everything that is to be posted."""
         self._begin(now)
+        if not self._at:
+            return []
         while self._rate and not self._over() and self._at + TICK <= now:
             self._at += TICK
             self._walls(self._at - self._start)
@@ -114,18 +126,22 @@ class TillSimulator:
                 self._sell(self._at)
         if self._close_after and now >= self._start + self._close_after:
             for store in self.stores.values():
-                self._close(store, now)
+                if now >= self._start + self._close_after + self._offsets[store.zone.key]:
+                    self._close(store, now)
         self._walls(now - self._start)
         out, self._out = self._out, []
         return out
 
     def next_due(self) -> int | None:
         """When something happens by itself."""
+        if self._waits:
+            return None
         if self._out or not self._at:
             return 0
         times = [self._at + TICK] if self._rate and not self._over() else []
-        if self._close_after and any(not store.closed for store in self.stores.values()):
-            times.append(self._start + self._close_after)
+        if self._close_after:
+            offsets = {self._offsets[store.zone.key] for store in self.stores.values() if not store.closed}
+            times += [self._start + self._close_after + offset for offset in offsets]
         times += [
             self._start + at
             for code, span in self._silent.items()
@@ -140,17 +156,21 @@ class TillSimulator:
         counts: dict[str, Any] = {
             **self._counts,
             "waiting": sum(len(s.waiting) for s in self.stores.values()),
+            "closed": sum(s.closed for s in self.stores.values()),
+            "offline": [s.code for s in self.stores.values() if not s.online],
         }
         if documents:
             counts["sold"] = self.sold
             counts["stores"] = {
                 s.code: {
                     "day": s.day,
+                    "zone": s.zone.key,
                     "tickets": sum(till.tickets for till in s.tills),
                     "total": s.total,
                     "back": s.back,
                     "stated": s.stated,
                     "closed": s.closed,
+                    "late": s.late,
                 }
                 for s in self.stores.values()
             }
@@ -160,12 +180,38 @@ class TillSimulator:
         tills = [Till(name=f"T{n + 1}") for n in range(self._tills)]
         return Store(code=code, zone=ZoneInfo(zone), tills=tills)
 
+    def _sellers(self, settings: Mapping[str, Any]) -> list[str]:
+        """Who sells by itself, as often as each does in one turn, well mixed."""
+        quiet = frozenset(settings.get("quiet", ()))
+        codes = [code for code in self.stores if code not in quiet]
+        if settings.get("in_turn"):
+            self._dice.shuffle(codes)
+        for code, times in dict(settings.get("often", {})).items():
+            codes.remove(code)
+            step = max(1, len(codes) // int(times))
+            for n in range(int(times)):
+                codes.insert(n * (step + 1), code)
+        return codes
+
+    def _closing(self, apart_s: float) -> dict[str, int]:
+        """How much later than the first each zone closes."""
+        zones = dict.fromkeys(store.zone.key for store in self.stores.values())
+        return {zone: int(n * apart_s * SECOND) for n, zone in enumerate(zones)}
+
+    def _seller(self) -> Store:
+        if not self._set("in_turn"):
+            return self.stores[self._dice.choice(self._codes)]
+        self._next += 1
+        return self.stores[self._codes[(self._next - 1) % len(self._codes)]]
+
     def _begin(self, now: int) -> None:
-        if not self._at:
+        if not self._at and not self._waits:
             self._start = self._start or now
             self._at = self._start
 
     def _over(self) -> bool:
+        if self._close_after and all(store.closed for store in self.stores.values()):
+            return True
         return bool(self._max) and self._counts["tickets"] >= self._max
 
     def _walls(self, since: int) -> None:
@@ -178,7 +224,7 @@ class TillSimulator:
                 self._reconnect(store)
 
     def _sell(self, now: int) -> None:
-        store = self.stores[self._dice.choice(self._codes)]
+        store = self._seller()
         if store.closed:
             return
         luck = self._dice.random()
@@ -261,6 +307,7 @@ class TillSimulator:
         if not store.waiting:
             return
         store.uploads += 1
+        store.late += len(store.waiting)
         self._counts["uploads"] += 1
         name = f"{store.code}-U{store.uploads}"
         control = {"tickets": len(store.waiting), "total": store.waiting_total}

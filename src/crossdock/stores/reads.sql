@@ -8,6 +8,9 @@ where p.subject < ?1 and (?2 = '' or p.connection = ?2) and (?3 = '' or p.stage 
   and (?5 = '' or p.money = ?5) and (?6 = '' or p.number = ?6 or p.external_id = ?6)
 order by p.subject desc limit ?7;
 
+-- name: orders_by_connection
+select connection, count(*), coalesce(sum(finished), 0) from process group by connection order by connection;
+
 -- name: timeline_messages
 select m.id, m.source, m.kind, m.received_at, m.handled_at, m.outcome, m.note, m.attempts, m.parent, m.origin
 from message m where m.subject = ?1 order by m.id limit ?2;
