@@ -1,8 +1,13 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from crossdock.domain.policy import Plan
+from crossdock.model import ConnectionId, InvoiceReported, Posting
+from tests.flows.facts import REF, shipped, told
+from tests.flows.hub import OPERATIONS, Hub, make_plan
+from tests.model.builders import NOON
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,3 +28,78 @@ def test_what_was_sold_before_the_start_date_is_observed_or_taken_over(mode, sol
     plan = Plan(routes={}, places={}, modes={"shop": mode}, since={"shop": START})
     assert plan.mode_at("shop", sold_at) == expected
     assert plan.mode_at("other", sold_at) == "live"
+
+
+def taking_over(**offers: frozenset[str]) -> Hub:
+    """A hub that takes over what the shop sold before the start."""
+    erp = OPERATIONS["erp"] | {"adopt_sale"}
+    plan = make_plan(
+        modes={"shop": "adopt"}, since={"shop": NOON}, offers={**OPERATIONS, "erp": erp, **offers}
+    )
+    hub = Hub(plan)
+    hub.stock(SKU_1=5, SKU_2=5)
+    return hub
+
+
+BEFORE = NOON - timedelta(days=1)
+
+
+def told_sale(document: str = "S7", *, cancelled: bool = False) -> InvoiceReported:
+    return InvoiceReported(
+        posting=Posting(
+            connection=ConnectionId("erp"),
+            kind="sale",
+            document=document,
+            order_ref=REF,
+            state="reversed" if cancelled else "posted",
+            currency="EUR",
+            erp_total=2500,
+        )
+    )
+
+
+def test_the_sale_of_an_order_that_is_taken_over_is_asked_for_and_never_made():
+    hub = taking_over()
+    hub.tell("shop", told(occurred_at=BEFORE))
+    assert hub.staged() == ["adopt_sale"]
+    hub.settle("adopt_sale", reference="S7", total=2500)
+    assert hub.reasons() == ["order.held"]
+    hub.operator("release_hold", code="adopted")
+    hub.settle("release")
+    hub.tell("wms", shipped(l1=2, l2=1))
+    delivery = next(stage for _, stage in hub.waiting if stage.operation == "create_delivery")
+    assert msgspec.json.decode(delivery.command)["sale_reference"] == "S7"
+    assert "create_sale" not in hub.staged()
+
+
+def test_a_sale_that_the_erp_has_told_of_is_taken_without_asking():
+    hub = taking_over()
+    hub.tell("erp", told_sale("S6", cancelled=True), told_sale("S7"))
+    assert hub.rows[1].finished
+    hub.tell("shop", told(occurred_at=BEFORE))
+    assert hub.staged() == []
+    assert (hub.process().sale.state, hub.process().sale.reference) == ("done", "S7")
+
+
+def test_an_order_that_nobody_has_booked_is_a_case_and_not_booked_twice():
+    hub = taking_over()
+    hub.tell("shop", told(occurred_at=BEFORE))
+    hub.settle("adopt_sale", outcome="refused", code="not_there", reason="nobody has made it")
+    assert hub.reasons() == ["effect.refused", "order.held"]
+    assert hub.staged() == ["adopt_sale"]
+
+
+def test_what_is_sold_since_the_start_is_live():
+    hub = taking_over()
+    hub.tell("shop", told(occurred_at=NOON))
+    assert hub.staged() == ["create_sale", "acknowledge", "release"]
+
+
+def test_the_sales_that_an_erp_tells_of_are_kept_as_they_are_now():
+    hub = Hub(make_plan(modes={"shop": "observe"}))
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", told())
+    hub.tell("erp", told_sale("S1"), told_sale("S2"))
+    hub.tell("erp", told_sale("S1", cancelled=True))
+    assert [(s.document, s.cancelled) for s in hub.process().booked] == [("S2", False), ("S1", True)]
+    assert hub.staged() == []

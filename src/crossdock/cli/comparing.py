@@ -38,9 +38,9 @@ def compare(
     """Compare our orders with the ERP's sales, whoever made them; ends with 1 where they differ."""
     from crossdock.bootstrap.compared import compared
 
-    checked = configured(config)
+    checked, from_ = configured(config), _micros(since)
     with opened(checked.hub) as reads:
-        found = compared(reads, checked.plan, since=_micros(since), late_s=late_after)
+        found = compared(reads, checked.plan, since=from_, late_s=late_after)
     if json:
         sums = [
             {"kind": kind, "currency": currency, "findings": count, "amount": amount}

@@ -1,0 +1,112 @@
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from crossdock.connectors.erp.connector import build
+from crossdock.errors import ConflictError, MappingError
+from crossdock.model.commands import AdoptSale, Poll
+from crossdock.model.ids import ConnectionId, ExternalRef, OrderId
+from crossdock.sdk.calls import Done, Refused
+from crossdock.sdk.spec import Translation
+from crossdock.simulator.base import SimRequest
+from crossdock.simulator.erp import ErpSimulator
+from tests.connectors.driving import FIRST, NOW, SECOND, Wire, contract, drive, reply, require_schema
+
+ERP = build({"token": "t", "page_size": "2", "channels": "Web DE=shop, Kiosk = kiosk"})
+CONTEXT = Translation(connection="erp", subject="CD0000000001")
+ADOPT = AdoptSale(order_id=OrderId("CD0000000001"), connection="shop", channel_order="1001", number="#1001")
+
+
+def erp(*orders: str) -> Wire:
+    """An ERP into which another integration has written the sales of these orders."""
+    simulator = ErpSimulator({"token": "t"}, 1)
+    for n, order in enumerate(orders):
+        line = {"line_id": "1", "sku": "A", "quantity": 1, "net": 500, "tax": 0, "gross": 500}
+        sale = {"reference": f"OLD-{n}", "channel": "Web DE", "channel_order": order, "currency": "EUR"}
+        body = msgspec.json.encode(
+            {**sale, "exponent": 2, "total": 500, "number": f"#{order}", "lines": [line]}
+        )
+        headers = {"authorization": "Bearer t"}
+        made = simulator.handle(SimRequest(method="POST", path="/sales", headers=headers, body=body), NOW)
+        assert made.status == 201
+    return Wire(simulator, ERP.request_headers())
+
+
+def test_the_sale_of_a_channels_order_is_found_whoever_made_it():
+    wire = erp("1000", "1001")
+    assert drive(ERP.adopt_sale(ADOPT, FIRST), wire) == Done(reference="S2", total=500, already=True)
+    assert wire.requests[0].query == {"channel": "Web DE", "channel_order": "1001"}
+    assert wire.methods() == ["GET"]
+
+
+def test_a_sale_that_nobody_made_is_refused_and_not_made():
+    wire = erp("1000")
+    outcome = drive(ERP.adopt_sale(ADOPT, FIRST), wire)
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.field) == ("not_there", "channel_order")
+    assert wire.simulator.state()["sales"] == 1
+
+
+def test_an_order_that_was_booked_twice_is_a_conflict():
+    with pytest.raises(ConflictError, match="2 documents"):
+        drive(ERP.adopt_sale(ADOPT, FIRST), erp("1001", "1001"))
+
+
+def test_the_feed_is_read_page_by_page_and_each_sale_is_about_its_channels_order():
+    wire = erp("1", "2", "3")
+    first = drive(ERP.poll(Poll(feed="sales"), FIRST), wire)
+    second = drive(ERP.poll(Poll(feed="sales", cursor=first.cursor), FIRST), wire)
+    assert (first.kind, first.more, second.more) == ("page.sales", True, False)
+    children = [child for page in (first, second) for child in ERP.split(page.kind, page.body)]
+    assert [(c.kind, c.ref_source, c.ref_kind, c.ref) for c in children] == [
+        ("sale.told", "shop", "order", ref) for ref in "123"
+    ]
+    again = drive(ERP.poll(Poll(feed="sales"), FIRST), wire)
+    assert next(iter(ERP.split(again.kind, again.body))).delivery_id == children[0].delivery_id
+
+
+def test_what_is_told_is_what_the_contract_says():
+    document = contract("erp")
+    page = drive(ERP.poll(Poll(feed="sales"), FIRST), erp("1", "2"))
+    for sale in msgspec.json.decode(page.body)["sales"]:
+        require_schema(document, "SaleTold", msgspec.json.encode(sale))
+
+
+def test_a_sale_is_read():
+    page = drive(ERP.poll(Poll(feed="sales"), FIRST), erp("1001"))
+    (child,) = ERP.split(page.kind, page.body)
+    (report,) = ERP.translate(child.kind, {}, child.body, CONTEXT)
+    told = report.posting
+    assert (told.kind, told.document, told.number, told.state) == ("sale", "S1", "#1001", "posted")
+    assert (told.erp_total, told.currency) == (500, "EUR")
+    assert told.order_ref == ExternalRef(connection=ConnectionId("shop"), kind="order", id="1001")
+    assert told.posted_at == datetime.fromtimestamp(NOW // SECOND, UTC)
+
+
+@pytest.mark.parametrize(
+    ("sale", "kind", "ref", "source"),
+    [
+        ({"number": "#7", "channel": "Kiosk"}, "number", "#7", "kiosk"),
+        ({"channel_order": "7", "number": "#7", "channel": "market"}, "order", "7", "market"),
+        ({"channel": 5}, "number", "", ""),
+        ("nonsense", "number", "", ""),
+    ],
+)
+def test_a_sale_is_told_of_by_the_name_that_it_has(sale, kind, ref, source):
+    (child,) = ERP.split("page.sales", msgspec.json.encode({"sales": [sale]}))
+    assert (child.ref_kind, child.ref, child.ref_source) == (kind, ref, source)
+
+
+@pytest.mark.parametrize("field", ["id", "channel", "currency", "total"])
+def test_a_sale_without_what_it_needs_is_told_by_its_field(field):
+    sale = {"id": "S1", "channel": "Web DE", "currency": "EUR", "total": 1}
+    del sale[field]
+    with pytest.raises(MappingError, match=field):
+        ERP.translate("sale.told", {}, msgspec.json.encode(sale), CONTEXT)
+
+
+def test_a_cursor_that_stays_is_a_conflict():
+    stuck = reply({"sales": [], "cursor": "7", "more": True})
+    with pytest.raises(ConflictError, match="sales"):
+        drive(ERP.poll(Poll(feed="sales", cursor="7"), FIRST), lambda _: stuck)
