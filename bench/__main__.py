@@ -13,10 +13,12 @@ from typing import Any
 
 from bench import limits, shared
 from bench.held import hold_orders
-from bench.parts import PARTS
+from bench.parts import PARTS as OF_ORDERS
+from bench.tills import tills
 from bench.world import WORKERS, World, new_world
 from tests.servers import PostgresServer
 
+PARTS = {**OF_ORDERS, "tills": (tills, 20_000)}
 FIRST_NEW = 5_000_000
 STEP = 1_000_000
 HELD_ORDER = ("latency", "together", "end_to_end", "pipeline", "intake")

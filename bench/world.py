@@ -79,16 +79,28 @@ WORKERS = 2
 
 
 class World:
-    """One folder, one configuration, one port. database: where several processes share the store; "" is a file."""
+    """One folder, one configuration, one port. database: where several processes share the store; "" is a file.
 
-    def __init__(self, folder: Path, partners: str, database: str = "") -> None:
-        self.folder = folder
+    given: what else stands in braces in the text of the configuration.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        partners: str,
+        database: str = "",
+        *,
+        toml: str = TOML,
+        given: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self.partners = folder, partners
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {**os.environ, "BENCH_SECRET": SECRET}
         (folder / "data").mkdir(mode=0o700, exist_ok=True)
         self.file = folder / "crossdock.toml"
-        self.file.write_text(TOML.format(port=self.port, partners=partners, database=database), "utf-8")
+        places = {"port": self.port, "partners": partners, "database": database, **(given or {})}
+        self.file.write_text(toml.format(**places), "utf-8")
         self.config: Config = load_config(self.file, self.environ)
         if not self.config.hub.key.exists():
             make_key(self.config.hub.key)

@@ -45,7 +45,7 @@ def test_a_whole_file_is_read_without_a_word(tmp_path):
     assert config.plan.modes["wms1"] == "live"
     assert "release" in config.plan.offers["wms1"]
     assert config.retries == RetryPolicy()
-    assert config.limits.body_bytes_max == 5 * 1024 * 1024
+    assert config.limits.body_bytes_max == 16 * 1024 * 1024
     assert config.hub.data == tmp_path / "data"
     assert config.hub.public_url == "http://127.0.0.1:8080"
 

@@ -344,7 +344,11 @@ LIMITS = Section(
     doc="How much of anything the hub bears.",
     fields=(
         _field(
-            _LIMITS, "body_bytes_max", "The largest delivery or request that is taken.", "whole", low=1024
+            _LIMITS,
+            "body_bytes_max",
+            "The largest delivery or request that is taken: 20,000 till tickets of 800 bytes unless told otherwise.",
+            "whole",
+            low=1024,
         ),
         _field(
             _LIMITS, "response_bytes_max", "The largest reply of a partner that is read.", "whole", low=1024

@@ -90,7 +90,7 @@ class ConnectionConfig(msgspec.Struct, frozen=True, kw_only=True):
 class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How much of anything the hub bears."""
 
-    body_bytes_max: int = 5 * MIB
+    body_bytes_max: int = 16 * MIB
     response_bytes_max: int = 16 * MIB
     intake_waiting_max: int = 10_000
     batch_messages_max: int = 200
