@@ -47,7 +47,7 @@ from crossdock.engine.sweeping import Sweep
 from crossdock.errors import CrossdockError
 from crossdock.flows.handler import RetailHandler
 from crossdock.flows.operating import OVERDUE
-from crossdock.flows.quantities import quantity_command
+from crossdock.flows.quantities import Offer
 from crossdock.sdk.spec import Connector
 from crossdock.stores.opening import HubStore, is_shared, open_store
 from crossdock.stores.reads import Reads
@@ -114,6 +114,7 @@ class Hub:
         self.publishers = {
             name: self._publisher(name) for name, lane in self.lanes.items() if _publishes(lane)
         }
+        self._offers = {name: Offer(config.plan, name) for name in self.publishers}
         self._threads: list[threading.Thread] = []
         self._performer = performer
         self.hands: Performs | None = None
@@ -284,9 +285,9 @@ class Hub:
         by_sku: dict[str, list[Level]] = {}
         for level in levels.values():
             by_sku.setdefault(level.sku, []).append(level)
-        found: dict[str, tuple[str, Any]] = {}
+        offer, found = self._offers[connection], dict[str, tuple[str, Any]]()
         for key in keys:
-            command = quantity_command(self.config.plan, connection, key, by_sku.get(key, ()))
+            command = offer.command(key, by_sku.get(key, ()))
             if command is not None:
                 found[key] = (str(command.quantity), command)
         return found

@@ -11,30 +11,53 @@ from crossdock.model.commands import SetQuantity
 OPERATION = "set_quantities"
 
 
-def published_quantity(plan: Plan, channel: str, sku: str, levels: Iterable[Level]) -> int | None:
-    """Availability over the locations that serve the channel, less its buffer, never below zero.
+class Offer:
+    """What one channel is told, worked out from its locations once: a SKU may lie in hundreds of them."""
 
-    None is unknown: no level of any of them is known, or the channel is not published to. Then nothing is told: it is
-    not zero, and not the last value either (RETAIL 25). levels: those of the SKU, others are passed over.
-    """
-    route = plan.routes.get(channel)
-    if route is None or not route.publish:
-        return None
-    total: int | None = None
-    for level in levels:
-        if level.sku != sku or level.location not in route.locations:
-            continue
-        place = plan.places.get(level.location)
-        safety = max(place.safety_stock if place is not None else 0, level.safety_stock)
-        available = level.available + level.safety_stock - safety
-        total = (total or 0) + max(0, available)
-    return None if total is None else max(0, total - route.buffer)
+    __slots__ = ("_buffer", "_floors")
+
+    def __init__(self, plan: Plan, channel: str) -> None:
+        route = plan.routes.get(channel)
+        served = route.locations if route is not None and route.publish else ()
+        self._buffer = route.buffer if route is not None else 0
+        # Safety stock of each location that serves the channel.
+        self._floors = {
+            name: place.safety_stock if (place := plan.places.get(name)) else 0 for name in served
+        }
+
+    def quantity(self, sku: str, levels: Iterable[Level]) -> int | None:
+        """Availability over the locations that serve the channel, less its buffer, never below zero.
+
+        None is unknown: no level of any of them is known, or the channel is not published to. Then nothing is told: it is
+        not zero, and not the last value either (RETAIL 25). levels: those of the SKU, others are passed over.
+        """
+        floors, known, total = self._floors, False, 0
+        for level in levels:
+            floor = floors.get(level.location)
+            if floor is None or level.sku != sku:
+                continue
+            known = True
+            free = level.available
+            if floor > level.safety_stock:
+                free -= floor - level.safety_stock
+            if free > 0:
+                total += free
+        return max(0, total - self._buffer) if known else None
+
+    def command(self, sku: str, levels: Iterable[Level]) -> SetQuantity | None:
+        """The command of a mark on `set_quantities` by the levels as they are when it is sent; None sends nothing."""
+        quantity = self.quantity(sku, levels)
+        return None if quantity is None else SetQuantity(sku=sku, quantity=quantity)
+
+
+def published_quantity(plan: Plan, channel: str, sku: str, levels: Iterable[Level]) -> int | None:
+    """What a channel is told of one SKU; see `Offer.quantity`."""
+    return Offer(plan, channel).quantity(sku, levels)
 
 
 def quantity_command(plan: Plan, channel: str, sku: str, levels: Iterable[Level]) -> SetQuantity | None:
-    """The command of a mark on `set_quantities` by the levels as they are when it is sent; None sends nothing."""
-    quantity = published_quantity(plan, channel, sku, levels)
-    return None if quantity is None else SetQuantity(sku=sku, quantity=quantity)
+    """The command that tells it; see `Offer.command`."""
+    return Offer(plan, channel).command(sku, levels)
 
 
 def publishing_channels(plan: Plan) -> tuple[str, ...]:
