@@ -236,3 +236,12 @@ def test_a_statement_without_a_time_is_of_the_moment_at_which_it_was_asked_for()
     world.handle(message, reports, hub.now)
     hub.apply(world.changes())
     assert (hub.level(SKU).on_hand, hub.level(SKU).as_of) == (8, asked)
+
+
+def test_a_sale_is_news_to_the_channels_that_its_store_serves_and_to_no_other():
+    hub, _ = opened()
+    hub.marks.clear()
+    hub.post("ticket", ticket(1, store="214"))
+    assert hub.marks == []
+    hub.post("ticket", ticket(2))
+    assert hub.marks == [("shop", SKU)]

@@ -67,14 +67,18 @@ class UnseenBook:
         self.changes.joined.append((token, numbers, joined))
 
     def tells(self, token: str, seen_at: int) -> list[tuple[Cell, int]]:
-        """The master holds what waits under a token from a moment on. Returns ((sku, location), quantity) of each."""
+        """The master holds what waits under a token, which is loaded, from a moment on.
+
+        Returns ((sku, location), quantity) of each.
+        """
         found = []
         for entry in self._tokens.get(token, ()):
             if entry.token == token and not entry.seen_at and entry.quantity:
                 self._log.append((entry, token, 0, entry.quantity))
                 entry.seen_at = seen_at
                 found.append((entry.cell, entry.quantity))
-        self.changes.told.append((token, seen_at))
+        if found:
+            self.changes.told.append((token, seen_at))
         return found
 
     def forgets(self, sku: str, location: str, until: int) -> None:

@@ -81,7 +81,8 @@ class RetailWorld:
         self._movements: list[Movement] = []
         self._postings: list[Posting] = []
         self._channels = publishing_channels(plan)
-        self._marks: dict[str, list[Mark]] = {}
+        self._marks: dict[tuple[str, str], Mark] = {}
+        self._serving: dict[str, tuple[str, ...]] = {}
 
     def handle(self, message: Message, reports: Any, now: int) -> Decision:
         """Decide on one message; the world is as before if it raises."""
@@ -233,12 +234,13 @@ class RetailWorld:
 
     def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
         """Mark every SKU whose availability changed; a level below zero is a case."""
-        changed: dict[str, int] = {}
+        changed: dict[tuple[str, str], int] = {}
         left: dict[tuple[str, str], int] = {}
         for sku, location, bucket, quantity, _ in moves:
-            changed[sku] = changed.get(sku, 0) + _AVAILABLE.get(bucket, 0) * quantity
+            cell = (sku, location)
+            changed[cell] = changed.get(cell, 0) + _AVAILABLE.get(bucket, 0) * quantity
             if bucket == ON_HAND:
-                left[sku, location] = left.get((sku, location), 0) + quantity
+                left[cell] = left.get(cell, 0) + quantity
         for (sku, location), quantity in left.items():
             now = self._ledger.bucket(sku, location, ON_HAND)
             if now < 0 <= now - quantity:  # once: until it is counted, every further sale would say the same
@@ -247,21 +249,28 @@ class RetailWorld:
                     f"More of {sku} left {location} than it had. Count it there; the next snapshot puts it right.",
                     about=f"{sku}@{location}",
                 )
+        news: dict[str, dict[str, None]] = {sku: dict.fromkeys(self._channels) for sku in desk.publish}
+        for (sku, location), difference in changed.items():
+            if difference and (channels := self._served_by(location)):
+                news.setdefault(sku, {}).update(dict.fromkeys(channels))
         marks = desk.decision.marks
-        for sku, difference in changed.items():
-            if difference:
-                marks += self._marks_of(sku)
-        for sku in desk.publish:
-            if not changed.get(sku):
-                marks += self._marks_of(sku)
+        for sku, told in news.items():
+            marks += [self._mark(channel, sku) for channel in told]
 
-    def _marks_of(self, sku: str) -> list[Mark]:
-        marks = self._marks.get(sku)
-        if marks is None:
-            marks = self._marks[sku] = [
-                Mark(connection=channel, operation=OPERATION, key=sku) for channel in self._channels
-            ]
-        return marks
+    def _served_by(self, location: str) -> tuple[str, ...]:
+        """The channels that are told quantities of this location: a till's sale is no news to those of other stores."""
+        found = self._serving.get(location)
+        if found is None:
+            routes = self._plan.routes
+            found = tuple(channel for channel in self._channels if location in routes[channel].locations)
+            self._serving[location] = found
+        return found
+
+    def _mark(self, channel: str, sku: str) -> Mark:
+        mark = self._marks.get((channel, sku))
+        if mark is None:
+            mark = self._marks[channel, sku] = Mark(connection=channel, operation=OPERATION, key=sku)
+        return mark
 
     def _load(self, subject: int) -> OrderProcess | None:
         stored = self._stored.get(subject)
