@@ -221,8 +221,8 @@ def test_a_batch_that_is_refused_is_halved_until_the_culprit_is_alone():
 def test_pages_are_cut_into_messages_that_are_known_again():
     connector = build({})
     body = (
-        b'{"rows":[{"kind":"stock.changed","key":"k","body":{"levels":[{"sku":"A","on_hand":3}],"location":"WH",'
-        b'"as_of":"2026-03-28T12:00:00Z"}},{"kind":"price.changed","key":"","body":{"code":"A","currency":"EUR",'
+        b'{"rows":[{"kind":"stock.changed","body":{"levels":[{"sku":"A","on_hand":3}],"location":"WH",'
+        b'"as_of":"2026-03-28T12:00:00Z"}},{"kind":"price.changed","body":{"code":"A","currency":"EUR",'
         b'"price":"9.9917"}},{"kind":"price.changed","body":{"code":"B","currency":"EUR"}}]}'
     )
     level, price, none = connector.split("page.stock", body)

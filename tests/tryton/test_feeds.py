@@ -57,11 +57,12 @@ def test_stock_is_read_per_warehouse_and_then_only_what_moved(erp):
         location=LocationId("madrid"),
         lines=(LineQuantity(line=LineId("1"), quantity=3),),
     )
-    erp.one(
-        connector.create_delivery, CreateDelivery(order=order, order_id=order.id, shipment=shipment), key="d"
-    )
+    command = CreateDelivery(order=order, order_id=order.id, shipment=shipment)
+    done = erp.one(connector.create_delivery, command, key="d")
+    assert max(report.levels[0].as_of for _, report in told) < done.booked_at
     told, cursor = read(erp, connector, "stock", cursor)
     assert levels(told)["madrid", "SKU-4"] == 47
+    assert min(report.levels[0].as_of for _, report in told) >= done.booked_at
     again, _ = read(erp, connector, "stock", cursor)
     assert {id_ for id_, _ in again} <= {id_ for id_, _ in told}, (
         "what is told again is known by its delivery id"

@@ -6,12 +6,13 @@ Stock that Tryton does not believe in is assigned by force: the goods have left,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
 from crossdock.connectors.tryton.books import Books, Warehouse, load_warehouses
 from crossdock.connectors.tryton.options import Options
-from crossdock.connectors.tryton.rpc import Ask, Client, Row, day
+from crossdock.connectors.tryton.rpc import Ask, Client, Row, day, moment_of
 from crossdock.connectors.tryton.sales import FIELDS, SALE
 from crossdock.connectors.tryton.steps import (
     Outcomes,
@@ -37,7 +38,7 @@ STEPS = (
     ("picked", "pack"),
     ("packed", "do"),
 )
-_FIELDS = ("number", "state")
+_FIELDS = ("number", "state", "outgoing_moves")
 LINE = (
     "sale",
     "note",
@@ -79,11 +80,28 @@ def deliver(client: Client, options: Options, parts: Sequence[Part]) -> Ask[Outc
     done, refused = yield from advance(client, SHIPMENT, keys, STEPS, _FIELDS)
     for id_, error in refused.items():
         outcomes[keys[id_]] = error.as_refused(f"Shipment id {id_} of Tryton stays unfinished")
+    times = yield from booked_at(client, done, "outgoing_moves")
     for row in done:
         if row["state"] == "done":
             key = keys[row["id"]]
-            outcomes[key] = Done(reference=name_of(row), already=key in already)
+            at = times.get(row["id"])
+            outcomes[key] = Done(reference=name_of(row), booked_at=at, already=key in already)
     return outcomes
+
+
+def booked_at(client: Client, shipments: Sequence[Row], field: str) -> Ask[dict[int, datetime]]:
+    """When the moves of shipments were done, by Tryton's clock, as its statements of stock go by."""
+    owner = {move: row["id"] for row in shipments for move in row[field]}
+    if not owner:
+        return {}
+    rows = yield from client.search(
+        "stock.move", [["id", "in", sorted(owner)], ["state", "=", "done"]], ("write_date",)
+    )
+    times: dict[int, datetime] = {}
+    for row in rows:
+        at = datetime.fromisoformat(moment_of(row["write_date"]))
+        times[owner[row["id"]]] = max(at, times.get(owner[row["id"]], at))
+    return times
 
 
 def sales_of(client: Client, orders: Sequence[str]) -> Ask[tuple[dict[str, list[Row]], dict[int, list[Row]]]]:

@@ -72,13 +72,16 @@ def _stock(client: Client, options: Options, cursor: Cursor, now: str) -> Ask[tu
             field="warehouses",
         )
     places = {held[code].id: code for code in codes}
+    # Before the figures are read, and by Tryton's own clock: they hold every move up to then. What is booked in between
+    # they hold too, and it counts as if they did not: better a unit too few than one that is sold twice.
+    as_of = (yield from _latest_move(client)) or now
     if cursor.since:
-        return (yield from _moved(client, options, cursor, places, now))
-    seen = cursor.seen or (yield from _latest_move(client)) or now
+        return (yield from _moved(client, options, cursor, places, as_of))
+    seen = cursor.seen or as_of
     code = cursor.warehouse or codes[0]
     domain = [["id", ">", cursor.after], ["type", "!=", "service"], ["code", "!=", None]]
     found = yield from _quantities(client, domain, held[code].id, options.page_size)
-    rows = [_level(row, options, code, seen, now) for row in found]
+    rows = [_level(row, options, code, as_of) for row in found]
     if len(found) == options.page_size:
         return rows, Cursor(after=found[-1]["id"], warehouse=code, seen=seen), True
     following = codes[codes.index(code) + 1 :]
@@ -88,27 +91,25 @@ def _stock(client: Client, options: Options, cursor: Cursor, now: str) -> Ask[tu
 
 
 def _moved(
-    client: Client, options: Options, cursor: Cursor, places: Mapping[int, str], now: str
+    client: Client, options: Options, cursor: Cursor, places: Mapping[int, str], as_of: str
 ) -> Ask[tuple[list[Row], Cursor, bool]]:
     """Levels of what has moved, product by product, in the warehouses that it moved in."""
     domain = [["state", "=", "done"], ["write_date", ">=", moment(cursor.since)], ["id", ">", cursor.after]]
     moves = yield from client.search(
         "stock.move", domain, _MOVE, limit=options.page_size, order=[["id", "ASC"]]
     )
-    changed: dict[int, dict[int, str]] = {}
+    changed: dict[int, set[int]] = {}
     seen = cursor.seen or cursor.since
     for move in moves:
-        when = moment_of(move["write_date"])
-        seen = max(seen, when)
+        seen = max(seen, moment_of(move["write_date"]))
         for end in (move["from_location."], move["to_location."]):
             if end["warehouse"] in places:
-                products = changed.setdefault(end["warehouse"], {})
-                products[move["product"]] = max(when, products.get(move["product"], ""))
+                changed.setdefault(end["warehouse"], set()).add(move["product"])
     rows: list[Row] = []
     for place, products in changed.items():
         domain = [["id", "in", sorted(products)], ["code", "!=", None]]
         found = yield from _quantities(client, domain, place, None)
-        rows += [_level(row, options, places[place], products[row["id"]], now) for row in found]
+        rows += [_level(row, options, places[place], as_of) for row in found]
     if len(moves) == options.page_size:
         return rows, Cursor(after=moves[-1]["id"], since=cursor.since, seen=seen), True
     return rows, Cursor(since=max(cursor.since, _earlier(seen))), False
@@ -134,14 +135,13 @@ def _latest_move(client: Client) -> Ask[str]:
     return moment_of(rows[0]["write_date"]) if rows and rows[0]["write_date"] else ""
 
 
-def _level(row: Row, options: Options, code: str, changed: str, now: str) -> Row:
-    """One level; `changed` tells it from the same figure at another time."""
+def _level(row: Row, options: Options, code: str, as_of: str) -> Row:
+    """One level, as of the latest move of all."""
     ours = {theirs: ours for ours, theirs in options.warehouses.items()}
     unit = row["default_uom."]
     digits = int(unit["digits"] or 0)
     return {
         "kind": "stock.changed",
-        "key": f"{row['code']}\n{code}\n{row['quantity']}\n{changed}",
         "body": {
             "levels": [
                 {
@@ -152,7 +152,7 @@ def _level(row: Row, options: Options, code: str, changed: str, now: str) -> Row
                 }
             ],
             "location": ours.get(code, code),
-            "as_of": now,
+            "as_of": as_of,
         },
     }
 
@@ -193,7 +193,7 @@ def _product(row: Row) -> Row:
         "barcodes": [one["code"] for one in row["identifiers."]],
         "changed": _changed(row),
     }
-    return {"kind": "product.changed", "key": "", "body": body}
+    return {"kind": "product.changed", "body": body}
 
 
 def _price(row: Row, currency: str) -> Row:
@@ -204,7 +204,7 @@ def _price(row: Row, currency: str) -> Row:
         "price": None if price is None else number(price),
         "changed": _changed(row),
     }
-    return {"kind": "price.changed", "key": "", "body": body}
+    return {"kind": "price.changed", "body": body}
 
 
 def _changed(row: Row) -> str:

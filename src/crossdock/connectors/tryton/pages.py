@@ -22,7 +22,6 @@ PAGE = "page."
 class _Row(msgspec.Struct, frozen=True):
     kind: str
     body: msgspec.Raw
-    key: str = ""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -53,7 +52,7 @@ def children(kind: str, body: bytes) -> Iterable[Child] | None:
     if not kind.startswith(PAGE):
         return None
     return [
-        Child(kind=row.kind, body=bytes(row.body), delivery_id=_digest(row.key.encode() or bytes(row.body)))
+        Child(kind=row.kind, body=bytes(row.body), delivery_id=_digest(bytes(row.body)))
         for row in decode(body, _Page).rows
     ]
 

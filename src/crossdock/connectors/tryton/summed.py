@@ -7,14 +7,14 @@ own day (`accounting_date`); where that period is closed, on the next of the dat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
 from crossdock.connectors.tryton import invoices, mapping, sales
 from crossdock.connectors.tryton.books import Books, Product, load
 from crossdock.connectors.tryton.customers import BilledTo
-from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS
+from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS, booked_at
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, day, decimal
 from crossdock.connectors.tryton.sales import SALE
@@ -37,8 +37,7 @@ def post_day(client: Client, options: Options, command: PostDay, intent: Intent)
     codes = {*kinds, *goods, options.charge, options.rounding}
     books = yield from load(client, codes, [command.store, command.connection], [command.currency])
     billed = _store(books, command.store, command.connection)
-    if goods:
-        yield from _left(client, options, command, books, billed)
+    left_at = (yield from _left(client, options, command, books, billed)) if goods else None
     sale = yield from _sale(client, command.reference, intent)
     if sale is None and command.lines:
         maker = mapping.Maker(command.currency, books, options)
@@ -57,8 +56,9 @@ def post_day(client: Client, options: Options, command: PostDay, intent: Intent)
         )
         yield from _make(client, options, planned, books)
     if not command.lines:
-        return Done()
-    return (yield from _credit_or_invoice(client, command.reference, command.posting_dates, intent))
+        return Done(booked_at=left_at)
+    done = yield from _credit_or_invoice(client, command.reference, command.posting_dates, intent)
+    return msgspec.structs.replace(done, booked_at=left_at) if isinstance(done, Done) else done
 
 
 def create_credit(
@@ -77,8 +77,9 @@ def create_credit(
         planned = mapping.sale(order, books, options, company=client.company, billed=billed)
         planned.values["warehouse"] = books.warehouse(places, options, "store").id
         yield from _make(client, options, planned, books)
-    yield from _receive(client, order.id)
-    return (yield from _credit_or_invoice(client, order.id, command.posting_dates, intent))
+    received_at = yield from _receive(client, order.id)
+    done = yield from _credit_or_invoice(client, order.id, command.posting_dates, intent)
+    return msgspec.structs.replace(done, booked_at=received_at) if isinstance(done, Done) else done
 
 
 def _returned(command: CreateCredit) -> Order:
@@ -172,11 +173,13 @@ def _make(client: Client, options: Options, planned: mapping.SalePlan, books: Bo
     yield from sales.finish(client, made)
 
 
-def _left(client: Client, options: Options, command: PostDay, books: Books, billed: BilledTo) -> Ask[None]:
+def _left(
+    client: Client, options: Options, command: PostDay, books: Books, billed: BilledTo
+) -> Ask[datetime | None]:
     """Ship what left the store over the day; where the store is no warehouse there, its stock is not kept there."""
     places = _place(books, options, command.store)
     if not places:
-        return
+        return None
     rows = yield from held(client, SHIPMENT, [command.reference], _STATE)
     shipment = only(rows.get(command.reference, ()), command.reference, "shipments")
     if shipment is None:
@@ -199,7 +202,7 @@ def _left(client: Client, options: Options, command: PostDay, books: Books, bill
                 }
             )
         if not moves:
-            return
+            return None
         values = {
             "company": client.company,
             "reference": command.reference,
@@ -214,30 +217,36 @@ def _left(client: Client, options: Options, command: PostDay, books: Books, bill
         if isinstance(made, ServerRefusedError):
             raise made
         shipment = {"id": made}
-    _, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, _STATE)
+    fields = (*_STATE, "outgoing_moves")
+    done, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, fields)
     error = refused.get(shipment["id"])
     if error is not None and error.warning.endswith(_NO_ORIGIN):
         # Moves of a day come from no sale's line: Tryton asks whether that is meant.
         answer = {"user": client.user_id, "name": error.warning, "always": False}
         yield from client.create("res.user.warning", [answer])
-        _, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, _STATE)
+        done, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, fields)
         error = refused.get(shipment["id"])
     if error is not None:
         raise error
+    times = yield from booked_at(client, done, "outgoing_moves")
+    return times.get(shipment["id"])
 
 
-def _receive(client: Client, reference: str) -> Ask[None]:
+def _receive(client: Client, reference: str) -> Ask[datetime | None]:
     """Receive what a sale of negative quantities takes back."""
     rows = yield from held(client, SALE, [reference], (*sales.FIELDS, "to_ship", "shipment_returns"))
     sale = only(rows.get(reference, ()), reference, "sales")
     if sale is None:
-        return
+        return None
     if sale["to_ship"]:
         yield from client.call(f"model.{SALE}.manual_shipment", [sale["id"]])
         (sale,) = yield from client.search(SALE, [["id", "=", sale["id"]]], ("shipment_returns",))
-    _, refused = yield from advance(client, RETURN, sale["shipment_returns"], _RETURN_STEPS, _STATE)
+    fields = (*_STATE, "incoming_moves")
+    done, refused = yield from advance(client, RETURN, sale["shipment_returns"], _RETURN_STEPS, fields)
     for error in refused.values():
         raise error
+    times = yield from booked_at(client, done, "incoming_moves")
+    return max(times.values(), default=None)
 
 
 def _credit_or_invoice(
