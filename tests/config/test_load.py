@@ -337,6 +337,14 @@ def test_a_mistake_is_told_with_its_line_its_field_and_what_to_do(tmp_path, text
     assert [told for told in found if told[:2] == (line, field) and words in told[2]], found
 
 
+def test_a_store_that_tills_sell_in_needs_no_route(tmp_path):
+    tills = '[connections.pos]\nconnector = "till"\nwebhook_secret = "s"\n[routes.pos]\nerp = "erp1"\n'
+    places = '[locations.x]\n[locations.y]\nwarehouse = "wms1"\n'
+    fields = [field for _, field, _ in mistakes(tmp_path, WHOLE + tills + places)]
+    assert "locations.x" not in fields
+    assert "locations.y" in fields
+
+
 def test_looking_needs_the_hub_alone(tmp_path):
     path = tmp_path / "crossdock.toml"
     path.write_text('[hub]\nport = 8081\n[connections.shop]\nconnector = "gone"\n')

@@ -133,8 +133,10 @@ def _warn_of_what_leads_nowhere(
             "Add [connections.NAME] for a shop to begin with.",
         )
     served = {location for values in routes.values() for location in values.get("locations", ())}
-    for name in places:
-        if name not in served:
+    has_tills = any("till" in (connections.roles.get(name) or ()) for name in routes)
+    for name, values in places.items():
+        is_store = has_tills and not values.get("warehouse")  # its tills name it themselves
+        if name not in served and not is_store:
             reading.warn(("locations", name), "no route leads to it.", "Add it to the locations of a route.")
     used = {values.get("erp") for values in routes.values()} | {v.get("warehouse") for v in places.values()}
     for name, roles in connections.roles.items():
