@@ -2,8 +2,9 @@
 
 import pytest
 
-from crossdock.demo.balance import LOOK_MAX, compare
+from crossdock.demo.balance import compare
 from crossdock.demo.books import Case, add
+from crossdock.demo.findings import LOOK_MAX
 from crossdock.domain.state import Level
 from tests.demo.books import balanced, release, sale
 

@@ -9,18 +9,20 @@ from crossdock.console.face import CheckResult, Proof
 from crossdock.demo.balance import compare
 from crossdock.demo.books import Books, Case
 from crossdock.demo.killing import Death
+from crossdock.demo.last_units import Gone
 from crossdock.demo.options import Options
 from crossdock.demo.play import Played
 from crossdock.demo.report import make_report, print_report, report_json
 from tests.demo.books import balanced
 from tests.demo.test_view import NOON
 
+NO_STORES = Options(tickets=0)
 WELL = CheckResult(
     letter="a", name="nothing is dropped", ok=True, count=3, text="shop: 3 accepted = 3 processed"
 )
 
 
-def report_of(books=None, *, rested=True, memory_mib=120.0, check=WELL):
+def report_of(books=None, options=NO_STORES, *, rested=True, memory_mib=120.0, check=WELL):
     books = books if books is not None else balanced()
     played = Played(
         deaths=[Death(name="hub", killed_at=4.1, back_at=6.0)],
@@ -31,7 +33,7 @@ def report_of(books=None, *, rested=True, memory_mib=120.0, check=WELL):
     )
     proof = Proof(at=NOON, ok=check.ok, took_ms=3, checks=[check])
     times = [n * 1000 for n in range(1, 101)]
-    return make_report(Options(), played, found=compare(books), books=books, proof=proof, times=times)
+    return make_report(options, played, found=compare(books), books=books, proof=proof, times=times)
 
 
 def printed(report, width=80):
@@ -85,8 +87,33 @@ def test_many_processes_share_the_memory_and_their_deaths_are_counted():
     played = Played(deaths=deaths, rested=True, memory_mib=800.0, processes=6)
     proof = Proof(at=NOON, ok=True, took_ms=3, checks=[WELL])
     books = balanced()
-    report = make_report(Options(), played, found=compare(books), books=books, proof=proof, times=[])
+    report = make_report(NO_STORES, played, found=compare(books), books=books, proof=proof, times=[])
     text = printed(report, 120)
     assert report.ok
     assert "3 times a worker was killed, and was back after 3.0 s at most" in text
     assert "800 MiB at most; it must stay under 900 in 6 processes" in text
+
+
+def test_with_stores_there_is_more_room_for_the_hub():
+    assert report_of(options=Options(), memory_mib=500.0).ok
+    assert not report_of(options=Options(), memory_mib=600.0).ok
+
+
+@pytest.mark.parametrize(
+    ("took", "ok", "told"),
+    [
+        ((84.0, 120.0, 2100.0), True, "the shop listed none after 84 ms, 120 ms, 2.1 s"),
+        ((84.0, 1000.0, 2100.0), False, "what the shop's calls waited for"),
+        ((84.0, 120.0, None), False, "LAST-3 of store-3 is still listed"),
+    ],
+)
+def test_a_last_unit_leaves_the_shop_in_under_a_second_or_it_is_told(took, ok, told):
+    gone = [
+        Gone(sku=f"LAST-{n}", store=f"store-{n}", sold_at=1, took_ms=ms) for n, ms in enumerate(took, start=1)
+    ]
+    played = Played(rested=True, last_units=gone)
+    proof = Proof(at=NOON, ok=True, took_ms=3, checks=[WELL])
+    books = balanced()
+    report = make_report(Options(), played, found=compare(books), books=books, proof=proof, times=[])
+    assert report.ok is ok
+    assert told in printed(report, 120)

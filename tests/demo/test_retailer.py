@@ -7,6 +7,7 @@ from crossdock.config import load_config
 from crossdock.config.keys import read_tokens
 from crossdock.demo.options import Options
 from crossdock.demo.retailer import PARTNERS, SCARCE, connect, found_retailer
+from crossdock.demo.stores import STORES, is_missed, silence_s, stores_of
 from crossdock.simulator.serve import App, Config
 
 
@@ -20,9 +21,35 @@ def retailer(tmp_path):
 def test_the_hubs_configuration_has_no_mistake_and_no_doubt(retailer):
     config = load_config(retailer.config, retailer.environ, all_secrets=True)
     assert config.warnings == ()
-    assert set(config.connections) == set(PARTNERS)
+    assert set(config.connections) == {*PARTNERS, STORES}
+    assert len(config.plan.places) == 301
     assert config.hub.local_url == retailer.url
     assert config.plan.authority.stock == "erp"
+
+
+def test_without_tickets_there_are_no_stores(tmp_path):
+    made = found_retailer(tmp_path, 8765, Options(rate=10, seconds=8, tickets=0))
+    connect(made, "http://127.0.0.1:9")
+    config = load_config(made.config, made.environ, all_secrets=True)
+    assert set(config.connections) == set(PARTNERS)
+    assert set(config.plan.places) == {"main"}
+
+
+def test_the_stores_are_named_by_their_numbers_whatever_there_are():
+    usual, few = stores_of(Options()), stores_of(Options(stores=20))
+    assert (usual.silent, usual.cent_off) == ("store-214", "store-133")
+    assert [unit.store for unit in usual.last] == ["store-042", "store-117", "store-256"]
+    assert len(set(usual.zones.values())) == 4
+    for stores in (usual, few):
+        special = {stores.silent, stores.cent_off, *(unit.store for unit in stores.last)}
+        assert len(special) == 5
+        assert special <= set(stores.zones)
+
+
+def test_a_store_is_called_silent_only_when_the_others_have_had_their_turn():
+    assert is_missed(Options())
+    assert silence_s(Options()) > 330 / 15
+    assert not is_missed(Options(seconds=8))
 
 
 def test_no_secret_stands_in_the_hubs_configuration(retailer):
@@ -36,7 +63,7 @@ def test_the_token_that_is_printed_opens_the_hub(retailer):
 
 def test_the_simulators_understand_what_they_are_told(retailer):
     config = msgspec.json.decode(retailer.partners.read_bytes(), type=Config)
-    assert [served.name for served in config.simulators] == list(PARTNERS)
+    assert [served.name for served in config.simulators] == [*PARTNERS, STORES]
     assert all(served.faults for served in config.simulators)
     App(config)
 

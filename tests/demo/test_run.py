@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.serial, pytest.mark.slow, pytest.mark.timeout(180)]
 
 def demo(tmp_path, *options):
     return subprocess.Popen(
-        [sys.executable, "-m", "crossdock", "demo", "--rate", "10", *options],
+        [sys.executable, "-m", "crossdock", "demo", "--rate", "10", "--stores", "20", *options],
         env=os.environ if tmp_path is None else {**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -44,6 +44,9 @@ def test_a_short_run_with_every_fault_and_a_kill_balances(tmp_path):
     (death,) = report["played"]["deaths"]
     assert 0 < death["killed_at"] < death["back_at"]
     assert "the hub is killed (SIGKILL)" in err
+    (cent,) = [found for found in report["findings"] if found["name"] == "the cent is found"]
+    assert all(word in cent["text"] for word in ("store-008, till T", "0.01 EUR"))
+    assert [unit["took_ms"] is not None for unit in report["played"]["last_units"]] == [True] * 3
     assert not list(tmp_path.iterdir())
 
 

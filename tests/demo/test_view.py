@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from rich.console import Console
 from rich.text import Text
@@ -18,7 +19,7 @@ from crossdock.console.overview import (
 from crossdock.demo.options import Options
 from crossdock.demo.screen import PlainScreen, drawn, plain
 from crossdock.demo.view import brief_time, clock, picture
-from crossdock.demo.watch import Deliveries, Look, Partner, Shop, ShopCounts, Store
+from crossdock.demo.watch import Deliveries, Look, Partner, Shop, ShopCounts, Store, Tills
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OPTIONS = Options(rate=20, seconds=60)
@@ -63,7 +64,7 @@ def overview(*connections, stages=(), cases=()):
                 balanced=True,
             )
         ],
-        stages=[StageCount(stage=text, text=text, count=count) for text, count in stages],
+        stages=[StageCount(stage=text.replace(" ", "_"), text=text, count=count) for text, count in stages],
         connections=list(connections),
         cases=[CaseCount(reason=text, text=text, count=count) for text, count in cases],
         decided=[],
@@ -147,11 +148,30 @@ def test_a_dead_worker_is_named_and_the_others_go_on():
 
 def test_a_partner_whose_calls_fail_is_ill_though_the_gateway_does_not_know():
     look = Look(
-        hub=overview(connection("warehouse", waiting=30, oldest_s=9.0)),
+        hub=overview(connection("warehouse", waiting=12, oldest_s=9.0)),
         store=Store(retrying={"warehouse": 8}),
     )
-    (row,) = view_of(look).partners
+    options = Options(store="postgres")
+    (row,) = picture(look, NOTHING, options, at_s=1, phase="").partners
     assert (row.health, row.text) == ("ill", "fails: 8 calls are tried again")
+
+
+def stores_selling():
+    tills = Tills(tickets=612, closed=75, offline=["store-214"], waiting=23)
+    return msgspec.structs.replace(
+        busy(),
+        tills=tills,
+        hub=overview(stages=[("day open", 225), ("day closed", 12), ("to be shipped", 3)]),
+    )
+
+
+def test_the_stores_are_told_in_one_line_and_their_days_are_no_orders():
+    view = view_of(stores_selling())
+    assert view.tills == (
+        "612 tickets, 75 of 300 closed, 12 of these to be posted, store-214 has no line, 23 tickets wait there"
+    )
+    assert view.stages == (("to be shipped", 3),)
+    assert plain(view).endswith(f"\n       stores: {view.tills}")
 
 
 def test_before_anything_was_seen_there_is_a_view_all_the_same():
@@ -161,7 +181,7 @@ def test_before_anything_was_seen_there_is_a_view_all_the_same():
 
 
 @pytest.mark.parametrize("width", [80, 100, 132])
-@pytest.mark.parametrize("look", [busy(), Look()], ids=["busy", "nothing"])
+@pytest.mark.parametrize("look", [busy(), stores_selling(), Look()], ids=["busy", "stores", "nothing"])
 def test_the_picture_fits_a_small_terminal(width, look):
     stream = io.StringIO()
     console = Console(file=stream, width=width, height=24, highlight=False)
@@ -204,6 +224,15 @@ def at_rest(**more):
 
 def test_everything_rests_when_all_is_sold_told_and_done():
     assert at_rest()
+
+
+@pytest.mark.parametrize(("closed", "open_days", "rests"), [(300, 1, True), (299, 1, False), (300, 2, False)])
+def test_stores_rest_when_all_have_closed_and_all_but_the_day_that_differs_is_posted(
+    closed, open_days, rests
+):
+    told = {"store": Store(orders=5, finished=5, days_open=open_days), "tills": Tills(closed=closed)}
+    look = Look(shop=Shop(counts=ShopCounts(orders=5)), hub=overview(), **QUIET, **told)
+    assert look.at_rest(5, 300, 1) is rests
 
 
 @pytest.mark.parametrize(

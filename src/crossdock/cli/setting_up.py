@@ -224,6 +224,10 @@ class DemoStore(StrEnum):
 def demo(
     *,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Orders a second.")] = 20.0,
+    tickets: Annotated[
+        float, typer.Option(min=0, max=1000, help="Tickets a second of all stores together; 0: no stores.")
+    ] = 15.0,
+    stores: Annotated[int, typer.Option(min=10, max=999, help="How many stores there are.")] = 300,
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long orders come.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Seed of orders and faults; the same seed, the same day.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0 is any free one.")] = 0,
@@ -239,11 +243,13 @@ def demo(
     ] = DemoStore.sqlite,
     json: JsonOption = False,
 ) -> None:
-    """Run a whole retailer on this machine: shop, warehouse and ERP simulated, faults on, with the proof at the end."""
+    """Run a whole retailer on this machine: stores, shop, warehouse and ERP simulated, faults on, the proof at the end."""
     from crossdock.demo import Options, run_demo
 
     options = Options(
         rate=rate,
+        tickets=tickets,
+        stores=stores,
         seconds=seconds,
         seed=seed,
         port=port,

@@ -5,13 +5,14 @@ Pure. The partners' own books are the witnesses here: what the hub believes of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from crossdock.demo.books import Books, Quantities, Release, Sale, Taken, add
+from crossdock.demo.books import Books, Case, Quantities, Release, Sale, Taken, add
+from crossdock.demo.days import DIFFERENCE, compare_stores
+from crossdock.demo.findings import Finding, finding, money, n, orders
 
-LOOK_MAX = 5
 TOO_LATE = frozenset({"order.cancelled_and_shipped", "cancellation.too_late", "cancellation.refused"})
 """Cases of a cancellation that the goods were quicker than."""
 EXPLAINED = {
@@ -19,18 +20,10 @@ EXPLAINED = {
     "order.cancelled_and_shipped": "Cancelled while the parcel left. Somebody must intercept it.",
     "cancellation.too_late": "Cancelled when the parcel had left. Somebody must intercept it.",
     "cancellation.refused": "The warehouse could not stop it any more.",
+    DIFFERENCE: "A Z report is not what its tickets come to, see above. Somebody must ask the store.",
     "effect.refused": "The shop takes no shipment of what it has cancelled: the same orders as above.",
 }
 """Why a case may be left at the end; any other reason is a finding."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One question: whether the answer is as it must be, the numbers, and where it is not, what to look at."""
-
-    name: str
-    ok: bool
-    text: str
-    look: tuple[str, ...] = ()
 
 
 class Trail(msgspec.Struct, kw_only=True):
@@ -75,7 +68,8 @@ def compare(books: Books) -> list[Finding]:
         every_message_counted,
         only_cases_that_must_be,
     )
-    return [question(books, trails) for question in asked]
+    found = [question(books, trails) for question in asked]
+    return [*found[:-1], *compare_stores(books.stores), found[-1]]
 
 
 def follow(books: Books) -> dict[str, Trail]:
@@ -102,8 +96,8 @@ def once_in_the_erp(books: Books, trails: Trails) -> Finding:
             wrong.append(f"{trail.name(sold.number)}: the ERP has {listed}")
     strangers = [sale for sale in books.sales if sale.channel_order not in books.sold]
     wrong += [f"sale {sale.id} is of {sale.channel_order}, which the shop never sold" for sale in strangers]
-    text = f"{_orders(len(books.sold))}, {_n(len(books.sales))} sales"
-    return _finding("every order once in the ERP", text, wrong)
+    text = f"{orders(len(books.sold))}, {n(len(books.sales))} sales"
+    return finding("every order once in the ERP", text, wrong)
 
 
 def to_the_cent(books: Books, trails: Trails) -> Finding:
@@ -113,11 +107,9 @@ def to_the_cent(books: Books, trails: Trails) -> Finding:
         for sale in trails[id_].sales[:1]:
             ours, theirs = ours + sold.total, theirs + sale.total
             if (sale.total, sale.currency) != (sold.total, sold.currency):
-                told = f"{_money(sold.total)} {sold.currency} in the shop, {_money(sale.total)} {sale.currency} in {sale.id}"
+                told = f"{money(sold.total)} {sold.currency} in the shop, {money(sale.total)} {sale.currency} in {sale.id}"
                 wrong.append(f"{trails[id_].name(sold.number)}: {told}")
-    return _finding(
-        "the same total to the cent", f"{_money(ours)} EUR sold, {_money(theirs)} EUR booked", wrong
-    )
+    return finding("the same total to the cent", f"{money(ours)} EUR sold, {money(theirs)} EUR booked", wrong)
 
 
 def released_once(books: Books, trails: Trails) -> Finding:
@@ -135,8 +127,8 @@ def released_once(books: Books, trails: Trails) -> Finding:
     wrong += [f"the warehouse has request {id_}, which the hub never made" for id_ in held]
     if books.warehouse_doubles:
         wrong.append(f"{books.warehouse_doubles} requests were released a second time")
-    text = f"{_n(count)} requests, {_n(len(books.releases))} releases"
-    return _finding("released once a request", text, wrong)
+    text = f"{n(count)} requests, {n(len(books.releases))} releases"
+    return finding("released once a request", text, wrong)
 
 
 def told_what_left(books: Books, trails: Trails) -> Finding:
@@ -155,10 +147,10 @@ def told_what_left(books: Books, trails: Trails) -> Finding:
         differing = [f"{who} has {quantities}" for who, quantities in said.items() if quantities != left]
         if differing:
             wrong.append(f"{trail.name(sold.number)}: {left} left, {'; '.join(differing)}")
-    text = f"{_n(units)} units shipped, confirmed, delivered and invoiced"
+    text = f"{n(units)} units shipped, confirmed, delivered and invoiced"
     if late:
-        text += f"; {_orders(late)} cancelled too late"
-    return _finding("told of what left", text, wrong)
+        text += f"; {orders(late)} cancelled too late"
+    return finding("told of what left", text, wrong)
 
 
 def cancelled_as_told(books: Books, trails: Trails) -> Finding:
@@ -181,10 +173,10 @@ def cancelled_as_told(books: Books, trails: Trails) -> Finding:
                 wrong.append(
                     f"{trail.name(sold.number)}: {add(sale.cancelled)} cancelled in the ERP, not {wanted}"
                 )
-    text = f"{_orders(cancelled)} in the shop, the same in the ERP and at the warehouse"
+    text = f"{orders(cancelled)} in the shop, the same in the ERP and at the warehouse"
     if late:
-        text += f"; {_orders(late)} too late, a case each"
-    return _finding("cancelled as told", text, wrong)
+        text += f"; {orders(late)} too late, a case each"
+    return finding("cancelled as told", text, wrong)
 
 
 def nothing_twice(books: Books, trails: Trails) -> Finding:
@@ -193,8 +185,8 @@ def nothing_twice(books: Books, trails: Trails) -> Finding:
     left = sum(release.shipments for release in books.releases)
     if books.shop_fulfilments > left:
         wrong.append(f"{books.shop_fulfilments} fulfilments in the shop of {left} shipments")
-    text = f"{_n(left)} shipments, {_n(books.shop_fulfilments)} fulfilments; no document has a double"
-    return _finding("no document twice", text, wrong)
+    text = f"{n(left)} shipments, {n(books.shop_fulfilments)} fulfilments; no document has a double"
+    return finding("no document twice", text, wrong)
 
 
 def stock_agrees(books: Books, trails: Trails) -> Finding:
@@ -223,8 +215,8 @@ def stock_agrees(books: Books, trails: Trails) -> Finding:
     ]
     opened, gone = sum(books.opening.values()), sum(left.values())
     hand = sum(level.on_hand for level in books.levels.values())
-    return _finding(
-        "stock agrees everywhere", f"{_n(opened)} units - {_n(gone)} shipped = {_n(hand)} on hand", wrong
+    return finding(
+        "stock agrees everywhere", f"{n(opened)} units - {n(gone)} shipped = {n(hand)} on hand", wrong
     )
 
 
@@ -235,7 +227,7 @@ def offered_what_there_is(books: Books, trails: Trails) -> Finding:
         available = max(0, level.available)
         if books.shown.get(sku) != available:
             wrong.append(f"{sku}: {available} available, the shop offers {books.shown.get(sku)}")
-    return _finding("the shop offers what there is", f"{_n(len(books.levels))} SKUs", wrong)
+    return finding("the shop offers what there is", f"{n(len(books.levels))} SKUs", wrong)
 
 
 def every_delivery_kept(books: Books, trails: Trails) -> Finding:
@@ -248,8 +240,8 @@ def every_delivery_kept(books: Books, trails: Trails) -> Finding:
         repeated += source.repeated if source is not None else 0
         if kept != signed:
             wrong.append(f"{name}: {signed} webhooks signed, {kept} kept")
-    text = f"{_n(sum(told.values()))} webhooks signed and kept, {_n(repeated)} repetitions known again"
-    return _finding("every webhook kept once", text, wrong)
+    text = f"{n(sum(told.values()))} webhooks signed and kept, {n(repeated)} repetitions known again"
+    return finding("every webhook kept once", text, wrong)
 
 
 def every_message_counted(books: Books, trails: Trails) -> Finding:
@@ -262,9 +254,9 @@ def every_message_counted(books: Books, trails: Trails) -> Finding:
             wrong.append(f"{name}: {source.accepted} accepted, {outcomes} accounted for")
         for key in sums:
             sums[key] += getattr(source, key)
-    accepted, processed, parked, flying, unhandled = (_n(count) for count in sums.values())
+    accepted, processed, parked, flying, unhandled = (n(count) for count in sums.values())
     text = f"{accepted} accepted = {processed} processed + {parked} parked + {flying} to come + {unhandled} unhandled"
-    return _finding("nothing dropped", text, wrong)
+    return finding("nothing dropped", text, wrong)
 
 
 def only_cases_that_must_be(books: Books, trails: Trails) -> Finding:
@@ -272,42 +264,24 @@ def only_cases_that_must_be(books: Books, trails: Trails) -> Finding:
     wrong = [
         f"case of {case.order}: {case.reason}: {case.text}"
         for case in books.cases
-        if not _must_be(books, case.order, case.reason)
+        if not _must_be(books, case)
     ]
     idle = [taken for taken in books.taken.values() if not taken.finished and not taken.cases]
     wrong += [f"{taken.id} is not finished, and is nobody's case" for taken in idle]
     finished = sum(taken.finished for taken in books.taken.values())
-    text = f"{_n(finished)} of {_orders(len(books.taken))} finished; {_n(len(books.cases))} cases that a person must decide"
-    return _finding("only cases that must be", text, wrong)
+    text = f"{n(finished)} of {orders(len(books.taken))} finished; {n(len(books.cases))} cases that a person must decide"
+    return finding("only cases that must be", text, wrong)
 
 
-def _must_be(books: Books, order: str, reason: str) -> bool:
-    """A refusal belongs to a cancellation that came too late, or is a finding."""
-    if reason == "effect.refused":
-        taken = books.taken.get(order)
+def _must_be(books: Books, case: Case) -> bool:
+    """A refusal belongs to a cancellation that came too late, a difference to the store that is a cent off; or is a finding."""
+    if case.reason == "effect.refused":
+        taken = books.taken.get(case.order)
         return taken is not None and not TOO_LATE.isdisjoint(taken.cases)
-    return reason in EXPLAINED
+    if case.reason == DIFFERENCE:
+        return books.stores is not None and case.store == books.stores.cent_off
+    return case.reason in EXPLAINED
 
 
 def _by_sku(release: Release) -> Quantities:
     return add(*({release.skus.get(line, ""): quantity} for line, quantity in release.shipped.items()))
-
-
-def _finding(name: str, text: str, wrong: Iterable[str]) -> Finding:
-    found = list(wrong)
-    look = found[:LOOK_MAX]
-    if len(found) > LOOK_MAX:
-        look.append(f"... and {len(found) - LOOK_MAX} more")
-    return Finding(name=name, ok=not found, text=text, look=tuple(look))
-
-
-def _money(cents: int) -> str:
-    return f"{cents // 100:,}.{cents % 100:02d}"
-
-
-def _n(count: int) -> str:
-    return f"{count:,}"
-
-
-def _orders(count: int) -> str:
-    return f"{count:,} order{'s' * (count != 1)}"

@@ -11,13 +11,17 @@ from typing import Any
 
 import msgspec
 
-from crossdock.demo.retailer import ERP, SHOP, WAREHOUSE
-from crossdock.domain.process import decode_process
+from crossdock.demo.days import DayCase, Posted, StoreBook, StoreBooks
+from crossdock.demo.retailer import ERP, SHOP, WAREHOUSE, Retailer
+from crossdock.demo.stores import STORES, is_missed
+from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.domain.state import Level
 from crossdock.engine.messages import subject_id
 from crossdock.stores.reads import Reads
 
 CASES_MAX = 100_000
+MAIN = "main"
+"""The location that the warehouse works at."""
 
 Quantities = dict[str, int]
 
@@ -73,11 +77,12 @@ class Taken(msgspec.Struct, kw_only=True):
 
 
 class Case(msgspec.Struct, kw_only=True):
-    """An open case: of which order, why, in which words."""
+    """An open case: of which order or which store's day, why, in which words."""
 
     order: str
     reason: str
     text: str = ""
+    store: str = ""
 
 
 class Source(msgspec.Struct, kw_only=True):
@@ -112,13 +117,14 @@ class Books(msgspec.Struct, kw_only=True):
     levels: dict[str, Level] = {}
     cases: list[Case] = []
     sources: dict[str, Source] = {}
+    stores: StoreBooks | None = None
 
 
-def read_books(partners: Mapping[str, bytes], reads: Reads, opening: Mapping[str, int]) -> Books:
+def read_books(partners: Mapping[str, bytes], reads: Reads, retailer: Retailer) -> Books:
     """Read everybody's books."""
     shop, erp, warehouse = (msgspec.json.decode(partners[name]) for name in (SHOP, ERP, WAREHOUSE))
     books = Books(
-        opening=opening,
+        opening=retailer.opening,
         sold={id_: _sold(order) for id_, order in shop["orders"].items()},
         shown=shop["quantities"],
         shop_events=shop["counts"]["events"],
@@ -131,14 +137,39 @@ def read_books(partners: Mapping[str, bytes], reads: Reads, opening: Mapping[str
         warehouse_events=warehouse["events"],
         warehouse_doubles=warehouse["doubles"],
     )
+    if STORES in partners:
+        books.stores = _read_stores(msgspec.json.decode(partners[STORES]), erp, retailer)
     _read_hub(books, reads)
     return books
 
 
+def _read_stores(tills: Mapping[str, Any], erp: Mapping[str, Any], retailer: Retailer) -> StoreBooks:
+    """What the tills and the ERP have of the stores."""
+    stores, options = retailer.stores, retailer.options
+    if stores is None:
+        return StoreBooks()
+    return StoreBooks(
+        silent=stores.silent if options.faults else "",
+        cent_off=stores.cent_off if options.faults else "",
+        is_missed=is_missed(options),
+        opening=stores.opening,
+        stores=msgspec.convert(tills["stores"], dict[str, StoreBook]),
+        sold=tills["sold"],
+        repeated=tills["repeated"],
+        days=msgspec.convert(erp["books"]["days"], list[Posted]),
+        credits=msgspec.convert(erp["books"]["credits"], list[Posted]),
+        erp_stock=erp["stock_at"],
+    )
+
+
 def _read_hub(books: Books, reads: Reads) -> None:
     finished = {row["subject"]: bool(row["finished"]) for row in _orders(reads)}
+    of_stores: dict[int, str] = {}
     for subject, value in reads.processes():
         process = decode_process(value)
+        if process.connection == STORES:
+            of_stores[subject] = _store_of(process, books.stores)
+            continue
         books.taken[process.order] = Taken(
             id=process.order,
             external_id=process.external_id,
@@ -151,13 +182,18 @@ def _read_hub(books: Books, reads: Reads) -> None:
             },
             finished=finished.get(subject, False),
         )
-    for row in reads.cases(after=0, state="open", limit=CASES_MAX):
-        case = Case(order=subject_id(row["subject"]), reason=row["reason"], text=row["text"])
+    for row in reads.cases(after=0, state="all", limit=CASES_MAX):
+        store, is_open = of_stores.get(row["subject"], ""), not row["closed_at"]
+        if books.stores is not None and store:
+            told = DayCase(store=store, reason=row["reason"], text=row["text"], open=is_open)
+            books.stores.cases.append(told)
+        if not is_open:
+            continue
+        case = Case(order=subject_id(row["subject"]), reason=row["reason"], text=row["text"], store=store)
         books.cases.append(case)
         if case.order in books.taken:
             books.taken[case.order].cases.append(case.reason)
-    levels = reads.levels(list(books.opening))
-    books.levels = {sku: level for (sku, _), level in levels.items()}
+    _read_levels(books, reads)
     for source, *counts in reads.rows("source_balance"):
         accepted, processed, unhandled, repeated, parked, in_flight = counts
         books.sources[source] = Source(
@@ -168,6 +204,25 @@ def _read_hub(books: Books, reads: Reads) -> None:
             parked=parked,
             in_flight=in_flight,
         )
+
+
+def _store_of(process: OrderProcess, books: StoreBooks | None) -> str:
+    """The store of a day or a ticket; a ticket is counted."""
+    store = process.day.store if process.day is not None else process.ticket.partition("/")[0]
+    if books is not None and process.day is None and process.ticket:
+        books.held[store] = books.held.get(store, 0) + 1
+    return store
+
+
+def _read_levels(books: Books, reads: Reads) -> None:
+    skus = set(books.opening)
+    if books.stores is not None:
+        skus.update(*(opening for opening in books.stores.opening.values()))
+    for (sku, location), level in reads.levels(sorted(skus)).items():
+        if location == MAIN:
+            books.levels[sku] = level
+        elif books.stores is not None:
+            books.stores.levels.setdefault(location, {})[sku] = level.on_hand
 
 
 def _orders(reads: Reads) -> Iterable[dict[str, Any]]:

@@ -9,6 +9,9 @@ import msgspec
 from crossdock.demo.children import Child, HubProcesses
 from crossdock.demo.options import DEAD_S
 
+FELT_S = 6.0
+"""As long a death may be felt: leases last five seconds."""
+
 
 class Death(msgspec.Struct, kw_only=True):
     """Who was killed when, and when it worked again; in seconds since the shop opened, 0: not yet."""
@@ -41,6 +44,15 @@ class Killing:
     def over(self) -> bool:
         """Whether nobody is dead and nobody will be."""
         return self.dead is None and not self._kills
+
+    def is_calm(self, at: float) -> bool:
+        """Whether nothing that happened lately can still be felt: leases of the dead are taken over, backlogs gone."""
+        if not self.deaths:
+            return True
+        last = self.deaths[-1]
+        if self._hub.shared:
+            return at >= last.killed_at + FELT_S
+        return self.dead is None and at >= last.back_at + FELT_S / 2
 
     def go_on(self, at: float) -> None:
         """Do what is to be done by now."""

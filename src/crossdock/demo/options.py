@@ -12,14 +12,20 @@ DEAD_S = 1.5
 KILL_EVERY_S = 10.0
 """How often a worker is killed where there are several."""
 WORKERS = 3
+STORES_USUAL = 300
 
 StoreKind = Literal["sqlite", "postgres"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person may choose. port 0: any that is free. store: the embedded one, or PostgreSQL and a process a role."""
+    """What a person may choose. port 0: any that is free. store: the embedded one, or PostgreSQL and a process a role.
+
+    tickets: a second, of all stores together; 0: there are no stores.
+    """
 
     rate: float = 20.0
+    tickets: float = 15.0
+    stores: int = STORES_USUAL
     seconds: float = 60.0
     seed: int = 1
     faults: bool = True
@@ -32,6 +38,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def orders(self) -> int:
         """How many orders the shop sells."""
         return max(1, round(self.rate * self.seconds))
+
+    @property
+    def tills(self) -> bool:
+        """Whether there are stores."""
+        return self.tickets > 0
 
     @property
     def gone(self) -> tuple[float, float]:

@@ -9,9 +9,11 @@ import msgspec
 
 from crossdock.demo.children import Child, HubProcesses
 from crossdock.demo.killing import Death, Killing
+from crossdock.demo.last_units import Gone, LastUnits
 from crossdock.demo.options import Options
 from crossdock.demo.retailer import SOURCE_RETRY_S
 from crossdock.demo.screen import Screen
+from crossdock.demo.stores import SILENT_FROM, SILENT_UNTIL, stores_of
 from crossdock.demo.view import picture
 from crossdock.demo.watch import Look, Watch
 from crossdock.errors import ConfigurationError
@@ -31,6 +33,7 @@ class Played(msgspec.Struct, kw_only=True):
     rested: bool = False
     memory_mib: float = 0.0
     processes: int = 1
+    last_units: list[Gone] = []
 
 
 class Play:
@@ -44,12 +47,27 @@ class Play:
         self._last = Look()
         self._opened = time.monotonic()
         self._killing = Killing(hub, options.kills, ready=watch.ready, sent=watch.calls_sent, tell=self._tell)
-        self.played = Played(deaths=self._killing.deaths, processes=len(hub.children))
+        self._stores = stores = stores_of(options)
+        units = stores.last if stores is not None else ()
+        self._last_units = LastUnits(units, options.seconds, sell=watch.sell, tell=self._tell)
+        self.played = Played(
+            deaths=self._killing.deaths, processes=len(hub.children), last_units=self._last_units.gone
+        )
         gone, back = options.gone
         plot = [
             (gone, lambda: self._tell("the warehouse is gone: it answers nobody")),
             (back, lambda: self._tell("the warehouse is back")),
         ]
+        if stores is not None:
+            store, day = stores.silent, options.seconds
+            plot += [
+                (SILENT_FROM * day, lambda: self._tell(f"{store} loses its line, and goes on selling")),
+                (
+                    SILENT_UNTIL * day,
+                    lambda: self._tell(f"{store} has its line again, and uploads what it sold"),
+                ),
+            ]
+        plot.sort(key=lambda step: step[0])
         self._plot: list[tuple[float, Callable[[], None]]] = plot if options.faults else []
 
     def run(self) -> Played:
@@ -71,7 +89,7 @@ class Play:
                 self._tell(
                     f"the last of {self._options.orders:,} orders is sold; now everything has to come to rest"
                 )
-            quiet = not self._plot and self._killing.over and look.at_rest(self._options.orders)
+            quiet = not self._plot and self._killing.over and self._is_at_rest(look)
             quiet_since = (quiet_since or began) if quiet else None
             if quiet_since is not None and began - quiet_since >= REST_S:
                 self.played.rested = True
@@ -81,12 +99,20 @@ class Play:
                 return self.played
             time.sleep(max(0.0, LOOK_S - (time.monotonic() - began)))
 
+    def _is_at_rest(self, look: Look) -> bool:
+        if self._stores is None:
+            return look.at_rest(self._options.orders)
+        held = 1 if self._options.faults else 0
+        return self._last_units.over and look.at_rest(self._options.orders, len(self._stores.zones), held)
+
     def _open(self) -> None:
         """Wait until the hub has read the stock and told the shop, which begins to sell with that."""
         self._wait(self._watch.ready, "the hub does not get ready")
         self._wait(lambda: self._opens(self._watch.look()), "the shop was not told its stock")
         self._opened = time.monotonic()
-        self._tell("the hub has read the ERP's stock and told the shop: it opens")
+        self._watch.open_stores()
+        everybody = f"it opens, and {len(self._stores.zones)} stores with it" if self._stores else "it opens"
+        self._tell(f"the hub has read the ERP's stock and told the shop: {everybody}")
 
     @staticmethod
     def _opens(look: Look) -> bool:
@@ -124,8 +150,11 @@ class Play:
             dead=dead.name if dead is not None else "",
         )
         self._screen.show(view)
+        display = look.shop.display if look.shop is not None else {}
+        self._last_units.go_on(self._at(), display, calm=self._killing.is_calm(self._at()))
         self._last = msgspec.structs.replace(
             look,
+            tills=look.tills or self._last.tills,
             hub=look.hub or self._last.hub,
             shop=look.shop or self._last.shop,
             store=look.store or self._last.store,

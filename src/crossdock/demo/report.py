@@ -11,15 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from crossdock.console.face import Proof
-from crossdock.demo.balance import EXPLAINED, Finding
+from crossdock.demo.balance import EXPLAINED
 from crossdock.demo.books import Books
+from crossdock.demo.findings import Finding
+from crossdock.demo.last_units import Gone
 from crossdock.demo.options import Options
 from crossdock.demo.play import Played
 from crossdock.demo.view import brief_time, clock
 
 MEMORY_MIB_MAX = 400.0
+MEMORY_TILLS_MIB_MAX = 600.0
+"""The same with stores."""
 MEMORY_A_PROCESS_MIB_MAX = 150.0
 """Where the hub is a process a role."""
+LAST_UNIT_MS_MAX = 1000.0
 WIDTH_MAX = 120
 
 
@@ -55,7 +60,7 @@ def make_report(
     return Report(
         options=options,
         played=played,
-        findings=[*_of_the_run(played), *found],
+        findings=[*_of_the_run(played, options), *_last_units(played.last_units), *found],
         invariants=[
             Finding(name=check.letter, ok=check.ok, text=check.text, look=() if check.ok else (_PROOF,))
             for check in proof.checks
@@ -68,14 +73,14 @@ def make_report(
 _PROOF = "`crossdock proof` says it again, `crossdock trace ORDER` tells the story of an order"
 
 
-def _of_the_run(played: Played) -> list[Finding]:
+def _of_the_run(played: Played, options: Options) -> list[Finding]:
     rested = Finding(
         name="everything came to rest",
         ok=played.rested,
         text=f"{played.rested_at - played.sold_at:.0f} s after the last order",
         look=() if played.rested else ("what was under way then stands in the last picture above",),
     )
-    limit = memory_mib_max(played.processes)
+    limit = memory_mib_max(played.processes, tills=options.tills)
     text = f"{played.memory_mib:.0f} MiB at most; it must stay under {limit:.0f}"
     if played.processes > 1:
         text += f" in {played.processes} processes"
@@ -88,9 +93,24 @@ def _of_the_run(played: Played) -> list[Finding]:
     return [rested, memory]
 
 
-def memory_mib_max(processes: int) -> float:
+def memory_mib_max(processes: int, *, tills: bool) -> float:
     """What the hub may take of memory, in MiB."""
-    return MEMORY_MIB_MAX if processes == 1 else processes * MEMORY_A_PROCESS_MIB_MAX
+    if processes > 1:
+        return processes * MEMORY_A_PROCESS_MIB_MAX
+    return MEMORY_TILLS_MIB_MAX if tills else MEMORY_MIB_MAX
+
+
+def _last_units(gone: Sequence[Gone]) -> list[Finding]:
+    """Each left the shop, and most of them within a second: a shop that asks us to wait may hold one up."""
+    if not gone:
+        return []
+    took = sorted(unit.took_ms for unit in gone if unit.took_ms is not None)
+    wrong = [f"{unit.sku} of {unit.store} is still listed" for unit in gone if unit.took_ms is None]
+    if took and took[len(took) // 2] >= LAST_UNIT_MS_MAX:
+        wrong.append("what the shop's calls waited for")
+    shown = ", ".join(brief_time(ms) for ms in took)
+    text = f"{len(gone)} last units sold in stores; the shop listed none after {shown}"
+    return [Finding(name="the last unit leaves the shop", ok=not wrong, text=text, look=tuple(wrong))]
 
 
 def print_report(console: Console, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The retailer of the demo: one shop, one ERP, one warehouse, and the hub between them. Writes files, starts nothing."""
+"""The retailer of the demo: stores, one shop, one ERP, one warehouse, and the hub between them. Writes files, starts nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from crossdock.config.keys import add_token, make_key
+from crossdock.demo import stores as stores_
 from crossdock.demo.options import Options
+from crossdock.demo.stores import STORES, Stores, stores_of
 from crossdock.simulator.serve import Config, Served
 
 SHOP, ERP, WAREHOUSE = "shop", "erp", "warehouse"
@@ -21,7 +23,7 @@ SCARCE = ("SKU-0007", "SKU-0042")
 UNITS_PER_ORDER = 3.6
 SOURCE_RETRY_S = 2
 LOCATION = "70000000001"
-SECRETS = ("SHOP_TOKEN", "SHOP_SECRET", "ERP_TOKEN", "WAREHOUSE_TOKEN", "WAREHOUSE_SECRET")
+SECRETS = ("SHOP_TOKEN", "SHOP_SECRET", "ERP_TOKEN", "WAREHOUSE_TOKEN", "WAREHOUSE_SECRET", "STORES_SECRET")
 
 _HUB = """\
 # The demo's retailer. Every order goes shop -> hub -> ERP and warehouse -> hub -> shop.
@@ -59,7 +61,7 @@ batch_max = "20"
 
 [routes.shop]
 erp = "erp"
-locations = ["main"]
+locations = [{locations}]
 
 [locations.main]
 warehouse = "warehouse"
@@ -72,12 +74,12 @@ stock = "erp"
 # A day in a minute: less patience than in earnest.
 [policies]
 source_retry_s = {source_retry}
-
+{policies}
 [policies.retries]
 attempts_max = 12
 base_s = 0.2
 cap_s = 5.0
-"""
+{stores}"""
 
 
 class Retailer(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ class Retailer(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     environ: Mapping[str, str]
     opening: Mapping[str, int]
+    options: Options
     database: str = ""
     """The address of the database where processes share one; else the store is a file of the hub's."""
 
@@ -105,6 +108,11 @@ class Retailer(msgspec.Struct, frozen=True, kw_only=True):
     def data(self) -> Path:
         """The hub's data folder."""
         return self.folder / "data"
+
+    @property
+    def stores(self) -> Stores | None:
+        """Its stores; None where there are no tills."""
+        return stores_of(self.options)
 
     @property
     def store(self) -> Path | str:
@@ -126,7 +134,13 @@ def found_retailer(folder: Path, port: int, options: Options, database: str = ""
     environ = {f"DEMO_{name}": secrets.token_hex(16) for name in SECRETS}
     opening = opening_stock(options)
     retailer = Retailer(
-        folder=folder, port=port, token=token, environ=environ, opening=opening, database=database
+        folder=folder,
+        port=port,
+        token=token,
+        environ=environ,
+        opening=opening,
+        options=options,
+        database=database,
     )
     retailer.partners.write_bytes(msgspec.json.encode(partners(retailer, options)))
     return retailer
@@ -134,7 +148,12 @@ def found_retailer(folder: Path, port: int, options: Options, database: str = ""
 
 def connect(retailer: Retailer, partners_url: str) -> None:
     """Write the hub's configuration, now that it is known where the partners are."""
+    options, stores = retailer.options, retailer.stores
+    locations = ["main", *(unit.store for unit in stores.last)] if stores is not None else ["main"]
     text = _HUB.format(
+        locations=", ".join(f'"{name}"' for name in locations),
+        policies=stores_.policies(options) if stores is not None else "",
+        stores=stores_.configuration(options, stores) if stores is not None else "",
         port=retailer.port,
         partners=partners_url,
         location=LOCATION,
@@ -157,6 +176,8 @@ def partners(retailer: Retailer, options: Options) -> Config:
     faults = faults_of(options) if options.faults else {}
     settings = _settings(retailer, options)
     kinds = {SHOP: "shopify", ERP: "erp", WAREHOUSE: "wms"}
+    if STORES in settings:
+        kinds[STORES] = "till"
     return Config(
         hub=retailer.url,
         seed=options.seed,
@@ -184,6 +205,7 @@ def faults_of(options: Options) -> dict[str, dict[str, Any]]:
     return {
         SHOP: {**replies, **deliveries},
         ERP: replies,
+        STORES: deliveries,
         WAREHOUSE: {**replies, **deliveries, "gone": [list(options.gone)]},
     }
 
@@ -192,7 +214,13 @@ def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]
     secret = {name: retailer.environ[f"DEMO_{name}"] for name in SECRETS}
     pick_s = min(3.0, options.seconds / 10)
     troubles = {"short_rate": 0.01, "refuse_rate": 0.002} if options.faults else {}
+    stores = retailer.stores
+    tills, display, stock_at = {}, [], {}
+    if stores is not None:
+        tills = {STORES: stores_.settings(options, stores, secret["STORES_SECRET"])}
+        display, stock_at = [unit.sku for unit in stores.last], stores.opening
     return {
+        **tills,
         SHOP: {
             "access_token": secret["SHOP_TOKEN"],
             "webhook_secret": secret["SHOP_SECRET"],
@@ -201,6 +229,7 @@ def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]
             "orders_max": options.orders,
             "opens_when_stocked": True,
             "skus": SKUS,
+            "display": display,
             "unpaid_rate": 0.05,
             "cancel_rate": 0.05,
             "cancel_after_s": 0.9 * pick_s,
@@ -212,6 +241,7 @@ def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]
             "latency_s": 0.02,
             "sales_per_s_max": options.sales_per_s,
             "stock": dict(retailer.opening),
+            "stock_at": stock_at,
         },
         WAREHOUSE: {
             "token": secret["WAREHOUSE_TOKEN"],

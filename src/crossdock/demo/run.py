@@ -85,7 +85,7 @@ def _run(options: Options, console: Console, retailer: Retailer) -> int:
 def _prove(options: Options, played: Played, retailer: Retailer, watch: Watch) -> Report:
     proof = watch.proof(Proof)
     with watch.reads() as reads:
-        books = read_books(watch.books(), reads, retailer.opening)
+        books = read_books(watch.books(), reads, retailer)
         times = [row[1] for row in reads.rows("recent_capture_times", 0)]
     return make_report(options, played, found=compare(books), books=books, proof=proof, times=times)
 
@@ -105,9 +105,12 @@ def _introduce(console: Console, options: Options, retailer: Retailer) -> None:
         if options.store == "postgres":
             dies = f"every {options.kills[0]:.0f} seconds one of its {WORKERS} workers is killed"
         troubles = f"things go wrong on purpose, and {dies}"
+    stores = ""
+    if retailer.stores is not None:
+        stores = f"{len(retailer.stores.zones)} stores in four time zones sell {options.tickets:g} tickets a second; "
     console.print(
         f"A shop sells {options.orders:,} orders, {options.rate:g} a second, to be booked by an ERP and shipped by a "
-        f"warehouse; {troubles} (seed {options.seed})."
+        f"warehouse; {stores}{troubles} (seed {options.seed})."
     )
     if options.store == "postgres":
         console.print(

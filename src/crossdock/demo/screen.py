@@ -93,9 +93,10 @@ def plain(view: View) -> str:
         times = " / ".join(brief_time(ms) for ms in view.captured)
     waiting = ", ".join(f"{p.name} {p.waiting}{PLAIN_HEALTH[p.health].format(p.text)}" for p in view.partners)
     hub = "THE HUB IS DOWN; " if not view.hub_up else f"{view.dead.upper()} IS DOWN; " if view.dead else ""
+    tills = f"\n       stores: {view.tills}" if view.tills else ""
     return (
         f"{hub}sold {view.sold}, finished {view.finished}, under way {view.under_way}, cases {view.open_cases}; "
-        f"to the ERP p50/p95 {times}; calls waiting: {waiting or '-'}"
+        f"to the ERP p50/p95 {times}; calls waiting: {waiting or '-'}{tills}"
     )
 
 
@@ -107,7 +108,9 @@ def drawn(view: View, options: Options, story: Iterable[Text], page: str) -> Ren
         _header(view, options),
         Bar(view.sold, view.target),
         _numbers(view),
-        Text(),
+        Text.assemble(("stores ", "dim"), view.tills, overflow="ellipsis", no_wrap=True)
+        if view.tills
+        else Text(),
         _partners(view.partners),
         Text(),
         _lists(view),

@@ -11,7 +11,7 @@ import msgspec
 from crossdock.console.overview import ConnectionState, Overview
 from crossdock.demo.options import Options
 from crossdock.demo.retailer import ERP, PARTNERS, SHOP, WAREHOUSE
-from crossdock.demo.watch import Look, Store
+from crossdock.demo.watch import Look, Store, Tills
 
 FIRST_CALL = {SHOP: "acknowledge", ERP: "create_sale", WAREHOUSE: "release"}
 """The call of each partner whose time is shown."""
@@ -19,6 +19,8 @@ BEHIND_S = 2.0
 """A partner whose oldest call waits longer than that is behind."""
 FAILING_MIN = 5
 """From so many calls on that failed a partner that is behind is ill."""
+DAY, DAY_CLOSED = "day_", "day_closed"
+"""Stages of a store's day, which is no order."""
 STAGES_MAX = 6
 CASES_MAX = 6
 FAULTS_MAX = 6
@@ -68,6 +70,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     partners: tuple[PartnerRow, ...]
     faults: tuple[tuple[str, int], ...]
     balanced: bool
+    tills: str = ""
+    """The stores in words; "" where there are none."""
 
     @property
     def under_way(self) -> int:
@@ -111,12 +115,30 @@ def picture(
         dead=dead,
         memory_mib=memory_mib,
         captured=_captured(hub),
-        stages=_largest(((s.text, s.count) for s in hub.stages), STAGES_MAX) if hub is not None else (),
+        stages=_largest(_stages(hub), STAGES_MAX),
         cases=_largest(((c.text, c.count) for c in hub.cases), CASES_MAX) if hub is not None else (),
-        partners=_partners(hub, store),
+        partners=_partners(hub, store if options.store == "postgres" else None),
         faults=_faults(look),
+        tills=_tills(look.tills or last.tills, hub, options),
         balanced=hub is None or all(found.balanced for found in hub.sources),
     )
+
+
+def _stages(hub: Overview | None) -> list[tuple[str, int]]:
+    stages = hub.stages if hub is not None else []
+    return [(stage.text, stage.count) for stage in stages if not stage.stage.startswith(DAY)]
+
+
+def _tills(tills: Tills | None, hub: Overview | None, options: Options) -> str:
+    if tills is None:
+        return ""
+    words = [f"{tills.tickets:,} tickets", f"{tills.closed} of {options.stores} closed"]
+    if tills.closed and hub is not None:
+        waiting = sum(stage.count for stage in hub.stages if stage.stage == DAY_CLOSED)
+        words.append(f"{waiting} of these to be posted")
+    if tills.offline:
+        words.append(f"{', '.join(tills.offline)} has no line, {tills.waiting} tickets wait there")
+    return ", ".join(words)
 
 
 def _captured(hub: Overview | None) -> tuple[float, float] | None:
@@ -140,7 +162,9 @@ def _row(state: ConnectionState, failing: int) -> PartnerRow:
     behind_cases = state.parked + state.in_doubt + state.held
     if health == "ok" and state.oldest_s > BEHIND_S and waiting > behind_cases:
         health, text = "behind", "is slower than what comes"
-        if failing >= FAILING_MIN:  # a gateway does not know what a dispatcher knows of a partner
+        if (
+            failing >= FAILING_MIN and 2 * failing >= waiting
+        ):  # a gateway does not know what a dispatcher knows of a partner
             health, text = "ill", f"fails: {failing} calls are tried again"
     return PartnerRow(
         name=state.name,

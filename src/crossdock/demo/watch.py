@@ -10,8 +10,9 @@ import msgspec
 
 from crossdock.console.overview import Overview
 from crossdock.demo.retailer import ERP, PARTNERS, SHOP, WAREHOUSE, Retailer
+from crossdock.demo.stores import STORES
 from crossdock.errors import CrossdockError
-from crossdock.sdk.calls import get
+from crossdock.sdk.calls import get, post
 from crossdock.sdk.webhooks import bearer
 from crossdock.stores.opening import open_reads
 from crossdock.stores.reads import Reads
@@ -31,8 +32,8 @@ RETRYING = 1
 """State of calls that failed and are tried again."""
 SENT = 3
 """State of calls that are under way."""
-PARKED = 3
-"""State of messages that wait for a person."""
+READY, PARKED = 0, 3
+"""States of messages: those to be handled now, and those that wait for a person."""
 
 
 class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,10 +69,21 @@ class Shop(Partner, frozen=True, kw_only=True):
 
     counts: ShopCounts = ShopCounts()
     open: bool = False
+    display: dict[str, tuple[int, int]] = {}
+    """Of the articles that nobody buys there: the quantity that it lists, and since when (microseconds)."""
+
+
+class Tills(Partner, frozen=True, kw_only=True):
+    """The stores' own counts. offline: those whose line is down; waiting: tickets that they could not send."""
+
+    tickets: int = 0
+    closed: int = 0
+    offline: list[str] = []
+    waiting: int = 0
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
-    """The hub's store: orders, and what is still to be done.
+    """The hub's store: orders of the shop, days and tickets of stores that are not finished, and what is still to be done.
 
     calls: to partners, but for polls; sent: those of them whose end is not known yet; retrying: those that failed and are
     tried again, by partner; messages: webhooks.
@@ -79,6 +91,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: int = 0
     finished: int = 0
+    days_open: int = 0
     calls: int = 0
     sent: int = 0
     messages: int = 0
@@ -91,18 +104,25 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     shop: Shop | None = None
     erp: Partner | None = None
     warehouse: Partner | None = None
+    tills: Tills | None = None
     hub: Overview | None = None
     store: Store | None = None
 
     @property
     def partners(self) -> list[Partner]:
         """Those who answered."""
-        return [partner for partner in (self.shop, self.erp, self.warehouse) if partner is not None]
+        asked = (self.shop, self.erp, self.warehouse, self.tills)
+        return [partner for partner in asked if partner is not None]
 
-    def at_rest(self, orders: int) -> bool:
-        """Whether all of `orders` are sold, and nobody has anything to do now. Timers of the hub may still run."""
+    def at_rest(self, orders: int, stores: int = 0, held: int = 0) -> bool:
+        """Whether all of `orders` are sold, and nobody has anything to do now. Timers of the hub may still run.
+
+        stores: so many must have closed; held: days that a person must decide on.
+        """
         shop, hub, store = self.shop, self.hub, self.store
         if shop is None or hub is None or store is None or len(self.partners) < len(PARTNERS):
+            return False
+        if stores and (self.tills is None or self.tills.closed < stores or store.days_open > held):
             return False
         told = not any(connection.values_waiting for connection in hub.connections)
         return (
@@ -140,13 +160,24 @@ class Watch:
             shop=self._partner(SHOP, Shop),
             erp=self._partner(ERP, Partner),
             warehouse=self._partner(WAREHOUSE, Partner),
+            tills=self._partner(STORES, Tills) if self._retailer.stores is not None else None,
             hub=self._overview() if hub else None,
             store=self.store(),
         )
 
     def books(self) -> dict[str, bytes]:
         """All that each partner holds, as JSON, by its name."""
-        return {name: self._partners.send(get(f"/_state/{name}"), STATE_S).body for name in PARTNERS}
+        names = [*PARTNERS, STORES] if self._retailer.stores is not None else PARTNERS
+        return {name: self._partners.send(get(f"/_state/{name}"), STATE_S).body for name in names}
+
+    def open_stores(self) -> None:
+        """Tell the stores to open."""
+        if self._retailer.stores is not None:
+            self._partners.send(post(f"/{STORES}/-/open"), ASK_S)
+
+    def sell(self, store: str, sku: str) -> None:
+        """Have a till of a store sell one unit."""
+        self._partners.send(post(f"/{STORES}/{store}/sell", json={"sku": sku}), ASK_S)
 
     def proof(self, type_: type[T]) -> T:
         """The hub's own proof, made now."""
@@ -171,21 +202,22 @@ class Watch:
         """What the store holds, whether the hub lives or not; None where it cannot be read now."""
         try:
             with self.reads() as reads:
-                known, finished = reads.rows("order_count")[0]
+                orders = {name: (known, done) for name, known, done in reads.rows("orders_by_connection")}
                 outbox = [(row[0], *row[2:4]) for row in reads.rows("outbox_by_state") if row[1] != POLL]
-                inbox = [row[1:3] for row in reads.rows("inbox_by_state") if row[0] in TELLING]
+                inbox = list(reads.rows("inbox_by_state"))
         except CrossdockError:
             return None
         return Store(
-            orders=known,
-            finished=finished,
+            orders=orders.get(SHOP, (0, 0))[0],
+            finished=orders.get(SHOP, (0, 0))[1],
+            days_open=_unfinished(orders.get(STORES, (0, 0))),
             calls=sum(count for _, state, count in outbox if state in TO_DO),
             sent=sum(count for _, state, count in outbox if state == SENT),
             retrying={
                 name: sum(count for of, state, count in outbox if of == name and state == RETRYING)
                 for name in PARTNERS
             },
-            messages=sum(count for state, count in inbox if state != PARKED),
+            messages=sum(count for source, state, count, _ in inbox if _is_to_come(source, state)),
         )
 
     def calls_sent(self) -> int | None:
@@ -200,3 +232,13 @@ class Watch:
             return reply.decode(type_) if reply.status == 200 else None
         except CrossdockError:
             return None
+
+
+def _unfinished(counts: tuple[int, int]) -> int:
+    known, finished = counts
+    return known - finished
+
+
+def _is_to_come(source: str, state: int) -> bool:
+    """Whether messages will be handled soon: a till's that wait for their time only look at a day once more."""
+    return (source in TELLING and state != PARKED) or (source == STORES and state == READY)
