@@ -11,7 +11,7 @@ from tests.fuzz.budget import examples, in_time
 from tests.fuzz.mutate import TEXTS, bytes_of
 
 TEXT = CONFIG.format(
-    port=8080, partners="http://127.0.0.1:9", location=LOCATION, more="", policies="grace_s = 1"
+    hub_more="", port=8080, partners="http://127.0.0.1:9", location=LOCATION, more="", policies="grace_s = 1"
 )
 LINES = TEXT.splitlines()
 VALUES = st.sampled_from(
