@@ -29,6 +29,7 @@ OPERATIONS = {
     "create_sale": "create the sale",
     "amend_sale": "amend the sale",
     "cancel_sale": "take quantities off the sale",
+    "adopt_sale": "find the sale that is there already",
     "create_delivery": "post the delivery",
     "create_invoice": "invoice",
     "release": "pick, pack and ship",
