@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
@@ -18,6 +17,9 @@ Kind = Literal["text", "whole", "number", "flag", "names", "url", "zone", "since
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 NAME_RULE = "letters, digits, '.', '_' and '-', at most 40, the first a letter or digit"
+
+
+NUMBER_MAX = 1e300
 
 
 class Wrong(Exception):
@@ -107,7 +109,7 @@ def _whole(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Wrong(f"it must be a number, and is {kind_of(value)}.", "Write digits without quotes.")
-    if not math.isfinite(value):
+    if not -NUMBER_MAX <= value <= NUMBER_MAX:
         raise Wrong(f"{value} is no number to count with.", "Write digits.")
     return float(value)
 
