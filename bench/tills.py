@@ -253,11 +253,12 @@ def publishing(
     parts.until(reads, lambda: not waiting(reads) and not marks_left(reads))
     with urllib.request.urlopen(f"{channel}/told", timeout=60) as answer:
         told: list[tuple[int, str, int]] = msgspec.json.decode(answer.read())
-    seconds, moved = through(world), sold(world)
+    (seconds, decisions), moved = decided(world), sold(world)
     waits = sorted(waited(moved, told))
     return {
         "tickets_per_s": tickets / seconds,
         "accepted_per_s": tickets / figures["seconds"],
+        "decided": percentiles(decisions),
         "published": percentiles(waits),
         "never_published": len(moved) - len(waits),
         "quantities": len(told),
@@ -275,14 +276,15 @@ def marks_left(reads: Reads) -> bool:
     return any(state != 4 for _, state, _ in reads.rows("marks_by_state"))
 
 
-def through(world: World) -> float:
-    """Seconds from the receipt of the first ticket to the last one's commit."""
+def decided(world: World) -> tuple[float, list[float]]:
+    """Seconds from the receipt of the first ticket to the last one's commit, and the milliseconds of each."""
     database = Database(Path(world.config.hub.store), readonly=True)
-    took = database.connection.execute(
-        "select max(handled_at) - min(received_at) from message where source = 'pos' and kind = 'ticket'"
-    ).get
+    rows: list[Any] = database.connection.execute(
+        "select received_at, handled_at from message where source = 'pos' and kind = 'ticket'"
+    ).fetchall()
     database.close()
-    return int(took) / 1_000_000
+    took = max(handled for _, handled in rows) - min(received for received, _ in rows)
+    return took / 1_000_000, sorted((handled - received) / 1_000 for received, handled in rows)
 
 
 def sold(world: World) -> list[tuple[int, str, int]]:

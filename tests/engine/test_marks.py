@@ -115,6 +115,42 @@ def test_a_call_carries_no_more_than_the_partner_takes(rig):
     assert [len(call) for call in told(rig)] == [3, 3, 1]
 
 
+def test_each_call_of_a_turn_reads_its_values_when_it_is_made(rig):
+    def meanwhile():
+        rig.values["6"] = 60
+        return 200
+
+    rig.values.update({str(n): n for n in range(7)})
+    rig.wire.will("/values", meanwhile)
+    mark(rig, *[str(n) for n in range(7)])
+    assert rig.publisher.step(rig.now) == 7
+    assert told(rig)[2] == {"6": 60}
+
+
+def test_after_a_call_that_failed_a_turn_makes_no_further_one(rig):
+    rig.values.update({str(n): n for n in range(7)})
+    rig.wire.will("/values", 500)
+    mark(rig, *[str(n) for n in range(7)])
+    publish(rig)
+    assert len(told(rig)) == 1
+    publish(rig, 60)
+    assert [len(call) for call in told(rig)] == [3, 3, 3, 1]
+
+
+def test_a_turn_of_a_slow_partner_ends_before_its_claims_do(rig):
+    def slowly():
+        rig.now += 21_000_000
+        return 200
+
+    rig.values.update({str(n): n for n in range(4)})
+    rig.wire.will("/values", slowly)
+    mark(rig, *[str(n) for n in range(4)])
+    assert rig.publisher.step(rig.now) == 4
+    assert len(told(rig)) == 1
+    publish(rig, 1)
+    assert [len(call) for call in told(rig)] == [3, 1]
+
+
 def test_marked_again_while_in_flight_it_is_sent_again_with_the_newer_value(rig):
     def meanwhile():
         rig.values["A"] = 4

@@ -19,6 +19,10 @@ from crossdock.sdk.calls import Done, Intent, Refused, Results
 from crossdock.sdk.spec import Operation
 
 US = 1_000_000
+CALLS_MAX = 4
+"""Calls of one turn where many marks wait: claiming and settling each wait for the writer, whatever they are of."""
+TURN_US = 20 * US
+"""After so long a turn begins no further call; its claims last three times as long."""
 
 Values = Callable[[str, str, Sequence[str]], Mapping[str, tuple[str, Any]]]
 """(connection, operation, keys) -> key -> (value as text, command); a key that is absent is not to be sent."""
@@ -41,13 +45,13 @@ class Publisher:
         self._clock, self._jitter, self._reach = clock, jitter, reach
 
     def step(self, now: int) -> int:
-        """Send one batch per connection; returns how many keys were taken."""
+        """Send what is due, a few batches per connection at most; returns how many keys were taken."""
         wants = []
         for lane in self._lanes.values():
             operations = [o for o in lane.connector.spec.operations if o.kind == "latest"]
-            if operations and lane.want(now) is not None:
-                size = max(o.batch_max for o in operations)
-                wants.append(Want(connection=lane.name, limit=size, lease_until=now + 60 * US))
+            if operations and (may := lane.want(now)) is not None:
+                size = max(o.batch_max for o in operations) * min(may.limit, CALLS_MAX)
+                wants.append(Want(connection=lane.name, limit=size, lease_until=now + 3 * TURN_US))
         marks = self._store.claim_marks(wants, now) if wants else []
         if not marks:
             return 0
@@ -66,17 +70,29 @@ class Publisher:
         operation = lane.connector.spec.operation(name)
         if operation is None:
             return [MarkResult(mark=mark, sent=None) for mark in marks]
-        found = self._values(lane.name, name, [mark.key for mark in marks])
+        results: list[MarkResult] = []
+        began, failed, size = self._clock(), lane.failed, operation.batch_max
+        for start in range(0, len(marks), size):
+            now = self._clock()
+            if lane.failed > failed or now > began + TURN_US:
+                due_at = max(now, results[-1].due_at)
+                results += [MarkResult(mark=mark, sent=None, due_at=due_at) for mark in marks[start:]]
+                break
+            results += self._send_batch(lane, operation, marks[start : start + size], now)
+        return results
+
+    def _send_batch(
+        self, lane: Lane, operation: Operation, marks: list[ClaimedMark], now: int
+    ) -> list[MarkResult]:
+        """One call, of the values as they are now; what the partner holds already is not sent."""
+        found = self._values(lane.name, operation.name, [mark.key for mark in marks])
+        changed = [mark for mark in marks if mark.key in found and found[mark.key][0] != mark.sent]
         results = [
             MarkResult(mark=mark, sent=mark.sent)
             for mark in marks
             if mark.key not in found or found[mark.key][0] == mark.sent
         ]
-        changed = [mark for mark in marks if mark.key in found and found[mark.key][0] != mark.sent]
-        for start in range(0, len(changed), operation.batch_max):
-            part = changed[start : start + operation.batch_max]
-            results += self._call(lane, operation, part, found, self._clock())
-        return results
+        return results + (self._call(lane, operation, changed, found, now) if changed else [])
 
     def _call(
         self,
