@@ -194,6 +194,12 @@ LOCATION = Section(
             doc="What its warehouse system calls it, where not by the same name.",
         ),
         Field(name="legal_entity", default="", doc="The company that owns its stock."),
+        Field(
+            name="stocked",
+            kind="flag",
+            default=True,
+            doc="Keep its stock; where not, what its tills sell moves none.",
+        ),
     ),
 )
 

@@ -165,6 +165,7 @@ REASONS = {
     "effect.exhausted": "a partner did not take it in all attempts",
     "stock.short": "stock does not suffice",
     "stock.negative": "stock below zero",
+    "stock.unknown": "stock never told",
     "order.held": "held",
     "order.overdue": "overdue",
     "sale.total_differs": "the ERP's total differs",

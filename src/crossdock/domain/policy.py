@@ -21,6 +21,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     safety_stock: int = 0
     partner_code: str = ""
     legal_entity: str = ""
+    stocked: bool = True
+    """False: no stock is kept of it, and what its tills sell moves none."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

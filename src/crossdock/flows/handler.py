@@ -38,6 +38,7 @@ from crossdock.flows.stocking import placed, token_of
 from crossdock.flows.store_days import COUNT, DAY_TIMERS, WATCH
 from crossdock.flows.taking import seen_kind
 from crossdock.flows.tills import ticket_kind
+from crossdock.flows.uncounted import UNCOUNTED, Uncounted
 from crossdock.flows.world import RetailWorld
 from crossdock.model.order import Order
 from crossdock.model.reports import (
@@ -61,6 +62,7 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     OPERATOR: msgspec.json.Decoder(OperatorAction),
     TICK: msgspec.json.Decoder(Tick),
     REPLAY: msgspec.json.Decoder(Replay),
+    UNCOUNTED: msgspec.json.Decoder(Uncounted),
     **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS)},
 }
 _touched = msgspec.json.Decoder(Touched)

@@ -15,6 +15,7 @@ from crossdock.domain.state import BUCKETS, Unseen
 from crossdock.engine.messages import ASKED_AT, HUB, Settled
 from crossdock.flows.desk import SECOND, Desk, micros
 from crossdock.flows.places import our_place
+from crossdock.flows.uncounted import below_zero, counted
 from crossdock.model.ids import LocationId, Sku
 from crossdock.model.reports import StockReported
 from crossdock.model.stock import StockLevel
@@ -245,8 +246,13 @@ def _correct(desk: Desk, level: StockLevel, location: str, on_hand: int) -> str:
         told[SAFETY] = level.safety_stock
     for bucket, quantity in told.items():
         ledger.move(sku, location, bucket, quantity - ledger.bucket(sku, location, bucket), reason)
+    unknown = known and not ledger.as_of(sku, location)
     ledger.stamp(sku, location, as_of)
     ledger.unseen.forgets(sku, location, as_of)
+    if unknown:
+        counted(desk, location)
+        if ledger.bucket(sku, location, ON_HAND) < 0:
+            below_zero(desk, sku, location)
     if not known:
         desk.publish[sku] = None
     return "processed"

@@ -198,7 +198,7 @@ def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
             kept.shipped = kept.delivered = quantity
         else:
             kept.taken_back = True
-        if moves_stock(line):
+        if place.stocked and moves_stock(line):
             ledger.move(line.sku, at, ON_HAND, -quantity, "sale" if quantity > 0 else "return")
             handed_over(desk, (line.sku, at, -quantity), micros(sale.occurred_at), day)
             if quantity < 0 and NO_RESTOCK in line.properties:

@@ -46,6 +46,7 @@ from crossdock.flows.stocking import take_stock
 from crossdock.flows.store_days import DAY_TIMERS, take_day, take_day_timer, take_touched
 from crossdock.flows.taking import take_order
 from crossdock.flows.tills import take_ticket, take_upload
+from crossdock.flows.uncounted import Uncounted, below_zero, take_uncounted
 from crossdock.model.reports import (
     InvoiceReported,
     OrderReported,
@@ -171,6 +172,8 @@ class RetailWorld:
             return take_replay(desk, report)
         if isinstance(report, Tick):
             return take_tick(desk, report)
+        if isinstance(report, Uncounted):
+            return take_uncounted(desk, report)
         return self._take_store(desk, report)
 
     def _take_store(self, desk: Desk, report: Any) -> str:
@@ -233,7 +236,7 @@ class RetailWorld:
             self._postings.append(Posting(subject, number, n, desk.process.currency, reason, entries, now))
 
     def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
-        """Mark every SKU whose availability changed; a level below zero is a case."""
+        """Mark every SKU whose availability changed; a level that falls below zero is told."""
         changed: dict[tuple[str, str], int] = {}
         left: dict[tuple[str, str], int] = {}
         for sku, location, bucket, quantity, _ in moves:
@@ -244,11 +247,7 @@ class RetailWorld:
         for (sku, location), quantity in left.items():
             now = self._ledger.bucket(sku, location, ON_HAND)
             if now < 0 <= now - quantity:  # once: until it is counted, every further sale would say the same
-                desk.case(
-                    "stock.negative",
-                    f"More of {sku} left {location} than it had. Count it there; the next snapshot puts it right.",
-                    about=f"{sku}@{location}",
-                )
+                below_zero(desk, sku, location)
         news: dict[str, dict[str, None]] = {sku: dict.fromkeys(self._channels) for sku in desk.publish}
         for (sku, location), difference in changed.items():
             if difference and (channels := self._served_by(location)):
