@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from crossdock.domain.policy import Policy
+from crossdock.engine.messages import HUB, SETTLED, Settled
 from crossdock.model import Address
 from crossdock.model.reports import OrderReported, ReturnReported
 from crossdock.model.returns import Return, ReturnLine
@@ -109,9 +110,32 @@ def test_a_warehouse_that_refuses_the_question_has_refused_to_stop():
     hub = taken()
     hub.settle_all()
     hub.tell("shop", told(2, cancelled=True))
-    hub.settle("cancel_release", outcome="refused", reason="packed")
+    (stage,) = (stage for _, stage in hub.waiting if stage.operation == "cancel_release")
+    refused = Settled(
+        effect=7,
+        connection="wms",
+        operation=stage.operation,
+        intent=stage.intent,
+        outcome="refused",
+        reason="packed",
+        code="409",
+    )
+    decision = hub.tell(HUB, refused, kind=SETTLED)
     assert hub.reasons() == ["cancellation.refused"]
     assert hub.process().requests[0].items[0].kept == 2
+    assert [case.effect for case in decision.cases] == [
+        7
+    ]  # else all that follows would wait behind it for ever
+
+
+def test_an_answer_that_cannot_be_read_is_no_refusal():
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle("cancel_release", outcome="refused", reason="a page of HTML")
+    assert hub.reasons() == ["effect.refused"]
+    hub.tell("wms", answered("accepted"))
+    assert hub.process().requests[0].items[0].out == 0
 
 
 def test_a_part_acceptance_stops_a_part():

@@ -94,8 +94,13 @@ def answer(
     accepted: list[Quantity],
     refused: list[Quantity],
     intent: str = "",
+    effect: int = 0,
 ) -> None:
-    """Settle what was asked of a warehouse (of one question, or of all). What it does not name follows the outcome."""
+    """Settle what was asked of a warehouse (of one question, or of all). What it does not name follows the outcome.
+
+    effect: the call that was refused, where that is the answer. It is parked, and what else the warehouse is told of the
+    order waits behind it, so a person has to give it up.
+    """
     process = desk.process
     for question in request.stops:
         if not intent or question.intent == intent:
@@ -112,7 +117,7 @@ def answer(
     stopped = stop(desk.ledger, request, accepted) if accepted else 0
     kept = keep(request, refused) if refused else 0
     desk.event("cancellation.answered", {"request": request.id, "stopped": stopped, "refused": kept})
-    if kept:
+    if kept or effect:
         refunded = any(refund.done for refund in process.refunds)
         then = (
             "intercept it and expect a return, for the buyer has the money back"
@@ -124,6 +129,7 @@ def answer(
             f"{request.warehouse or request.location} could not stop {kept} of request {request.id} of order "
             f"{process.number or process.order}: it ships. Now {then}.",
             about=request.id,
+            effect=effect,
         )
 
 

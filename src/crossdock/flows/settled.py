@@ -99,11 +99,11 @@ def _confirmed(desk: Desk, settled: Settled) -> None:
 
 
 def _stop_refused(desk: Desk, settled: Settled) -> bool:
-    """A warehouse that refuses the question has refused to stop."""
-    if settled.operation != "cancel_release" or settled.outcome != "refused":
+    """A warehouse that refuses the question has refused to stop. What cannot be read (it has no code) is no refusal."""
+    if settled.operation != "cancel_release" or settled.outcome != "refused" or not settled.code:
         return False
     request = desk.process.request(settled.intent.rpartition(":")[0])
     if request is None or all(question.intent != settled.intent for question in request.stops):
         return False
-    answer(desk, request, "refused", accepted=[], refused=[], intent=settled.intent)
+    answer(desk, request, "refused", accepted=[], refused=[], intent=settled.intent, effect=settled.effect)
     return True
