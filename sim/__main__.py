@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stop", action="store_true", help="at the first seed that fails")
     parser.add_argument("--no-shrink", action="store_true", help="show a failure as it is")
     parser.add_argument("--names", default="", help="only planted bugs whose name has this in it")
-    parser.add_argument("--part", default="1/1", help="of the planted bugs, e.g. 2/3: the second of every three")
+    parser.add_argument(
+        "--part", default="1/1", help="of the planted bugs, e.g. 2/3: the second of every three"
+    )
     parser.add_argument(
         "--no-tests", action="store_true", help="what the simulation does not find, nobody looks for"
     )

@@ -38,6 +38,21 @@ def check_store(hub: SimHub, known: Invariants, now: int) -> None:
         raise Violation("h", f"The store's versions are not those that were committed: {wrong}.")
 
 
+PARKED_MESSAGES = """
+select id, kind from inbox i where state = 3
+and not exists (select 1 from case_file c where c.message = i.id and c.closed_at = 0) limit 1"""
+PARKED_EFFECTS = """
+select id, connection || ' ' || operation from outbox o where state in (4, 5) and operation <> 'poll'
+and not exists (select 1 from case_file c where c.effect = o.id and c.closed_at = 0) limit 1"""
+
+
+def check_cases(hub: SimHub) -> None:
+    """b: whatever is parked is somebody's case. Once everything else has come to rest."""
+    for what, sql in (("Message", PARKED_MESSAGES), ("Effect", PARKED_EFFECTS)):
+        for number, name in hub.ask(sql):
+            raise Violation("b", f"{what} {number} ({name}) is parked, and is nobody's case.")
+
+
 def check_alerts(hub: SimHub) -> None:
     """i: what is not delivered long after its time is somebody's case. Once an hour, of a hub that has been awake."""
     world, policy = hub.world, hub.config.plan.policy

@@ -14,7 +14,7 @@ from crossdock.flows.world import RetailWorld
 from crossdock.sdk.spec import Connector
 from sim.faults import Faults
 
-RATE = 0.012
+RATE = 0.02
 
 
 class FlakyHandler(RetailHandler):

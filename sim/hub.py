@@ -44,6 +44,8 @@ from sim.world import HOUR, MINUTE, SECOND, Killed, Violation, World
 
 logging.getLogger("crossdock").setLevel(logging.CRITICAL)
 IDLE = 15 * MINUTE
+LAZY = 0.1
+"""How often a turn comes late, so that work gathers."""
 
 
 class SimHub:
@@ -230,8 +232,8 @@ class SimHub:
         """Give a part its turn soon, or after `delay`."""
         if not delay:
             delay = self._dice.randrange(1_000, 30_000)
-            if self._dice.random() < 0.02:
-                delay += self._dice.randrange(5 * SECOND)
+            if self._dice.random() < LAZY:
+                delay += self._dice.randrange(20 * SECOND)
         when = self.world.now + delay
         known = self._due.get(part)
         if known is not None and known <= when:
@@ -351,7 +353,8 @@ class SimHub:
         self.store.give_back(claim.messages)
         self.pipeline.step(now)
         changed = batch.changes.processes
-        if not changed or batch.parked or batch.delayed or batch.waiting:
+        moved_on = all(self.known.versions.get(row.subject, 0) > row.expected for row in changed)
+        if not changed or not moved_on or batch.parked or batch.delayed or batch.waiting:
             return
         self.faults.zombies.pop(0)
         self.faults.count("zombie")

@@ -18,7 +18,7 @@ from sim.faults import Faults
 from sim.hub import SimHub
 from sim.retailer import ERP, SECRET, SHOPS, WAREHOUSES, Partners
 from sim.wire import Wire
-from sim.world import DAY, HOUR, MINUTE, START, World
+from sim.world import DAY, HOUR, MINUTE, START, Violation, World
 
 ROUND = 20 * MINUTE
 FACTS = (
@@ -37,6 +37,7 @@ FACTS = (
     "refused",
 )
 """Cases that a person settles outside of the hub, and then resolves."""
+PASSING = ("effect.in_doubt", "effect.exhausted")
 TRIES_MAX = 3
 
 
@@ -67,8 +68,10 @@ class People:
 
     # Warehouses
 
-    def count(self, name: str) -> None:
+    def count(self, name: str, *, audit: bool = True) -> None:
         """A warehouse counts everything, and says so."""
+        if audit:
+            self._audit(name)
         self._counts += 1
         now, code = self._world.now, WAREHOUSES[name]
         stock = self._partners.warehouses[name].stock
@@ -78,13 +81,33 @@ class People:
         self._wires[name].undelivered += 1
         self._wires[name].attempt(signed(SECRET.encode(), "stock.snapshot", f"count-{self._counts}", body))
 
+    def _audit(self, name: str) -> None:
+        """f: what the hub believes just before a count, with no news on its way, is what is there."""
+        clock = self._world.clock()
+        if (
+            not self._up()
+            or self._wires[name].undelivered
+            or self._world.now < self._hub.awake_since + MINUTE
+        ):
+            return
+        if self._hub.ask("select 1 from inbox where source = ? limit 1", name):
+            return
+        stock = self._partners.warehouses[name].stock
+        for (sku, place), level in self._hub.reader.levels(list(stock)).items():
+            doubtful = (sku, name) in self._hub.known.doubtful or level.as_of > clock
+            if place == name and not doubtful and level.on_hand != stock[sku]:
+                raise Violation(
+                    "f", f"{sku} at {name}: {stock[sku]} are there, the hub believes {level.on_hand}."
+                )
+
     def _restock(self) -> None:
         """At the end of the day the lorry comes: there is enough of everything. Every eight hours shelves are counted."""
         for name, warehouse in self._partners.warehouses.items():
+            self._audit(name)
             if self._world.now < self._end + HOUR:
                 for sku in warehouse.stock:
                     warehouse.stock[sku] += 60
-            self.count(name)
+            self.count(name, audit=False)
         self._world.after(8 * HOUR, self._restock)
 
     # Shops
@@ -95,7 +118,7 @@ class People:
         if headers["x-shopify-topic"] != "orders/create":
             return event
         order_id = int(msgspec.json.decode(body)["id"])
-        for rate, change in ((0.05, self._move), (0.05, self._take_off), (0.03, self._cancel_here)):
+        for rate, change in ((0.08, self._move), (0.08, self._take_off), (0.03, self._cancel_here)):
             rolled, delay = self._buyers.random(), self._buyers.uniform(0.02, 4)
             if rolled < rate:
                 self._world.after(int(delay * HOUR), partial(change, shop, order_id))
@@ -131,6 +154,8 @@ class People:
         }
         body = {"operationName": "remove", "variables": {"input": refund}}
         self._wires[shop].ask("POST", "/admin/api/graphql.json", msgspec.json.encode(body))
+        if self._buyers.random() < 0.5:
+            self._world.after(HOUR, partial(self._take_off, shop, order_id))
 
     def _cancel_here(self, shop: str, order_id: int) -> None:
         """An operator of the hub cancels an order."""
@@ -197,7 +222,7 @@ class People:
                 self._do(row["id"], "retry", reason="it does not stand in the ERP")
             return
         tries = self._tries[row["effect"]] = self._tries.get(row["effect"], 0) + 1
-        if row["reason"] != "effect.refused" or tries < TRIES_MAX:
+        if row["reason"] in PASSING or tries < TRIES_MAX:
             self._do(row["id"], "retry", reason="once more")
             return
         self.dropped.setdefault(row["subject"], []).append(f"{connection} {operation}")
@@ -249,10 +274,10 @@ class People:
         hub: Any = self._hub
         since = moment(max(0, self._world.clock() - 6 * HOUR))
         for _ in range(2):
-            for shop in SHOPS:
+            for name in (*SHOPS, *WAREHOUSES):
                 self._faults.count("replay")
                 self._act(
-                    lambda shop=shop: replay_since(
-                        hub, shop, since, after=0, limit=200, actor="Kim", reason="mapping was wrong"
+                    lambda name=name: replay_since(
+                        hub, name, since, after=0, limit=200, actor="Kim", reason="mapping was wrong"
                     )
                 )

@@ -49,8 +49,8 @@ webhook_secret = "${{SIM_SECRET}}"
 location_id = "{place}"
 feeds = ["orders"]
 poll_every_s = {poll_s}
-requests_per_s = 0.5
-burst = 5
+requests_per_s = 0.05
+burst = 3
 
 [connections.erp]
 connector = "erp"
@@ -219,8 +219,8 @@ def _warehouse(dice: random.Random, code: str, stock: Mapping[str, int]) -> dict
         "stock": dict(stock),
         "accept_after_s": 30.0,
         "ship_after_s": dice.choice((600.0, 3_600.0, 7_200.0)),
-        "short_rate": 0.03,
-        "refuse_rate": 0.02,
+        "short_rate": 0.06,
+        "refuse_rate": 0.03,
         "part_rate": 0.12,
         "two_packages_rate": 0.2,
         "cancel_answer": dice.choice(("now", "later")),

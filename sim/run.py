@@ -16,7 +16,7 @@ import msgspec
 
 from crossdock.errors import CrossdockError
 from crossdock.simulator.base import Event
-from sim.books import Books, check_alerts, check_store, unrest
+from sim.books import Books, check_alerts, check_cases, check_store, unrest
 from sim.faults import FAULTS, Faults
 from sim.hub import SimHub
 from sim.invariants import Invariants
@@ -195,6 +195,7 @@ class _Run:
             if world.now > limit:
                 raise Violation("i", f"It does not come to rest: {why}.")
         check_store(self.hub, self.known, world.clock())
+        check_cases(self.hub)
         Books(world, self.hub, self.partners, self.people).check()
 
     def _each_hour(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.books import Books, check_alerts, check_store, unrest
+from sim.books import Books, check_alerts, check_cases, check_store, unrest
 from sim.run import Story, _Run
 from sim.world import HOUR, Violation
 
@@ -132,6 +132,20 @@ def test_a_store_that_has_forgotten_what_was_committed(day):
     with violates("h"):
         check_store(day.hub, day.known, day.world.clock())
     day.known.versions[subject] -= 1
+
+
+@pytest.mark.parametrize(("table", "state"), [("inbox", 3), ("outbox", 5)])
+def test_what_is_parked_and_nobodys_case(day, table, state):
+    database = day.hub.store.inner._db.connection
+    rows = {
+        "inbox": f"1000000, 'shop', 'orders/create', 1, 0, {state}, 0, 1, 0, 0, 0, ''",
+        "outbox": f"1000000, 'erp', 'create_sale', 1, 'x', {state}, 0, 1, 0, 1, '', 0, '{{}}', 0, 0",
+    }
+    check_cases(day.hub)
+    database.execute(f"insert into {table} values ({rows[table]})")
+    with violates("b"):
+        check_cases(day.hub)
+    database.execute(f"delete from {table} where id = 1000000")
 
 
 def test_an_effect_that_is_late_and_nobodys_case(day):
