@@ -11,9 +11,30 @@ from hypothesis import settings
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
+SLOW = (
+    "fuzz/",
+    "sim/",
+    "stores/test_postgres",
+    "flows/test_any_order.py",
+    "flows/test_stock_masters_machine.py",
+    "tills/test_through_the_store.py",
+    "transport/test_brokers.py",
+    "config/test_lines.py",
+    "gateway/test_hostile.py",
+    "engine/test_once.py",
+)
+"""Whole files that take seconds: they are searches, or start servers. Single tests carry the mark themselves."""
+
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if IN_CI else "default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by the file that it stands in."""
+    for item in items:
+        if item.path.relative_to(REPOSITORY / "tests").as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
