@@ -18,7 +18,7 @@ from bench.tills import tills
 from bench.world import WORKERS, World, new_world
 from tests.servers import PostgresServer
 
-PARTS = {**OF_ORDERS, "tills": (tills, 20_000)}
+PARTS = {**OF_ORDERS, "tills": (tills, 28_000)}
 FIRST_NEW = 5_000_000
 STEP = 1_000_000
 HELD_ORDER = ("latency", "together", "end_to_end", "pipeline", "intake")

@@ -34,9 +34,11 @@ SHARE = 10
 MAIN, EACH = 1_000_000, 1_000
 """What lies of a SKU in the warehouse, and in each store that carries it."""
 TILLS = 4
-RATE = 1_000.0
+RATES = (400.0, 1_000.0)
+"""Tickets a second: what a busy machine should bear, and the goal."""
 BATCH = 10
 """Half of the tickets come one by one, half in batches of so many."""
+NEVER = float("inf")
 UPLOAD = 20_000
 ORDERS_PER_S = 50.0
 UPLOAD_PER_S = 250
@@ -101,19 +103,23 @@ def tills(world: World, tickets: int, first: int, skus: int = SKUS) -> parts.Fig
         levels = seed(stores, skus)
         dice = random.Random(first)
         numbers: dict[tuple[int, int], int] = {}
-        batches = list(deliveries(dice, tickets, skus, numbers))
+        batches = {
+            rate: list(deliveries(dice, int(tickets * rate / sum(RATES)), skus, numbers)) for rate in RATES
+        }
         upload = [ticket(dice, 0, skus, numbers) for _ in range(size)]
         with stores.running() as processes, parts.reads_of(stores) as reads:
-            published = publishing(stores, channel, reads, batches, tickets)
-            published["memory"] = memory_of(processes)
-            beside = uploading(stores, reads, upload, first)
+            published = {
+                f"at_{rate:.0f}_per_s": publishing(stores, channel, reads, batches[rate], rate)
+                for rate in RATES
+            }
             memory = memory_of(processes)
+            beside = uploading(stores, reads, upload, first)
             wrong = [c.text for c in prove(reads, clock_us(), totals_checked_max=2_000) if not c.ok]
     return {
         "levels": levels,
         **published,
         "upload": beside,
-        "memory_after": memory,
+        "memory": memory,
         "proof": wrong or "balanced",
     }
 
@@ -180,7 +186,7 @@ def ticket(dice: random.Random, store: int, skus: int, numbers: dict[tuple[int, 
     """A ticket of one to three lines. A few articles sell most: a fifth of the lines is of one article in a hundred."""
     till = dice.randrange(TILLS)
     sequence = numbers[store, till] = numbers.get((store, till), 0) + 1
-    lines = []
+    lines: list[dict[str, Any]] = []
     for _ in range(dice.choice((1, 1, 2, 3))):
         rank = int(skus // SHARE * dice.random() ** 3)
         quantity = dice.choice((1, 1, 1, 2))
@@ -222,11 +228,11 @@ def deliveries(
         store = dice.randrange(STORES)
         if dice.random() < BATCH / (BATCH + 1) or tickets - made < BATCH:
             made += 1
-            yield "ticket", f"D{made}", _encode(ticket(dice, store, skus, numbers))
+            yield "ticket", f"{dice.getrandbits(64):x}", _encode(ticket(dice, store, skus, numbers))
         else:
             made += BATCH
             body = {"tickets": [ticket(dice, store, skus, numbers) for _ in range(BATCH)]}
-            yield "tickets", f"D{made}", _encode(body)
+            yield "tickets", f"{dice.getrandbits(64):x}", _encode(body)
 
 
 def till_requests(world: World, batches: Sequence[Request]) -> Path:
@@ -245,24 +251,26 @@ def till_requests(world: World, batches: Sequence[Request]) -> Path:
 
 
 def publishing(
-    world: World, channel: str, reads: Reads, batches: Sequence[Request], tickets: int
+    world: World, channel: str, reads: Reads, batches: Sequence[Request], rate: float
 ) -> parts.Figures:
     """Tickets at a steady rate, until the shop was told of each: from our receipt to the quantity that counts it."""
-    file, requests = till_requests(world, batches), len(batches)
-    figures = sent(send(world, file, connections=64, rate=RATE * requests / tickets))
+    tickets = sum(1 if kind == "ticket" else BATCH for kind, _, _ in batches)
+    file, began = till_requests(world, batches), clock_us()
+    figures = sent(send(world, file, connections=64, rate=rate * len(batches) / tickets))
     parts.until(reads, lambda: not waiting(reads) and not marks_left(reads))
     with urllib.request.urlopen(f"{channel}/told", timeout=60) as answer:
         told: list[tuple[int, str, int]] = msgspec.json.decode(answer.read())
-    (seconds, decisions), moved = decided(world), sold(world)
-    waits = sorted(waited(moved, told))
+    seconds, decisions = decided(world, began)
+    waits = [wait for received, wait in waited(sold(world), told) if received >= began]
+    quantities = sum(at >= began for at, _, _ in told)
     return {
+        "tickets": tickets,
         "tickets_per_s": tickets / seconds,
         "accepted_per_s": tickets / figures["seconds"],
         "decided": percentiles(decisions),
-        "published": percentiles(waits),
-        "never_published": len(moved) - len(waits),
-        "quantities": len(told),
-        "movements_per_quantity": len(moved) / max(1, len(told)),
+        "published": percentiles(sorted(wait for wait in waits if wait < NEVER)),
+        "never_published": waits.count(NEVER),
+        "movements_per_quantity": len(waits) / max(1, quantities),
         "intake": figures,
     }
 
@@ -276,11 +284,13 @@ def marks_left(reads: Reads) -> bool:
     return any(state != 4 for _, state, _ in reads.rows("marks_by_state"))
 
 
-def decided(world: World) -> tuple[float, list[float]]:
-    """Seconds from the receipt of the first ticket to the last one's commit, and the milliseconds of each."""
+def decided(world: World, began: int) -> tuple[float, list[float]]:
+    """Seconds from the receipt of the first ticket since then to the last one's commit, and the milliseconds of each."""
     database = Database(Path(world.config.hub.store), readonly=True)
     rows: list[Any] = database.connection.execute(
-        "select received_at, handled_at from message where source = 'pos' and kind = 'ticket'"
+        "select received_at, handled_at from message where source = 'pos' and kind = 'ticket' "
+        "and received_at >= ?",
+        (began,),
     ).fetchall()
     database.close()
     took = max(handled for _, handled in rows) - min(received for received, _ in rows)
@@ -299,8 +309,10 @@ def sold(world: World) -> list[tuple[int, str, int]]:
     return rows
 
 
-def waited(moved: Sequence[tuple[int, str, int]], told: Sequence[tuple[int, str, int]]) -> Iterator[float]:
-    """Milliseconds from the receipt of each sale to the first quantity, told to the shop, that counts it.
+def waited(
+    moved: Sequence[tuple[int, str, int]], told: Sequence[tuple[int, str, int]]
+) -> Iterator[tuple[int, float]]:
+    """Of each sale its receipt, and milliseconds to the first quantity, told to the shop, that counts it.
 
     Stock only falls here, so a quantity counts a sale exactly when it is not above what that sale left.
     """
@@ -313,8 +325,8 @@ def waited(moved: Sequence[tuple[int, str, int]], told: Sequence[tuple[int, str,
     for received, sku, quantity in moved:
         left[sku] = left.get(sku, MAIN + EACH * (STORES // SHARE)) - quantity
         found = bisect.bisect_left(lows.get(sku, []), -left[sku])
-        if found < len(times.get(sku, [])):
-            yield (times[sku][found] - received) / 1_000
+        known = found < len(times.get(sku, []))
+        yield received, (times[sku][found] - received) / 1_000 if known else NEVER
 
 
 def uploading(world: World, reads: Reads, upload: Sequence[dict[str, Any]], first: int) -> parts.Figures:
