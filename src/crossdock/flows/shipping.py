@@ -11,7 +11,7 @@ from crossdock.flows.desk import Desk, micros
 from crossdock.flows.stocking import come_back, counts_itself
 from crossdock.flows.telling import MOVED
 from crossdock.model.fulfilment import Shipment
-from crossdock.model.ids import ConnectionId
+from crossdock.model.ids import ConnectionId, LocationId
 from crossdock.model.order import Order
 from crossdock.model.quantity import LineQuantity
 from crossdock.model.reports import ShortPickReported
@@ -114,6 +114,8 @@ def _book(desk: Desk, parcel: Parcel, shipment: Shipment) -> None:
     location = desk.place(shipment.location, shipment.location_ref)
     if not location and request is not None:
         location = request.location
+    if location and not shipment.location:  # the warehouse's word for it means nothing to an ERP
+        parcel.shipment = shipment = replace(shipment, location=LocationId(location))
     elsewhere = desk.locations[0] if desk.locations else ""
     lines = _quantities(shipment.lines)
     before = [line.shipped for line in process.lines]

@@ -39,6 +39,7 @@ class Retailer(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "EUR"
 
 
+PART_MAX = 40
 SERVICES = ("SHIPPING", "CHARGE", "ROUNDING")
 _CURRENCIES = {"EUR": "0.01", "USD": "0.01", "JPY": "1"}
 
@@ -147,16 +148,17 @@ class _Filler:
             item.salable = True
             item.list_price = Decimal(wanted.price)
             item.account_category = self.categories[wanted.tax]
-        template.save(list(made.values()))
+        for some in _parts(list(made.values())):
+            template.save(some)
         inventory = self.get("stock.inventory")
         for code, warehouse in self.stores.items():
-            opening = inventory(location=warehouse.storage_location)
-            for wanted in self.wanted.products:
-                if wanted.on_hand.get(code):
+            held = [wanted for wanted in self.wanted.products if wanted.on_hand.get(code)]
+            for some in _parts(held):
+                opening = inventory(location=warehouse.storage_location)
+                for wanted in some:
                     line = opening.lines.new()
                     line.product = made[wanted.sku].products[0]
                     line.quantity = float(wanted.on_hand[code])
-            if opening.lines:
                 opening.save()
                 opening.click("confirm")
 
@@ -170,6 +172,11 @@ class _Filler:
         self.get("res.user.application")(
             key=self.wanted.key, user=user, application="rest", state="validated"
         ).save()
+
+
+def _parts(rows: list[Any]) -> list[list[Any]]:
+    """The rows in parts that SQLite can take in one of Tryton's statements."""
+    return [rows[n : n + PART_MAX] for n in range(0, len(rows), PART_MAX)]
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ RETURN = "stock.shipment.out.return"
 _RETURN_STEPS = (("draft", "receive"), ("received", "do"))
 _STATE = ("state", "number")
 _NO_ORIGIN = ".done"
+ASKED_MAX = 4
 
 
 def post_day(client: Client, options: Options, command: PostDay, intent: Intent) -> Ask[Done | Refused]:
@@ -220,8 +221,10 @@ def _left(
     fields = (*_STATE, "outgoing_moves")
     done, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, fields)
     error = refused.get(shipment["id"])
-    if error is not None and error.warning.endswith(_NO_ORIGIN):
-        # Moves of a day come from no sale's line: Tryton asks whether that is meant.
+    for _ in range(ASKED_MAX):
+        if error is None or not error.warning.endswith(_NO_ORIGIN):
+            break
+        # Moves of a day come from no sale's line: Tryton asks whether that is meant, at more than one step.
         answer = {"user": client.user_id, "name": error.warning, "always": False}
         yield from client.create("res.user.warning", [answer])
         done, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, fields)
