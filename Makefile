@@ -18,9 +18,9 @@ help: ## Print this help
 	@echo
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
-demo: $(STAMP) ## Run a whole retailer on this machine (RATE= orders a second, TICKETS=, STORES=, SECONDS=, SEED=, PORT=, STORE=postgres)
+demo: $(STAMP) ## Run a whole retailer on this machine (RATE= orders a second, TICKETS=, STORES=, SECONDS=, SEED=, PORT=, STORE=postgres, ERP=tryton)
 	@$(BIN)/crossdock demo $(call flag,RATE,rate) $(call flag,SECONDS,seconds) $(call flag,SEED,seed) $(call flag,PORT,port) \
-	$(call flag,TICKETS,tickets) $(call flag,STORES,stores) $(call flag,STORE,store)
+	$(call flag,TICKETS,tickets) $(call flag,STORES,stores) $(call flag,STORE,store) $(call flag,ERP,erp)
 
 test: $(STAMP) ## Run every test; what was skipped is printed with its reason
 	@echo "== tests, two workers"

@@ -214,6 +214,13 @@ def up(
     raise typer.Exit(run(found) if role is None else run_role(found, role.value))
 
 
+class DemoErp(StrEnum):
+    """Which ERP the demo's retailer has."""
+
+    simulated = "simulated"
+    tryton = "tryton"
+
+
 class DemoStore(StrEnum):
     """What the demo's hub runs on."""
 
@@ -223,11 +230,18 @@ class DemoStore(StrEnum):
 
 def demo(
     *,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Orders a second.")] = 20.0,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=1000, help="Orders a second: 20, or 1 with Tryton.")
+    ] = None,
     tickets: Annotated[
-        float, typer.Option(min=0, max=1000, help="Tickets a second of all stores together; 0: no stores.")
-    ] = 15.0,
-    stores: Annotated[int, typer.Option(min=10, max=999, help="How many stores there are.")] = 300,
+        float | None,
+        typer.Option(
+            min=0, max=1000, help="Tickets a second of all stores: 15, or 5 with Tryton; 0: no stores."
+        ),
+    ] = None,
+    stores: Annotated[
+        int | None, typer.Option(min=10, max=999, help="How many stores: 300, or 20 with Tryton.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long orders come.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Seed of orders and faults; the same seed, the same day.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0 is any free one.")] = 0,
@@ -241,15 +255,20 @@ def demo(
         DemoStore,
         typer.Option(help="Where the hub keeps things: a file of one process, or a PostgreSQL of several."),
     ] = DemoStore.sqlite,
+    erp: Annotated[
+        DemoErp, typer.Option(help="The ERP: simulated, or a real Tryton, which takes minutes.")
+    ] = DemoErp.simulated,
     json: JsonOption = False,
 ) -> None:
     """Run a whole retailer on this machine: stores, shop, warehouse and ERP simulated, faults on, the proof at the end."""
-    from crossdock.demo import Options, run_demo
+    from crossdock.demo import USUAL, Options, run_demo
 
+    usual_rate, usual_tickets, usual_stores = USUAL[erp.value]
     options = Options(
-        rate=rate,
-        tickets=tickets,
-        stores=stores,
+        rate=usual_rate if rate is None else rate,
+        tickets=usual_tickets if tickets is None else tickets,
+        stores=usual_stores if stores is None else stores,
+        erp=erp.value,
         seconds=seconds,
         seed=seed,
         port=port,

@@ -14,6 +14,7 @@ import msgspec
 from crossdock.demo.days import DayCase, Posted, StoreBook, StoreBooks
 from crossdock.demo.retailer import ERP, SHOP, WAREHOUSE, Retailer
 from crossdock.demo.stores import STORES, is_missed
+from crossdock.demo.tryton import Auditor
 from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.domain.state import Level
 from crossdock.engine.messages import subject_id
@@ -120,31 +121,73 @@ class Books(msgspec.Struct, kw_only=True):
     stores: StoreBooks | None = None
 
 
-def read_books(partners: Mapping[str, bytes], reads: Reads, retailer: Retailer) -> Books:
-    """Read everybody's books."""
-    shop, erp, warehouse = (msgspec.json.decode(partners[name]) for name in (SHOP, ERP, WAREHOUSE))
+def read_books(
+    partners: Mapping[str, bytes], reads: Reads, retailer: Retailer, auditor: Auditor | None = None
+) -> Books:
+    """Read everybody's books. auditor: reads those of an ERP that is not simulated."""
+    shop, warehouse = (msgspec.json.decode(partners[name]) for name in (SHOP, WAREHOUSE))
     books = Books(
         opening=retailer.opening,
         sold={id_: _sold(order) for id_, order in shop["orders"].items()},
         shown=shop["quantities"],
         shop_events=shop["counts"]["events"],
         shop_fulfilments=shop["counts"]["fulfillments"],
-        sales=msgspec.convert(erp["documents"], list[Sale]),
-        erp_stock=erp["stock"],
-        doubles=sorted(erp["doubles"]),
         releases=msgspec.convert(warehouse["documents"], list[Release]),
         warehouse_stock=warehouse["stock"],
         warehouse_events=warehouse["events"],
         warehouse_doubles=warehouse["doubles"],
     )
     if STORES in partners:
-        books.stores = _read_stores(msgspec.json.decode(partners[STORES]), erp, retailer)
-    _read_hub(books, reads)
+        books.stores = _read_stores(msgspec.json.decode(partners[STORES]), retailer)
+    of_stores = _read_hub(books, reads)
+    if auditor is not None:
+        _audit(books, auditor, of_stores)
+    else:
+        _read_erp(books, msgspec.json.decode(partners[ERP]))
     return books
 
 
-def _read_stores(tills: Mapping[str, Any], erp: Mapping[str, Any], retailer: Retailer) -> StoreBooks:
-    """What the tills and the ERP have of the stores."""
+def _read_erp(books: Books, erp: Mapping[str, Any]) -> None:
+    """The simulated ERP's books."""
+    books.sales = msgspec.convert(erp["documents"], list[Sale])
+    books.erp_stock, books.doubles = erp["stock"], sorted(erp["doubles"])
+    if books.stores is not None:
+        books.stores.days = msgspec.convert(erp["books"]["days"], list[Posted])
+        books.stores.credits = msgspec.convert(erp["books"]["credits"], list[Posted])
+        books.stores.erp_stock = erp["stock_at"]
+
+
+def _audit(books: Books, auditor: Auditor, of_stores: Mapping[str, str]) -> None:
+    """Tryton's books. It knows our ids alone: what the shop calls an order is the hub's word."""
+    documents = auditor.documents()
+    for document in documents:
+        if document.reference.partition("-")[0] in of_stores:
+            continue
+        taken = books.taken.get(document.reference)
+        books.sales.append(
+            Sale(
+                id=document.id,
+                reference=document.reference,
+                channel_order=taken.external_id if taken is not None else document.reference,
+                currency=document.currency,
+                total=document.total,
+                lines=document.lines,
+                cancelled=document.cancelled,
+                delivered=document.delivered,
+                invoiced=document.invoiced,
+            )
+        )
+    references = [document.reference for document in documents]
+    books.doubles = sorted({name for name in references if references.count(name) > 1})
+    stock = auditor.stock()
+    books.erp_stock = stock.pop("WH", {})
+    if books.stores is not None:
+        books.stores.days, books.stores.credits = auditor.posted(of_stores, documents)
+        books.stores.erp_stock = stock
+
+
+def _read_stores(tills: Mapping[str, Any], retailer: Retailer) -> StoreBooks:
+    """What the tills have of the stores."""
     stores, options = retailer.stores, retailer.options
     if stores is None:
         return StoreBooks()
@@ -156,19 +199,18 @@ def _read_stores(tills: Mapping[str, Any], erp: Mapping[str, Any], retailer: Ret
         stores=msgspec.convert(tills["stores"], dict[str, StoreBook]),
         sold=tills["sold"],
         repeated=tills["repeated"],
-        days=msgspec.convert(erp["books"]["days"], list[Posted]),
-        credits=msgspec.convert(erp["books"]["credits"], list[Posted]),
-        erp_stock=erp["stock_at"],
     )
 
 
-def _read_hub(books: Books, reads: Reads) -> None:
+def _read_hub(books: Books, reads: Reads) -> dict[str, str]:
+    """The hub's books; returns which of its ids are days and tickets, of which store."""
     finished = {row["subject"]: bool(row["finished"]) for row in _orders(reads)}
     of_stores: dict[int, str] = {}
+    named: dict[str, str] = {}
     for subject, value in reads.processes():
         process = decode_process(value)
         if process.connection == STORES:
-            of_stores[subject] = _store_of(process, books.stores)
+            named[process.order] = of_stores[subject] = _store_of(process, books.stores)
             continue
         books.taken[process.order] = Taken(
             id=process.order,
@@ -204,6 +246,7 @@ def _read_hub(books: Books, reads: Reads) -> None:
             parked=parked,
             in_flight=in_flight,
         )
+    return named
 
 
 def _store_of(process: OrderProcess, books: StoreBooks | None) -> str:

@@ -15,6 +15,12 @@ WORKERS = 3
 STORES_USUAL = 300
 
 StoreKind = Literal["sqlite", "postgres"]
+ErpKind = Literal["simulated", "tryton"]
+USUAL: dict[ErpKind, tuple[float, float, int]] = {
+    "simulated": (20.0, 15.0, STORES_USUAL),
+    "tryton": (1.0, 5.0, 20),
+}
+"""Orders a second, tickets a second, stores. Tryton books one or two sales a second, and a day of a store is one."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     json: bool = False
     store: StoreKind = "sqlite"
+    erp: ErpKind = "simulated"
 
     @property
     def orders(self) -> int:
@@ -71,4 +78,5 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settle_max_s(self) -> float:
         """How long everything may take to come to rest after the last order."""
-        return 90.0 + 0.5 * self.seconds
+        slow_s = 0.0 if self.erp == "simulated" else 4.0 * (self.orders + self.stores)
+        return 90.0 + 0.5 * self.seconds + slow_s

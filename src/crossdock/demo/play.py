@@ -20,6 +20,8 @@ from crossdock.errors import ConfigurationError
 
 LOOK_S = 0.5
 READY_S = 60.0
+SLOW_READY_S = 600.0
+"""The same where a real ERP tells its stock, warehouse by warehouse."""
 REST_S = SOURCE_RETRY_S + 2.0
 """As long nothing may happen before the day counts as over: longer than the hub's shortest timer."""
 
@@ -108,6 +110,7 @@ class Play:
     def _open(self) -> None:
         """Wait until the hub has read the stock and told the shop, which begins to sell with that."""
         self._wait(self._watch.ready, "the hub does not get ready")
+        self._wait(self._watch.knows_stores, "the stock of the stores was not read")
         self._wait(lambda: self._opens(self._watch.look()), "the shop was not told its stock")
         self._opened = time.monotonic()
         self._watch.open_stores()
@@ -119,13 +122,14 @@ class Play:
         return look.shop is not None and look.shop.open
 
     def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:
-        limit = time.monotonic() + READY_S
+        patience_s = READY_S if self._options.erp == "simulated" else SLOW_READY_S
+        limit = time.monotonic() + patience_s
         while not condition():
             self._hub.require_alive()
             self._partners.require_alive()
             if time.monotonic() > limit:
                 raise ConfigurationError(
-                    f"After {READY_S:.0f} s {otherwise}. It said last:\n{self._hub.tail()}"
+                    f"After {patience_s:.0f} s {otherwise}. It said last:\n{self._hub.tail()}"
                 )
             time.sleep(0.05)
 

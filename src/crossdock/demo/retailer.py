@@ -14,6 +14,8 @@ from crossdock.demo import stores as stores_
 from crossdock.demo.options import Options
 from crossdock.demo.stores import STORES, Stores, stores_of
 from crossdock.simulator.serve import Config, Served
+from crossdock.testing.tryton import PASSWORD as TRYTON_PASSWORD
+from crossdock.testing.tryton import USER as TRYTON_USER
 
 SHOP, ERP, WAREHOUSE = "shop", "erp", "warehouse"
 PARTNERS = (SHOP, ERP, WAREHOUSE)
@@ -41,18 +43,7 @@ currency = "EUR"
 location_id = "{location}"
 requests_per_s = 0
 
-# An ERP without idempotency keys: after an unclear reply the hub looks before it books again. Its stock is read at the
-# start, and then once an hour; between two readings the hub counts what moves.
-[connections.erp]
-connector = "erp"
-url = "{partners}/erp"
-token = "${{DEMO_ERP_TOKEN}}"
-idempotency = "lookup"
-batch_max = "20"
-feeds = ["stock"]
-poll_every_s = 3600
-
-[connections.warehouse]
+{erp}[connections.warehouse]
 connector = "wms"
 url = "{partners}/warehouse"
 token = "${{DEMO_WAREHOUSE_TOKEN}}"
@@ -80,6 +71,31 @@ attempts_max = 12
 base_s = 0.2
 cap_s = 5.0
 {stores}"""
+
+_ERP = """\
+# An ERP without idempotency keys: after an unclear reply the hub looks before it books again. Its stock is read at the
+# start, and then once an hour; between two readings the hub counts what moves.
+[connections.erp]
+connector = "erp"
+url = "{partners}/erp"
+token = "${{DEMO_ERP_TOKEN}}"
+idempotency = "lookup"
+batch_max = "20"
+feeds = ["stock"]
+poll_every_s = 3600
+"""
+_TRYTON = """\
+# A real Tryton. It is slow, so calls go in batches, and what it has not taken yet waits in the hub.
+[connections.erp]
+connector = "tryton"
+url = "{url}"
+user = "{user}"
+password = "${{DEMO_TRYTON_PASSWORD}}"
+warehouses = "{warehouses}"
+payment_method = "Clearing"
+feeds = ["stock"]
+poll_every_s = 3600
+"""
 
 
 class Retailer(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +126,12 @@ class Retailer(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / "data"
 
     @property
+    def simulated(self) -> tuple[str, ...]:
+        """The partners that are simulated."""
+        partners = [name for name in PARTNERS if name != ERP or self.options.erp == "simulated"]
+        return (*partners, STORES) if self.stores is not None else tuple(partners)
+
+    @property
     def stores(self) -> Stores | None:
         """Its stores; None where there are no tills."""
         return stores_of(self.options)
@@ -132,6 +154,7 @@ def found_retailer(folder: Path, port: int, options: Options, database: str = ""
     make_key(data / "key")
     token = add_token(data / "tokens", "demo")
     environ = {f"DEMO_{name}": secrets.token_hex(16) for name in SECRETS}
+    environ["DEMO_TRYTON_PASSWORD"] = TRYTON_PASSWORD
     opening = opening_stock(options)
     retailer = Retailer(
         folder=folder,
@@ -146,11 +169,16 @@ def found_retailer(folder: Path, port: int, options: Options, database: str = ""
     return retailer
 
 
-def connect(retailer: Retailer, partners_url: str) -> None:
+def connect(retailer: Retailer, partners_url: str, tryton_url: str = "") -> None:
     """Write the hub's configuration, now that it is known where the partners are."""
     options, stores = retailer.options, retailer.stores
     locations = ["main", *(unit.store for unit in stores.last)] if stores is not None else ["main"]
+    erp = _ERP.format(partners=partners_url)
+    if tryton_url:
+        codes = ["main=WH", *(stores.zones if stores is not None else ())]
+        erp = _TRYTON.format(url=tryton_url, user=TRYTON_USER, warehouses="; ".join(codes))
     text = _HUB.format(
+        erp=erp + "\n",
         locations=", ".join(f'"{name}"' for name in locations),
         policies=stores_.policies(options) if stores is not None else "",
         stores=stores_.configuration(options, stores) if stores is not None else "",
@@ -176,6 +204,8 @@ def partners(retailer: Retailer, options: Options) -> Config:
     faults = faults_of(options) if options.faults else {}
     settings = _settings(retailer, options)
     kinds = {SHOP: "shopify", ERP: "erp", WAREHOUSE: "wms"}
+    if options.erp == "tryton":
+        del kinds[ERP]
     if STORES in settings:
         kinds[STORES] = "till"
     return Config(

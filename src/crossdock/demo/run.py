@@ -25,9 +25,11 @@ from crossdock.demo.postgres import PostgresServer
 from crossdock.demo.report import WIDTH_MAX, Report, make_report, print_report, report_json
 from crossdock.demo.retailer import Retailer, connect, found_retailer
 from crossdock.demo.screen import LiveScreen, PlainScreen, Screen
+from crossdock.demo.tryton import Auditor, make_server
 from crossdock.demo.watch import Watch
 from crossdock.errors import ConfigurationError
 from crossdock.gateway.server import free_port
+from crossdock.testing.tryton import Server
 
 INTERRUPTED = 130
 HOST = "127.0.0.1"
@@ -58,13 +60,16 @@ def run_demo(options: Options) -> int:
 
 
 def _run(options: Options, console: Console, retailer: Retailer) -> int:
+    erp = _tryton(options, console, retailer)
     partners = partners_process(retailer.partners, retailer.folder / "partners.log")
     hub = hub_processes(retailer.config, retailer.folder, retailer.environ, options.store)
     _introduce(console, options, retailer)
     try:
+        if erp is not None:
+            erp.start()
         partners.start()
         address = _address(partners)
-        connect(retailer, address)
+        connect(retailer, address, erp.url if erp is not None else "")
         hub.start()
         with contextlib.closing(Watch(retailer, address)) as watch:
             screen = _screen(options, console, retailer)
@@ -72,7 +77,7 @@ def _run(options: Options, console: Console, retailer: Retailer) -> int:
                 played = Play(options, hub, partners, watch, screen).run()
             finally:
                 screen.close()
-            report = _prove(options, played, retailer, watch)
+            report = _prove(options, played, retailer, watch, erp)
             _show(options, console, report)
             if options.keep:
                 _stay(console, retailer, hub)
@@ -80,12 +85,24 @@ def _run(options: Options, console: Console, retailer: Retailer) -> int:
     finally:
         hub.stop()
         partners.stop()
+        if erp is not None:
+            erp.stop()
 
 
-def _prove(options: Options, played: Played, retailer: Retailer, watch: Watch) -> Report:
+def _tryton(options: Options, console: Console, retailer: Retailer) -> Server | None:
+    """The real ERP, made and filled; None where it is simulated."""
+    if options.erp == "simulated":
+        return None
+    console.print(f"Tryton is set up with {options.stores + 1} warehouses; that takes a minute or two.")
+    return make_server(retailer.folder / "tryton", retailer)
+
+
+def _prove(options: Options, played: Played, retailer: Retailer, watch: Watch, erp: Server | None) -> Report:
     proof = watch.proof(Proof)
-    with watch.reads() as reads:
-        books = read_books(watch.books(), reads, retailer)
+    with contextlib.ExitStack() as stack:
+        reads = stack.enter_context(watch.reads())
+        auditor = stack.enter_context(contextlib.closing(Auditor(erp.url))) if erp is not None else None
+        books = read_books(watch.books(), reads, retailer, auditor)
         times = [row[1] for row in reads.rows("recent_capture_times", 0)]
     return make_report(options, played, found=compare(books), books=books, proof=proof, times=times)
 
@@ -105,11 +122,12 @@ def _introduce(console: Console, options: Options, retailer: Retailer) -> None:
         if options.store == "postgres":
             dies = f"every {options.kills[0]:.0f} seconds one of its {WORKERS} workers is killed"
         troubles = f"things go wrong on purpose, and {dies}"
+    erp = "an ERP" if options.erp == "simulated" else "a real Tryton"
     stores = ""
     if retailer.stores is not None:
         stores = f"{len(retailer.stores.zones)} stores in four time zones sell {options.tickets:g} tickets a second; "
     console.print(
-        f"A shop sells {options.orders:,} orders, {options.rate:g} a second, to be booked by an ERP and shipped by a "
+        f"A shop sells {options.orders:,} orders, {options.rate:g} a second, to be booked by {erp} and shipped by a "
         f"warehouse; {stores}{troubles} (seed {options.seed})."
     )
     if options.store == "postgres":

@@ -142,7 +142,7 @@ def _header(view: View, options: Options) -> RenderableType:
     if not view.hub_up:
         hub = ("THE HUB IS DOWN", "bold red")
     elif view.dead:
-        hub = (f"{view.dead.upper()} IS DOWN, the others go on", "bold yellow")
+        hub = (f"{view.dead.upper()} IS DOWN", "bold yellow")
     left = Text.assemble(("Crossdock", "bold"), f"  {view.phase}, ", hub)
     if view.memory_mib:
         left.append(f"  {view.memory_mib:.0f} MiB", "dim")

@@ -21,7 +21,8 @@ SKUS = {f"SKU-{n:04d}": 500 + 100 * n for n in range(51, 59)}
 OPENING = 300
 OFTEN = 30
 """How often store 214 sells while each of the others sells once: it is large, and its upload is worth the name."""
-LAST_AT = (0.30, 0.47, 0.64)
+LAST_AT = (0.30, 0.37, 0.44)
+"""Before the hub is killed, and so late that nobody calls a store silent which sells nothing else."""
 CLOSES_AT, ZONES_APART = 0.75, 0.03
 SILENT_FROM, SILENT_UNTIL = 0.10, 0.85
 SETTLE_S_MAX = 3
@@ -96,7 +97,7 @@ def settings(options: Options, stores: Stores, secret: str) -> dict[str, Any]:
     }
     if options.faults:
         told |= {
-            "often": {stores.silent: min(OFTEN, options.stores)},
+            "often": {stores.cent_off: 3, stores.silent: min(OFTEN, options.stores)},
             "silent": {stores.silent: [SILENT_FROM * options.seconds, SILENT_UNTIL * options.seconds]},
             "cent_off": [stores.cent_off],
             "repeat_rate": 0.02,

@@ -132,12 +132,11 @@ def _stages(hub: Overview | None) -> list[tuple[str, int]]:
 def _tills(tills: Tills | None, hub: Overview | None, options: Options) -> str:
     if tills is None:
         return ""
-    words = [f"{tills.tickets:,} tickets", f"{tills.closed} of {options.stores} closed"]
-    if tills.closed and hub is not None:
-        waiting = sum(stage.count for stage in hub.stages if stage.stage == DAY_CLOSED)
-        words.append(f"{waiting} of these to be posted")
+    waiting = sum(stage.count for stage in hub.stages if stage.stage == DAY_CLOSED) if hub is not None else 0
+    posting = f" ({waiting} to be posted)" if tills.closed else ""
+    words = [f"{tills.tickets:,} tickets", f"{tills.closed} of {options.stores} closed{posting}"]
     if tills.offline:
-        words.append(f"{', '.join(tills.offline)} has no line, {tills.waiting} tickets wait there")
+        words.append(f"{', '.join(tills.offline)} offline: {tills.waiting} wait")
     return ", ".join(words)
 
 

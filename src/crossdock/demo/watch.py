@@ -120,7 +120,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         stores: so many must have closed; held: days that a person must decide on.
         """
         shop, hub, store = self.shop, self.hub, self.store
-        if shop is None or hub is None or store is None or len(self.partners) < len(PARTNERS):
+        if shop is None or hub is None or store is None or self.warehouse is None:
             return False
         if stores and (self.tills is None or self.tills.closed < stores or store.days_open > held):
             return False
@@ -158,7 +158,7 @@ class Watch:
         """Look once; `hub` False where it is known to be dead."""
         return Look(
             shop=self._partner(SHOP, Shop),
-            erp=self._partner(ERP, Partner),
+            erp=self._partner(ERP, Partner) if ERP in self._retailer.simulated else None,
             warehouse=self._partner(WAREHOUSE, Partner),
             tills=self._partner(STORES, Tills) if self._retailer.stores is not None else None,
             hub=self._overview() if hub else None,
@@ -166,9 +166,21 @@ class Watch:
         )
 
     def books(self) -> dict[str, bytes]:
-        """All that each partner holds, as JSON, by its name."""
-        names = [*PARTNERS, STORES] if self._retailer.stores is not None else PARTNERS
+        """All that each simulated partner holds, as JSON, by its name."""
+        names = self._retailer.simulated
         return {name: self._partners.send(get(f"/_state/{name}"), STATE_S).body for name in names}
+
+    def knows_stores(self) -> bool:
+        """Whether the hub has read the stock of every store, so that a ticket finds what it sells."""
+        stores = self._retailer.stores
+        if stores is None:
+            return True
+        wanted = {(sku, store) for store, stock in stores.opening.items() for sku in stock}
+        try:
+            with self.reads() as reads:
+                return wanted <= set(reads.levels(sorted({sku for sku, _ in wanted})))
+        except CrossdockError:
+            return False
 
     def open_stores(self) -> None:
         """Tell the stores to open."""
