@@ -46,7 +46,7 @@ def test_a_short_run_with_every_fault_and_a_kill_balances(tmp_path):
     assert "the hub is killed (SIGKILL)" in err
     (cent,) = [found for found in report["findings"] if found["name"] == "the cent is found"]
     assert all(word in cent["text"] for word in ("store-008, till T", "0.01 EUR"))
-    assert [unit["took_ms"] is not None for unit in report["played"]["last_units"]] == [True] * 3
+    assert all(unit["took_ms"] is not None for unit in report["played"]["last_units"])
     assert not list(tmp_path.iterdir())
 
 

@@ -86,7 +86,7 @@ def busy():
         name: n + 1 for n, name in enumerate(("duplicate", "reorder", "error", "slow", "gone", "throttled"))
     }
     return Look(
-        shop=Shop(counts=ShopCounts(orders=680, events=1500), faults=faults, open=True),
+        shop=Shop(counts=ShopCounts(orders=680, events=1500), faults=faults, stocked=True),
         erp=Partner(faults={"error": 5, "cut_body": 1, "lost_reply": 7}),
         warehouse=Partner(faults={"gone": 70}),
         hub=hub,

@@ -11,7 +11,7 @@ from crossdock.demo.stores import LastUnit
 
 US = 1_000_000
 SOLD_BY = 0.72
-"""By this part of the day all are sold, calm or not: then the stores close."""
+"""Until this part of the day they are sold: then the stores close."""
 
 
 class Gone(msgspec.Struct, kw_only=True):
@@ -45,7 +45,9 @@ class LastUnits:
 
     def go_on(self, at: float, display: Mapping[str, tuple[int, int]], *, calm: bool) -> None:
         """Sell what is due, and see what the shop lists: (quantity, since) of each article."""
-        if self._units and at >= self._units[0].at and (calm or at >= self._by):
+        if self._units and not calm and at >= self._by:
+            self._units.clear()  # the stores close: what could not be sold in time stays where it is
+        if self._units and calm and at >= self._units[0].at:
             unit = self._units.pop(0)
             self.gone.append(Gone(sku=unit.sku, store=unit.store, sold_at=time.time_ns() // 1000))
             self._sell(unit.store, unit.sku)

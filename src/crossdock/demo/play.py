@@ -112,14 +112,14 @@ class Play:
         self._wait(self._watch.ready, "the hub does not get ready")
         self._wait(self._watch.knows_stores, "the stock of the stores was not read")
         self._wait(lambda: self._opens(self._watch.look()), "the shop was not told its stock")
+        self._wait(self._watch.open_all, "the shop and the stores did not open")
         self._opened = time.monotonic()
-        self._watch.open_stores()
         everybody = f"it opens, and {len(self._stores.zones)} stores with it" if self._stores else "it opens"
         self._tell(f"the hub has read the ERP's stock and told the shop: {everybody}")
 
     @staticmethod
     def _opens(look: Look) -> bool:
-        return look.shop is not None and look.shop.open
+        return look.shop is not None and look.shop.stocked
 
     def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:
         patience_s = READY_S if self._options.erp == "simulated" else SLOW_READY_S

@@ -257,6 +257,7 @@ def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]
             "location": LOCATION,
             "rate": options.rate,
             "orders_max": options.orders,
+            "waits": True,
             "opens_when_stocked": True,
             "skus": SKUS,
             "display": display,

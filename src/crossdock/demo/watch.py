@@ -24,6 +24,7 @@ ASK_S = 5.0
 STATE_S = 60.0
 STATE_BYTES_MAX = 1 << 30
 POLL = "poll"
+SHOP_TOKEN = "DEMO_SHOP_TOKEN"
 TELLING = (SHOP, WAREHOUSE)
 """Those who send webhooks."""
 TO_DO = (0, 1, 3)
@@ -68,7 +69,7 @@ class Shop(Partner, frozen=True, kw_only=True):
     """The shop's own counts."""
 
     counts: ShopCounts = ShopCounts()
-    open: bool = False
+    stocked: bool = False
     display: dict[str, tuple[int, int]] = {}
     """Of the articles that nobody buys there: the quantity that it lists, and since when (microseconds)."""
 
@@ -182,10 +183,17 @@ class Watch:
         except CrossdockError:
             return False
 
-    def open_stores(self) -> None:
-        """Tell the stores to open."""
+    def open_all(self) -> bool:
+        """Tell the shop and the stores to open; False where one did not hear it."""
+        told = [
+            post(f"/{SHOP}/-/open", headers={"x-shopify-access-token": self._retailer.environ[SHOP_TOKEN]})
+        ]
         if self._retailer.stores is not None:
-            self._partners.send(post(f"/{STORES}/-/open"), ASK_S)
+            told.append(post(f"/{STORES}/-/open"))
+        try:
+            return all(self._partners.send(request, ASK_S).status == 200 for request in told)
+        except CrossdockError:
+            return False
 
     def sell(self, store: str, sku: str) -> None:
         """Have a till of a store sell one unit."""

@@ -1,7 +1,7 @@
 """A Shopify shop: it sells at a rate, tells by signed webhooks, and does what its Admin API is asked.
 
 Settings (all optional): `access_token`, `webhook_secret`, `shop_domain`; `rate` (orders a second; 0: it sells nothing
-by itself), `orders_max`, `opens_when_stocked` (it sells nothing before it was told a quantity of every SKU), `skus` (a
+by itself), `orders_max`, `waits` (it sells nothing before `POST /-/open`), `opens_when_stocked` (it sells nothing before it was told a quantity of every SKU), `skus` (a
 number, or the SKUs themselves), `display` (SKUs that it lists and nobody buys), `currency`; `unpaid_rate`, `paid_after_s`, `cancel_rate`, `cancel_after_s`, `change_rate`
 (a note is added); `echo_s` (how soon our own writes come back as webhooks; negative: never); `latency_s`; `location`
 (Shopify's id of it); `throttle_rate` (a GraphQL answer is a 200 that says THROTTLED); `documents` (false for a bench:
@@ -41,6 +41,7 @@ class ShopifySimulator:
         self._rate = float(settings.get("rate", 0))
         self._orders_max = int(settings.get("orders_max", 0))
         self._opens_when_stocked = bool(settings.get("opens_when_stocked", False))
+        self._waits = bool(settings.get("waits", False))
         self._rates = {
             name: float(settings.get(f"{name}_rate", 0)) for name in ("unpaid", "cancel", "change")
         }
@@ -66,6 +67,9 @@ class ShopifySimulator:
         """Answer the Admin API: GraphQL, and the lists of REST."""
         if request.headers.get("x-shopify-access-token") != self._token:
             return json_response({"errors": "[API] Invalid API key or access token"}, 401)
+        if request.path == "/-/open":
+            self._waits = False
+            return json_response({"open": self._is_open()})
         if request.path.endswith("/graphql.json"):
             if self._throttle and self._dice.random() < self._throttle:
                 return json_response(_THROTTLED)
@@ -106,7 +110,12 @@ class ShopifySimulator:
         counts = {"orders": self._sold, "events": self._told, **self.admin.counts}
         if not documents:
             shown = {sku: self.admin.shown[sku] for sku in self._display if sku in self.admin.shown}
-            return {"counts": counts, "open": self._is_open(), "display": shown}
+            return {
+                "counts": counts,
+                "open": self._is_open(),
+                "stocked": self._is_stocked(),
+                "display": shown,
+            }
         found: dict[str, Any] = {}
         for order_id, raw in self.orders.items():
             body = msgspec.json.decode(raw)
@@ -159,6 +168,9 @@ class ShopifySimulator:
         return self._is_open() and (not self._orders_max or self._sold < self._orders_max)
 
     def _is_open(self) -> bool:
+        return not self._waits and self._is_stocked()
+
+    def _is_stocked(self) -> bool:
         return not self._opens_when_stocked or len(self.admin.quantities) >= len(self.listed)
 
     def _sell(self, now: int) -> Event:
