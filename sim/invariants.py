@@ -70,6 +70,7 @@ class Invariants(Witness):
         self.hopeless: set[tuple[str, str]] = set()
         """(connection, operation) that nobody can be asked about."""
         self.tokens: dict[str, tuple[float, int]] = {}
+        self.called: dict[int, int] = {}
         self.limits: dict[str, tuple[float, float]] = {}
         self.accepted_ids: dict[tuple[int, str, str], int] = {}
         self.shipped_at: dict[tuple[str, str], str] = {}
@@ -279,7 +280,6 @@ class Invariants(Witness):
                 raise Violation(
                     "pace", f"{effect.connection} asked for {(until - now) // SECOND} s of peace."
                 )
-            self._take_token(effect.connection, now)
 
     def _take_token(self, name: str, now: int) -> None:
         rate, burst = self.limits[name]
@@ -291,11 +291,19 @@ class Invariants(Witness):
             raise Violation("pace", f"More calls went to {name} than {rate:g} a second.")
         self.tokens[name] = (tokens, now)
 
+    def _count_call(self, call: Call, now: int) -> None:
+        """A call counts with its first request, however many effects it carries."""
+        first = call.effects[0]
+        if self.called.get(first.id) != first.attempt:
+            self.called[first.id] = first.attempt
+            self._take_token(call.connection, now)
+
     def _key_of(self, number: int) -> str:
         return next((s.key for s in self.staged.values() if s.id == number), str(number))
 
     def sending(self, call: Call, request: Request, now: int) -> None:
         """Nothing is sent after the lease; the key is the same each time; what is unclear is asked first."""
+        self._count_call(call, now)
         for effect in call.effects:
             if now >= effect.lease_until:
                 raise Violation("c", f"{effect.key} was sent {now - effect.lease_until} us after its lease.")

@@ -160,7 +160,7 @@ def _run(command: Sequence[str], folder: Path) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=_limit,  # noqa: PLW1509 - nothing here has threads
+        preexec_fn=_limit,
     )
     if done.returncode == -signal.SIGXCPU:
         return TIMED_OUT, ""
