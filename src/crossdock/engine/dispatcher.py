@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from crossdock.engine import crash
 from crossdock.engine.lanes import Lane, Lanes
 from crossdock.engine.performing import Attempted, Call, Failure, Performer, parked
-from crossdock.engine.port import ClaimedEffect, EffectResult, Store, Want
+from crossdock.engine.port import ClaimedEffect, EffectResult, Store, Want, batch_size
 from crossdock.engine.recovery import Park
 from crossdock.errors import RetryableError
 
@@ -82,7 +82,7 @@ class Dispatcher:
         open_: dict[tuple[str, str, bool, int], list[ClaimedEffect]] = {}
         for effect in effects:
             lane = self.lanes[effect.connection]
-            size = max(1, lane.batches.get(effect.operation, 1) >> 2 * (effect.attempt - 1))
+            size = batch_size(lane.batches.get(effect.operation, 1), effect.attempt - 1)
             kind = (effect.connection, effect.operation, effect.unclear, size)
             batch = open_.setdefault(kind, [])
             batch.append(effect)

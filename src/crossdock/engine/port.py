@@ -124,21 +124,28 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
         """How many effects at most may be claimed."""
         return self.limit * max(self.batches.values(), default=1)
 
-    def choose(self, due: Sequence[tuple[int, str]]) -> list[int]:
-        """Of due effects (id, operation), in the order staged, those that fit into `limit` calls."""
+    def choose(self, due: Sequence[tuple[int, str, int, int]]) -> list[int]:
+        """Of due effects (id, operation, attempts so far, unclear), in the order staged, those that fit into `limit` calls."""
         chosen: list[int] = []
-        calls, room = 0, dict[str, int]()
-        for number, operation in due:
-            if not room.get(operation):
+        calls, room = 0, dict[tuple[str, bool, int], int]()
+        for number, operation, attempts, unclear in due:
+            size = batch_size(self.batches.get(operation, 1), attempts)
+            kind = (operation, bool(unclear), size)
+            if not room.get(kind):
                 if calls == self.limit:
                     if not any(room.values()):
                         break
                     continue
                 calls += 1
-                room[operation] = self.batches.get(operation, 1)
-            room[operation] -= 1
+                room[kind] = size
+            room[kind] -= 1
             chosen.append(number)
         return chosen
+
+
+def batch_size(batch_max: int, attempts: int) -> int:
+    """How many effects go together that have failed so often: a quarter as many each time, in the end one alone."""
+    return max(1, batch_max >> 2 * attempts)
 
 
 class ClaimedEffect(msgspec.Struct, frozen=True, kw_only=True):

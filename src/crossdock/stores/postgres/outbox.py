@@ -61,8 +61,8 @@ class Outbox:
                 floors = self._effect_floors.setdefault(want.connection, Floors())
                 due = session.run("due_effects", want.connection, floors.floor(now), want.effects_max)
                 if due:
-                    floors.saw(now, due[0][2])
-                    chosen = want.choose([(number, operation) for number, operation, _ in due])
+                    floors.saw(now, due[0][4])
+                    chosen = want.choose([row[:4] for row in due])
                     rows += session.run("claim_effects", chosen, want.lease_until, self._owner)
         if not rows:
             return []

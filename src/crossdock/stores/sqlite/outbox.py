@@ -36,7 +36,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
 
 
 _rows = msgspec.json.Decoder(list[_Row])
-_due = msgspec.json.Decoder(list[tuple[int, str]])
+_due = msgspec.json.Decoder(list[tuple[int, str, int, int]])
 
 
 class Outbox:
