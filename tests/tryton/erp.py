@@ -127,14 +127,17 @@ class Reader:
         return self.rows("account.invoice", [["reference", "like", f"{reference}%"]], *fields)
 
     def on_hand(self, sku: str, warehouse: str) -> float:
+        return self.levels(warehouse)[sku]
+
+    def levels(self, warehouse: str) -> dict[str, float]:
+        """What a warehouse holds of every product, by SKU."""
         (place,) = self.rows("stock.location", [["code", "=", warehouse], ["type", "=", "warehouse"]])
-        (product,) = self.rows("product.product", [["code", "=", sku]])
         self._context |= {"locations": [place["id"]], "with_childs": True}
         try:
-            (row,) = self.call("model.product.product.read", [product["id"]], ["quantity"])
+            rows = self.rows("product.product", [], "code", "quantity")
         finally:
             self._context = {"company": 1}
-        return float(row["quantity"])
+        return {row["code"]: float(row["quantity"]) for row in rows}
 
 
 def _plain(value: dict[str, Any]) -> Any:

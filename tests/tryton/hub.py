@@ -33,6 +33,7 @@ from tests.tryton.erp import TIMEOUT_S, Erp, method_of
 ROUNDS_MAX = 2_000
 SHOP = {"url": "http://shop", "access_token": "t", "webhook_secret": "s", "location_id": "70000000001"}
 WMS = {"url": "http://wms", "token": "t", "webhook_secret": "s"}
+TILLS = {"webhook_secret": "s"}
 
 
 class SimulatorWire:
@@ -71,17 +72,30 @@ class ErpWire:
 
 
 class Hub:
-    """Webhooks in, documents in Tryton out. Nothing runs until `run`; its clock is its own."""
+    """Webhooks in, documents in Tryton out. Nothing runs until `run`; its clock is its own.
+
+    stores: locations that tills sell in; by which code Tryton knows them as warehouses say the connector's `warehouses`.
+    """
 
     def __init__(
-        self, folder: Path, erp: Erp, *, skus: tuple[str, ...], orders: int, loses: int = 0, **shop: Any
+        self,
+        folder: Path,
+        erp: Erp,
+        *,
+        skus: tuple[str, ...],
+        orders: int,
+        loses: int = 0,
+        stores: tuple[Place, ...] = (),
+        warehouses: str = "main=WH",
+        **shop: Any,
     ) -> None:
         self.now = int(time.time()) * SECOND
         registry = Registry(installed=False)
         connectors = {
             "shop": registry.get("shopify").build(SHOP),
             "wms": registry.get("wms").build(WMS),
-            "erp": erp.connector(warehouses="main=WH", payment_method="Clearing"),
+            "pos": registry.get("till").build(TILLS),
+            "erp": erp.connector(warehouses=warehouses, payment_method="Clearing"),
         }
         self.connectors = connectors
         self.shop = ShopifySimulator(
@@ -94,9 +108,15 @@ class Hub:
             "erp": ErpWire(erp, loses),
         }
         plan = Plan(
-            routes={"shop": Route(channel="shop", erp="erp", locations=("main",))},
-            places={"main": Place(id="main", warehouse="wms", partner_code="MAIN")},
-            policy=Policy(erp_total_tolerance=0),
+            routes={
+                "shop": Route(channel="shop", erp="erp", locations=("main",)),
+                "pos": Route(channel="pos", erp="erp", post="day"),
+            },
+            places={
+                "main": Place(id="main", warehouse="wms", partner_code="MAIN"),
+                **{place.id: place for place in stores},
+            },
+            policy=Policy(erp_total_tolerance=0, silence_s=86_400),
             authority=Authority(stock="erp"),
             offers={
                 name: frozenset(o.name for o in connector.spec.operations)
@@ -111,9 +131,7 @@ class Hub:
             clock=lambda: self.now,
             jitter=lambda: 0.5,
         )
-        lanes = {
-            name: Lane(name=name, connector=connectors[name], transport=wires[name]) for name in connectors
-        }
+        lanes = {name: Lane(name=name, connector=connectors[name], transport=wires[name]) for name in wires}
         self.dispatcher = Dispatcher(self.store, lanes, performer, jitter=lambda: 0.5)
 
     def read_stock(self) -> None:
@@ -150,8 +168,8 @@ class Hub:
         )
         self.store.accept([arrival], self.now)
 
-    def run(self) -> None:
-        """Everything that follows, in its time: until nobody has anything left to do."""
+    def run(self, within_s: int = 3600) -> None:
+        """Everything that follows, in its time: until nobody has anything left to do within so many seconds."""
         dice = random.Random(3)
         for _ in range(ROUNDS_MAX):
             while self.pipeline.step(self.now) or self.dispatcher.step(self.now):
@@ -159,10 +177,11 @@ class Hub:
             for event in self.wms.due_events(self.now):
                 for _ in range(dice.choice((1, 2))):
                     self.post("wms", event)
-            due = [at for at in (self.store.wake(self.now), self.wms.next_due()) if at is not None]
+            times = (self.store.wake(self.now), self.wms.next_due(), self.dispatcher.next_at(self.now))
+            due = [at for at in times if at is not None]
             if self.pipeline.step(self.now):
                 continue
-            if not due or min(due) > self.now + 3600 * SECOND:
+            if not due or min(due) > self.now + within_s * SECOND:
                 return
             self.now = max(self.now + 1, min(due))
             self.store.wake(self.now)
