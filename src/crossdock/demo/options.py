@@ -78,5 +78,5 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settle_max_s(self) -> float:
         """How long everything may take to come to rest after the last order."""
-        slow_s = 0.0 if self.erp == "simulated" else 4.0 * (self.orders + self.stores)
+        slow_s = 0.0 if self.erp == "simulated" else 12.0 * (self.orders + self.stores)
         return 90.0 + 0.5 * self.seconds + slow_s
