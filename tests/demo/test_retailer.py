@@ -35,6 +35,17 @@ def test_without_tickets_there_are_no_stores(tmp_path):
     assert set(config.plan.places) == {"main"}
 
 
+def test_with_a_real_erp_there_is_none_simulated_and_the_configuration_has_no_mistake(tmp_path):
+    made = found_retailer(tmp_path, 8765, Options(erp="tryton", rate=1, stores=20))
+    connect(made, "http://127.0.0.1:9", "http://127.0.0.1:8/tryton")
+    config = load_config(made.config, made.environ, all_secrets=True)
+    assert config.warnings == ()
+    assert config.connections["erp"].connector == "tryton"
+    assert config.connections["erp"].limits.concurrency_max == 1
+    served = msgspec.json.decode(made.partners.read_bytes(), type=Config).simulators
+    assert [one.name for one in served] == list(made.simulated) == ["shop", "warehouse", STORES]
+
+
 def test_the_stores_are_named_by_their_numbers_whatever_there_are():
     usual, few = stores_of(Options()), stores_of(Options(stores=20))
     assert (usual.silent, usual.cent_off) == ("store-214", "store-133")

@@ -85,7 +85,8 @@ feeds = ["stock"]
 poll_every_s = 3600
 """
 _TRYTON = """\
-# A real Tryton. It is slow, so calls go in batches, and what it has not taken yet waits in the hub.
+# A real Tryton. It is slow, so calls go in batches, and what it has not taken yet waits in the hub. One call at a time:
+# on SQLite it gives two invoices that are posted at once the same number.
 [connections.erp]
 connector = "tryton"
 url = "{url}"
@@ -93,6 +94,7 @@ user = "{user}"
 password = "${{DEMO_TRYTON_PASSWORD}}"
 warehouses = "{warehouses}"
 payment_method = "Clearing"
+concurrency_max = 1
 feeds = ["stock"]
 poll_every_s = 3600
 """
