@@ -1,5 +1,6 @@
 """Real processes are frozen with SIGSTOP and wake after their leases, or are killed while they start, stop or sleep."""
 
+import contextlib
 import os
 import random
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 
 from tests.bootstrap.waiting import eventually
@@ -21,6 +23,14 @@ LOOK_UP = "GET /erp_lookup/sales"
 PAST_THE_LEASE_S = DEADLINE_S + 1.0
 
 
+def send_all(hub, number):
+    """A signal to the hub, core and edge: a machine that sleeps sleeps as a whole."""
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
+        core = psutil.Process(hub.process.pid)
+        for process in (core, *core.children()):
+            process.send_signal(number)
+
+
 def wait(seconds):
     threading.Event().wait(seconds)
 
@@ -33,7 +43,7 @@ def retailer(tmp_path):
         made.stock()
         yield made
     finally:
-        made.hub.process.send_signal(signal.SIGCONT)
+        send_all(made.hub, signal.SIGCONT)
         made.close()
 
 
@@ -67,12 +77,12 @@ def test_frozen_between_look_up_and_post_the_hub_wakes_after_its_lease_and_asks_
         return honest
 
     def answered_while_it_sleeps(exchange):
-        shop.hub.process.send_signal(signal.SIGSTOP)
+        send_all(shop.hub, signal.SIGSTOP)
         exchange.answer(exchange.forward())
         wait(PAST_THE_LEASE_S)
         woken.append(len(middle.seen))
         looked.set()
-        shop.hub.process.send_signal(signal.SIGCONT)
+        send_all(shop.hub, signal.SIGCONT)
         return True
 
     woken = []
@@ -89,7 +99,7 @@ def test_frozen_between_look_up_and_post_the_hub_wakes_after_its_lease_and_asks_
             assert after.index(SALE) > after.index(LOOK_UP)
             assert shop.state("erp_lookup")["sales"] == 1
         finally:
-            shop.hub.process.send_signal(signal.SIGCONT)
+            send_all(shop.hub, signal.SIGCONT)
             shop.close()
 
 
@@ -116,7 +126,7 @@ def test_partners_that_freeze_are_waited_for_and_nothing_is_done_twice(retailer)
 def test_killed_in_its_sleep_what_it_was_at_is_asked_about(retailer):
     with retailer.sending(24, every_s=0.01):
         wait(0.2)
-        retailer.hub.process.send_signal(signal.SIGSTOP)
+        send_all(retailer.hub, signal.SIGSTOP)
         wait(0.2)
         assert retailer.hub.end(signal.SIGKILL) == -signal.SIGKILL
         retailer.start()

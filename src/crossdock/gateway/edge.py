@@ -7,6 +7,7 @@ It opens the store only to read; everything that is to be kept goes to the core.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import pickle
@@ -57,6 +58,7 @@ from crossdock.stores.opening import open_reads
 from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 
+PR_SET_PDEATHSIG = 1
 ANSWER_S = 65.0
 READ_MAX = 20
 Deliver = Callable[[list[Receipt] | Exception], None]
@@ -286,8 +288,15 @@ async def run(greeting: Greeting, end: socket.socket) -> None:
     await asyncio.sleep(LAST_WORDS_S)
 
 
+def _end_with_core() -> None:
+    """On Linux the kernel ends this process with the thread that started it, even while it is frozen."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """The body of the process. What stops a hub is told to its core, which tells this one."""
+    _end_with_core()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
