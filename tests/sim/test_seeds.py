@@ -6,7 +6,7 @@ from sim.faults import FAULTS
 from sim.run import Story, simulate
 
 SEEDS = range(1, 31)
-TRIES = 12
+TRIES = 30
 WITH = {"no_keys": ("lost_reply",), "forgotten_keys": ("lost_reply",)}
 """What a fault needs beside it to be one."""
 FEW = 24
