@@ -47,7 +47,8 @@ def follow(desk: Desk, why: str) -> None:
         release(desk)
         if process.shipments:
             tell_shipments(desk)
-            left(desk)
+    if process.shipments:
+        left(desk)
     if gone is not None:
         tell_cancelled(desk, gone)
     sale = process.sale
