@@ -21,8 +21,11 @@ START = 1_773_619_200 * SECOND
 TOLD_MAX = 40
 
 
-class Violation(AssertionError):
-    """An invariant does not hold. letter: as in the list of invariants; `-` for a defect of another kind."""
+class Violation(BaseException):
+    """An invariant does not hold: nothing of the hub may catch this and go on.
+
+    letter: as in the list of invariants; `-` for a defect of another kind.
+    """
 
     def __init__(self, letter: str, text: str) -> None:
         super().__init__(f"({letter}) {text}")
