@@ -104,6 +104,23 @@ def test_a_group_of_writes_that_does_not_fit_leaves_no_trace_and_no_claim(tmp_pa
     opened.close()
 
 
+@pytest.mark.fault(8)
+def test_a_claim_that_could_not_be_written_claims_nothing(tmp_path):
+    opened = open_store(tmp_path / "x.db", Vault(KEY))
+    opened.accept([arrival(str(n)) for n in range(5)], NOW)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+        with pytest.raises(OverloadedError):
+            opened.claim(10, NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert len(opened.claim(10, NOW).messages) == 5
+    opened.close()
+
+
 @pytest.mark.fault(7)
 def test_a_store_that_could_lose_what_it_accepted_is_refused_before_anything_is_served(tmp_path, monkeypatch):
     opening = store.Database

@@ -170,9 +170,10 @@ def test_a_partner_that_asked_for_peace(known):
 
 
 def test_more_calls_than_the_pace_allows(known):
-    known.claimed([effect(1), effect(2)], NOW)
+    for number in (1, 2):
+        known.sending(call(effect(number)), get("/sales"), NOW)
     with violates("pace"):
-        known.claimed([effect(3)], NOW)
+        known.sending(call(effect(3)), get("/sales"), NOW)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,33 +70,35 @@ class SqliteStore:
 
         Raises where nothing at all was written; then nothing that they claimed is claimed either.
         """
-        claimed = self._inbox.claimed()
-        try:
-            with self._db.transaction("writing"):
-                results = [self._alone(job) for job in jobs]
-        except Exception:
-            self._inbox.unclaim_all_but(claimed)
-            raise
-        return results
+        with self._or_unclaimed(), self._db.transaction("writing"):
+            return [self._alone(job) for job in jobs]
 
     def _alone(self, job: Callable[[], Any]) -> Any:
         """One write of a group. Where SQLite has given the whole transaction up (a full disk), nobody's goes on."""
-        claimed = self._inbox.claimed()
         try:
-            with self._db.transaction("writing"):
+            with self._or_unclaimed(), self._db.transaction("writing"):
                 return job()
         except Exception as error:
-            self._inbox.unclaim_all_but(claimed)
             if not self._db.connection.in_transaction:
                 raise
             return error
+
+    @contextmanager
+    def _or_unclaimed(self) -> Iterator[None]:
+        """What is claimed inside is claimed only where it could be written."""
+        claimed = self._inbox.claimed()
+        try:
+            yield
+        except Exception:
+            self._inbox.unclaim_all_but(claimed)
+            raise
 
     def accept(self, arrivals: Sequence[Arrival], now: int) -> list[Receipt]:
         with self._db.transaction("taking messages in"):
             return self._intake.accept(arrivals, now)
 
     def claim(self, limit: int, now: int) -> Claim:
-        with self._db.transaction("claiming messages"):
+        with self._or_unclaimed(), self._db.transaction("claiming messages"):
             return self._inbox.claim(limit)
 
     def give_back(self, messages: Sequence[Message]) -> None:
