@@ -36,7 +36,8 @@ def up(cli):
             assert time.monotonic() < until
             time.sleep(0.05)
         yield cli
-        process.send_signal(signal.SIGTERM)
+        for _ in range(50):  # somebody is impatient
+            process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=40) == 0
         assert f"http://127.0.0.1:{port}" in process.stdout.read()
     finally:
