@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,12 @@ BUSY_MS = 5_000
 
 QUERIES = named_queries("crossdock.stores.sqlite", "queries.sql", "reads.sql")
 QUERIES |= named_queries("crossdock.stores", "reads.sql")
+PROGRAM = {
+    section.split()[0]: statement
+    for section, statement in named_queries("crossdock.stores.sqlite", "program.sql").items()
+}
+OPERATIONS = tuple(name for name, statement in PROGRAM.items() if "create temp" not in statement)
+RUN = f"insert into program values ({', '.join('?' * (len(OPERATIONS) + 1))})"  # noqa: S608 - question marks
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.decode
 _STEP = re.compile(r"\d{4}_[a-z_]+\.sql")
@@ -59,27 +65,35 @@ def translated(doing: str) -> Iterator[None]:
 
 
 class Program:
-    """An ordered list of operations of `program.sql`, with the blobs that some of them carry."""
+    """The operations of `program.sql` that a transaction consists of, with the blobs that some of them carry.
+
+    They run in the order of that file; those of one kind in the order added.
+    """
 
     def __init__(self) -> None:
-        self.rows: list[tuple[Any, ...]] = []
+        self.rows: dict[str, list[tuple[Any, ...]]] = {}
         self.blob = bytearray()
 
-    def add(self, *row: Any) -> None:
-        """One operation: its name, then its arguments."""
-        self.rows.append(row)
+    def add(self, operation: str, *row: Any) -> None:
+        """One operation with its arguments."""
+        self.rows.setdefault(operation, []).append(row)
 
-    def add_with(self, blobs: Sequence[bytes], *row: Any) -> None:
+    def add_all(self, operation: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Several of one kind."""
+        if added := list(rows):
+            self.rows.setdefault(operation, []).extend(added)
+
+    def add_with(self, blobs: Sequence[bytes], operation: str, *row: Any) -> None:
         """One operation that carries one or two blobs; where they stand is its last argument."""
         places: list[int] = []
         for blob in blobs:
             places += (len(self.blob) + 1, len(blob))
             self.blob += blob
-        self.rows.append((*row, places))
+        self.add(operation, *row, places)
 
     def count(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Counters move in the transaction of what they count."""
-        self.rows += [("count", source, name, value) for (source, name), value in sorted(counts.items())]
+        self.add_all("count", ((source, name, value) for (source, name), value in sorted(counts.items())))
 
 
 class Database:
@@ -102,15 +116,25 @@ class Database:
 
     def load_program(self) -> None:
         """Make the view and the triggers that programs run through; for the connection that writes."""
+        columns = ", ".join(f"null as {operation}" for operation in OPERATIONS)
+        steps = ";\n".join(PROGRAM[operation] for operation in OPERATIONS)
         with translated("preparing to write"):
-            for statement in named_queries("crossdock.stores.sqlite", "program.sql").values():
-                self.connection.execute(statement)
+            for name, statement in PROGRAM.items():
+                if name not in OPERATIONS:
+                    self.connection.execute(statement)
+            self.connection.execute(f"create temp view program as select {columns}, null as blob")
+            self.connection.execute(
+                f"create temp trigger program_run instead of insert on program begin {steps}; end"
+            )
 
     def run_program(self, program: Program) -> None:
         """Write a program in one step, in its order; all of it or nothing."""
         if program.rows:
-            text = encode(program.rows).decode()
-            self.connection.execute(QUERIES["run_program"], (text, bytes(program.blob))).fetchall()
+            rows = {operation: encode(rows).decode() for operation, rows in program.rows.items()}
+            bindings = [rows.pop(operation, None) for operation in OPERATIONS]
+            if rows:
+                raise ValueError(f"program.sql knows no operation {', '.join(rows)}")
+            self.connection.execute(RUN, (*bindings, bytes(program.blob))).fetchall()
 
     def ask(self, name: str, rows: Sequence[Any], *more: Any) -> Any:
         """Ask a bulk question; the answer is the one JSON text, decoded. [] for no rows."""

@@ -290,7 +290,7 @@ class Inbox:
             for case in f.cases:
                 program.add(*_case_row(f.message, case, case.about, case.effect), now)
             for c in f.closed:
-                program.add("case_closed", f.message.subject, c.reason, c.about, c.resolution, now)
+                program.add("case_file", "closed", f.message.subject, c.reason, c.about, c.resolution, now)
         for p in batch.parked:
             about = p.case.about or f"message {p.message.id}"
             program.add(*_case_row(p.message, p.case, about, 0), now)
@@ -299,12 +299,12 @@ class Inbox:
         for p in changes.processes:
             program.add_with((p.value,), *_process_row(p), now)
         self._documents(changes, program)
-        program.rows += [("level", *msgspec.structs.astuple(level)) for level in changes.levels]
-        program.rows += [("product", sku, msgspec.Raw(value)) for sku, value in changes.products]
-        program.rows += [("movement", *msgspec.structs.astuple(movement)) for movement in changes.movements]
-        program.rows += [("posting", *msgspec.structs.astuple(posting)) for posting in changes.postings]
-        program.rows += [("ticket", *msgspec.structs.astuple(ticket)) for ticket in changes.tickets]
-        program.rows += [("pulse", *pulse) for pulse in changes.pulses]
+        program.add_all("level", (msgspec.structs.astuple(level) for level in changes.levels))
+        program.add_all("product", ((sku, msgspec.Raw(value)) for sku, value in changes.products))
+        program.add_all("movement", (msgspec.structs.astuple(movement) for movement in changes.movements))
+        program.add_all("posting", (msgspec.structs.astuple(posting) for posting in changes.postings))
+        program.add_all("ticket", (msgspec.structs.astuple(ticket) for ticket in changes.tickets))
+        program.add_all("pulse", changes.pulses)
         if changes.unseen is not None:
             _unseen_rows(changes.unseen, program)
 
@@ -322,10 +322,10 @@ class Inbox:
 
 def _unseen_rows(unseen: UnseenChanges, program: Program) -> None:
     astuple, before = msgspec.structs.astuple, unseen.forget_before
-    program.rows += [("unseen", *astuple(row), before) for row in unseen.raised]
-    program.rows += [("unseen_joined", *joined) for joined in unseen.joined]
-    program.rows += [("unseen_told", *told) for told in unseen.told]
-    program.rows += [("unseen_forgotten", *forgotten) for forgotten in unseen.forgotten]
+    program.add_all("unseen", ((*astuple(row), before) for row in unseen.raised))
+    program.add_all("unseen_joined", unseen.joined)
+    program.add_all("unseen_told", unseen.told)
+    program.add_all("unseen_forgotten", unseen.forgotten)
 
 
 def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:
@@ -351,7 +351,7 @@ def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:
                 now,
             )
         marks.update(dict.fromkeys((m.connection, m.operation, m.key) for m in f.marks))
-    program.rows += [("mark", *key, now) for key in marks]
+    program.add_all("mark", ((*key, now) for key in marks))
 
 
 def _process_row(p: ProcessRow) -> tuple[Any, ...]:
@@ -375,7 +375,8 @@ def _process_row(p: ProcessRow) -> tuple[Any, ...]:
 
 def _case_row(message: Message, case: OpenCase, about: str, effect: int) -> tuple[Any, ...]:
     return (
-        "case_opened",
+        "case_file",
+        "opened",
         message.subject,
         case.reason,
         about,

@@ -54,7 +54,7 @@ class Outbox:
         if not taken:
             return []
         program = Program()
-        program.rows = [("effect_claimed", number, lease) for number, lease in taken]
+        program.add_all("effect_claimed", taken)
         self._db.run_program(program)
         rows = _rows.decode(self._db.text("read_claimed", taken, "[]"))
         documents = self._read([(row.subject, row.document) for row in rows if row.document])

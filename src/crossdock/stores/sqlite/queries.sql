@@ -1,26 +1,18 @@
 -- Questions, and the few writes that are not part of a program. A bulk question takes one JSON text and gives one back:
 -- one step, however many rows (docs/adr/0002).
 
--- name: run_program
-insert into program (op, v, b, b2)
-select value->>0, value,
-  case when value->>0 in ('body', 'document', 'process', 'body_edited')
-    then substr(?2, value->>'$[#-1][0]', value->>'$[#-1][1]') end,
-  case when value->>0 in ('body', 'document') then substr(?2, value->>'$[#-1][2]', value->>'$[#-1][3]') end
-from json_each(?1);
-
 -- name: find_references
 select json_group_array(json_array(j.value->>0, j.value->>1, j.value->>2, r.subject, hex(s.salt)))
-from json_each(?1) j
+from jsonb_each(?1) j
 join reference r on r.connection = j.value->>0 and r.kind = j.value->>1 and r.ref = j.value->>2
 join subject s on s.no = r.subject;
 
 -- name: find_salts
-select json_group_array(json_array(s.no, hex(s.salt))) from json_each(?1) j join subject s on s.no = j.value;
+select json_group_array(json_array(s.no, hex(s.salt))) from jsonb_each(?1) j join subject s on s.no = j.value;
 
 -- name: find_deliveries
 select json_group_array(json_array(n.subject, n.source, n.version, n.hash, n.message))
-from json_each(?1) j
+from jsonb_each(?1) j
 join seen n on n.subject = j.value->>0 and n.source = j.value->>1 and n.kind = 'delivery'
   and n.version = j.value->>2;
 
@@ -36,55 +28,55 @@ select '[' || coalesce(group_concat(
   '[' || i.id || ',' || json_quote(i.source) || ',' || json_quote(i.kind) || ',' || i.subject || ',' || i.lane || ','
   || i.attempt || ',' || i.received_at || ',' || i.parent || ',' || i.position || ',' || json_quote(i.origin) || ','
   || json_quote(s.trace) || ',"' || coalesce(hex(s.salt), '') || '"]'), '') || ']'
-from json_each(?1) j join inbox i on i.id = j.value join subject s on s.no = i.subject;
+from jsonb_each(?1) j join inbox i on i.id = j.value join subject s on s.no = i.subject;
 
 -- name: body_sizes
-select json_group_array(json_array(b.message, length(b.raw))) from json_each(?1) j join body b on b.message = j.value;
+select json_group_array(json_array(b.message, length(b.raw))) from jsonb_each(?1) j join body b on b.message = j.value;
 
 -- name: read_bodies
 select '[' || coalesce(group_concat('[' || b.message || ',' || b.headers || ',"' || hex(b.raw) || '"]'), '') || ']'
-from json_each(?1) j join body b on b.message = j.value;
+from jsonb_each(?1) j join body b on b.message = j.value;
 
 -- name: read_holds
 select json_group_array(json_array(h.subject, h.source, h.message, i.kind, i.state = 3))
-from json_each(?1) j join hold h on h.subject = j.value join inbox i on i.id = h.message;
+from jsonb_each(?1) j join hold h on h.subject = j.value join inbox i on i.id = h.message;
 
 -- name: load_processes
 select '[' || coalesce(group_concat('[' || p.subject || ',' || p.version || ',' || p.value || ']'), '') || ']'
-from json_each(?1) j join process p on p.subject = j.value;
+from jsonb_each(?1) j join process p on p.subject = j.value;
 
 -- name: load_levels
 select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock,
   l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
-from json_each(?1) j join level l on l.sku = j.value;
+from jsonb_each(?1) j join level l on l.sku = j.value;
 
 -- name: load_cells
 select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock,
   l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
-from json_each(?1) j join level l on l.sku = j.value->>0 and l.location = j.value->>1;
+from jsonb_each(?1) j join level l on l.sku = j.value->>0 and l.location = j.value->>1;
 
 -- name: load_places
 select json_group_array(json_array(l.sku, l.location, l.on_hand, l.reserved, l.allocated, l.safety_stock,
   l.quarantined, l.committed_elsewhere, l.incoming, l.as_of))
-from json_each(?1) j join level l on l.location = j.value;
+from jsonb_each(?1) j join level l on l.location = j.value;
 
 -- name: load_unseen
 select json_group_array(json_array(u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity))
-from json_each(?1) j join unseen u on u.sku = j.value->>0 and u.location = j.value->>1;
+from jsonb_each(?1) j join unseen u on u.sku = j.value->>0 and u.location = j.value->>1;
 
 -- name: load_unseen_of_places
 select json_group_array(json_array(u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity))
-from json_each(?1) j
+from jsonb_each(?1) j
 join level l on l.location = j.value
 join unseen u on u.sku = l.sku and u.location = l.location;
 
 -- name: load_untold
 select json_group_array(json_array(u.sku, u.location, u.seen_at, u.token, u.number, u.master, u.quantity))
-from json_each(?1) j join unseen u on u.token = j.value and u.seen_at = 0;
+from jsonb_each(?1) j join unseen u on u.token = j.value and u.seen_at = 0;
 
 -- name: load_days
 select json_group_array(json_array(r.connection, r.ref, p.stage))
-from json_each(?1) j
+from jsonb_each(?1) j
 join reference r on r.connection = j.value->>0 and r.kind = 'store_day' and r.ref = j.value->>1
 join process p on p.subject = r.subject;
 
@@ -92,20 +84,20 @@ join process p on p.subject = r.subject;
 select '[' || coalesce(group_concat(
   '[' || json_quote(t.connection) || ',' || json_quote(t.store) || ',' || json_quote(t.day) || ','
   || json_quote(t.till) || ',' || t.sequence || ',' || t.subject || ',' || t.at || ',' || t.value || ']'), '') || ']'
-from json_each(?1) j
+from jsonb_each(?1) j
 join ticket t on t.connection = j.value->>0 and t.store = j.value->>1 and t.day = j.value->>2;
 
 -- name: load_pulses
 select json_group_array(json_array(p.connection, p.store, p.at))
-from json_each(?1) j join pulse p on p.connection = j.value;
+from jsonb_each(?1) j join pulse p on p.connection = j.value;
 
 -- name: load_products
 select '{' || coalesce(group_concat(json_quote(p.sku) || ':' || p.value), '') || '}'
-from json_each(?1) j join product p on p.sku = j.value;
+from jsonb_each(?1) j join product p on p.sku = j.value;
 
 -- name: load_seen
 select json_group_array(json_array(n.subject, n.source, n.kind, n.version, n.hash))
-from json_each(?1) j
+from jsonb_each(?1) j
 join seen n on n.subject = j.value->>0 and n.source = j.value->>1 and n.kind = j.value->>2
   and n.version = j.value->>3;
 
@@ -119,13 +111,13 @@ select '[' || coalesce(group_concat(
   || json_quote(o.intent) || ',' || o.attempt || ',' || o.unclear || ',' || json_quote(o.resume) || ','
   || o.command || ',' || o.document || ',' || json_quote(s.trace) || ',' || o.lease_until || ',' || o.staged_at
   || ']'), '') || ']'
-from json_each(?1) j
+from jsonb_each(?1) j
 join outbox o on o.id = j.value->>0
 join subject s on s.no = o.subject;
 
 -- name: read_documents
 select json_group_array(json_array(d.id / 1024, d.id % 1024, d.value, hex(d.party), hex(s.salt)))
-from json_each(?1) j
+from jsonb_each(?1) j
 join document d on d.id = (j.value->>0) * 1024 + (j.value->>1)
 join subject s on s.no = j.value->>0;
 
