@@ -61,13 +61,20 @@ def pipeline(world: World, orders: int, first: int) -> Figures:
     for start in range(0, orders, 1_000):
         hub.store.accept(arrivals[start : start + 1_000], now)
     del arrivals
-    began = time.perf_counter()
-    hub.start(("pipeline",))
+    hub.store.close()
+    hub = world.hub()
+    hub.start(("pipeline",), world.edge(hub))
     with hub.reads() as reads:
-        until(reads, lambda: not reads.rows("inbox_by_state"))
+        began, waiting = time.perf_counter(), waiting_of(reads)  # some were handled while the edge came up
+        until(reads, lambda: not waiting_of(reads))
     seconds = time.perf_counter() - began
     hub.stop()
-    return {"orders_per_s": orders / seconds, "seconds": seconds}
+    return {"orders_per_s": waiting / seconds, "seconds": seconds}
+
+
+def waiting_of(reads: Reads) -> int:
+    """Messages in the inbox."""
+    return sum(count for _, _, count, _ in reads.rows("inbox_by_state"))
 
 
 def end_to_end(world: World, orders: int, first: int) -> Figures:

@@ -21,12 +21,15 @@ from typing import Any
 
 import msgspec
 
+from crossdock.bootstrap.edge import EdgeProcess
 from crossdock.bootstrap.hub import Hub
 from crossdock.bootstrap.loops import clock_us
 from crossdock.config import Config, load_config
 from crossdock.config.keys import add_token, make_key, read_key
 from crossdock.domain.state import Changes, Level, Movement
 from crossdock.engine.port import Batch
+from crossdock.gateway.edge import Greeting
+from crossdock.gateway.running import EDGE
 from crossdock.simulator.shopify_orders import Catalogue, order_id, quick_orders
 from crossdock.stores.opening import is_shared
 
@@ -109,6 +112,13 @@ class World:
     def hub(self) -> Hub:
         """A hub in this process."""
         return Hub(self.config, master_key=read_key(self.config.hub.key))
+
+    def edge(self, hub: Hub) -> EdgeProcess:
+        """The second process of a hub, as `crossdock up` has it."""
+        greeting = Greeting(
+            self.config, read_key(self.config.hub.key), "127.0.0.1", self.port, hub.started_at
+        )
+        return EdgeProcess(hub, EDGE, greeting, hub.keyed())
 
     def stock(self) -> None:
         """Opening stock, as the first movement of every SKU."""

@@ -1,16 +1,25 @@
 """Reading ahead gives what the core would have read, and whatever cannot be read is left to it."""
 
+import asyncio
+import contextlib
 import random
+import socket
+import threading
 
 import msgspec
 import pytest
 
-from crossdock.bootstrap.reading import ReadAhead, read_ahead
+from crossdock.bootstrap.link import ReadThese, Unpacker, packed
+from crossdock.bootstrap.reading import ReadAhead, messages_of, read_ahead
 from crossdock.connectors.shopify import build
 from crossdock.engine.messages import Arrival, Message, Receipt
 from crossdock.errors import MappingError
 from crossdock.flows.handler import RetailHandler
+from crossdock.gateway.edge import Core
 from crossdock.simulator.shopify_orders import Catalogue, make_order
+from crossdock.stores.opening import open_messages
+from crossdock.stores.sqlite import open_store
+from crossdock.stores.vault import Vault
 from crossdock.testing.store_case import NOW
 from tests.flows.hub import make_plan
 
@@ -52,7 +61,7 @@ def message(number, body, attempt=0):
 def test_what_was_read_ahead_is_what_the_core_would_read(handler):
     bodies = orders(40)
     ahead = ReadAhead(handler)
-    ahead.remember(read_ahead(handler, arrivals(*bodies), receipts(40)))
+    ahead.remember(read_ahead(handler, messages_of(arrivals(*bodies), receipts(40))))
     for n, body in enumerate(bodies, 1):
         assert ahead.split(message(n, b"not looked at")) is None
         assert ahead.translate(message(n, b"not looked at")) == handler.translate(message(n, body))
@@ -61,23 +70,81 @@ def test_what_was_read_ahead_is_what_the_core_would_read(handler):
 def test_it_is_used_once_and_for_a_first_attempt_only(handler):
     (body,) = orders(1)
     ahead = ReadAhead(handler)
-    ahead.remember(read_ahead(handler, arrivals(body), receipts(1)))
-    with pytest.raises(MappingError):
-        ahead.translate(message(1, b"{}", attempt=1))
+    read = read_ahead(handler, messages_of(arrivals(body, body), receipts(2)))
+    ahead.remember(read)
     assert ahead.translate(message(1, b"{}"))
     with pytest.raises(MappingError):
         ahead.translate(message(1, b"{}"))
+    with pytest.raises(MappingError):
+        ahead.translate(message(2, b"{}", attempt=1))
+
+
+def test_what_comes_too_late_is_not_kept_for_its_message_may_have_been_edited(handler):
+    (body,) = orders(1)
+    ahead = ReadAhead(handler)
+    with pytest.raises(MappingError):
+        ahead.translate(message(1, b"{}"))
+    ahead.remember(read_ahead(handler, messages_of(arrivals(body), receipts(1))))
+    with pytest.raises(MappingError):
+        ahead.translate(message(1, b'{"edited": true}'))
+
+
+def test_each_is_asked_for_once_and_only_behind_the_next_batch(handler):
+    ahead = ReadAhead(handler)
+    assert ahead.wanted(range(1, 6), 10) == []
+    assert ahead.wanted(range(1, 41), 10) == list(range(11, 41))
+    assert ahead.wanted(range(11, 51), 10) == list(range(41, 51))
+    ahead.being_read(55)
+    assert ahead.wanted(range(31, 71), 10) == list(range(56, 71))
+
+
+class Outliving(Core):
+    """An edge whose process goes on when the core is gone."""
+
+    def connection_lost(self, exc):
+        pass
+
+
+async def read_by_the_edge(frames, handler, stored):
+    """What the edge answers to frames of the core."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    await loop.create_unix_connection(
+        lambda: Outliving(None, handler, stored, threading.Event()), sock=theirs
+    )
+    ours.setblocking(False)
+    for frame in frames:
+        await loop.sock_sendall(ours, packed(frame))
+    told, unpacker = [], Unpacker()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            while True:
+                told += unpacker.feed(await loop.sock_recv(ours, 65_536))
+    ours.close()
+    return [number for frame in told for number, _ in frame.messages]
+
+
+def test_the_edge_reads_what_waits_in_the_store_and_leaves_out_what_is_too_late(handler, tmp_path):
+    vault = Vault(b"k" * 32)
+    opened = open_store(tmp_path / "x.db", vault)
+    numbers = [r.message for r in opened.accept(arrivals(*orders(60)), NOW)]
+    stored = open_messages(tmp_path / "x.db", vault)
+    frames = [ReadThese(numbers[:50], numbers[0]), ReadThese(numbers[50:], numbers[30])]
+    told = asyncio.run(read_by_the_edge(frames, handler, stored))
+    assert told[-30:] == numbers[30:]
+    assert told == sorted(set(told))
+    opened.close()
 
 
 def test_what_cannot_be_read_and_what_is_not_single_is_left_to_the_core(handler):
     good, bad = orders(1)[0], b'{"id": 1}'
-    read = read_ahead(handler, arrivals(good, bad), receipts(2))
+    read = read_ahead(handler, messages_of(arrivals(good, bad), receipts(2)))
     assert [number for number, _ in read] == [1]
-    assert read_ahead(handler, arrivals(b"[]", kind="page.orders"), receipts(1)) == []
-    assert read_ahead(handler, arrivals(good, kind="carts/update"), receipts(1)) == []
+    for unread in (arrivals(b"[]", kind="page.orders"), arrivals(good, kind="carts/update")):
+        assert read_ahead(handler, messages_of(unread, receipts(1))) == []
 
 
-def test_what_was_known_or_refused_is_not_read(handler):
+def test_what_was_known_or_refused_is_not_read():
     (body,) = orders(1)
-    assert read_ahead(handler, arrivals(body), receipts(1, duplicate=True)) == []
-    assert read_ahead(handler, arrivals(body), receipts(1, conflict=True)) == []
+    assert messages_of(arrivals(body), receipts(1, duplicate=True)) == []
+    assert messages_of(arrivals(body), receipts(1, conflict=True)) == []

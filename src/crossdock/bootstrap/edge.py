@@ -25,6 +25,7 @@ from crossdock.bootstrap.link import (
     Link,
     Over,
     Read,
+    ReadThese,
     Stop,
     TakeIn,
     Told,
@@ -33,6 +34,7 @@ from crossdock.bootstrap.link import (
     trouble_of,
 )
 from crossdock.bootstrap.loops import clock_us
+from crossdock.bootstrap.reading import BUSY_FROM
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.performing import Attempted, Call, cut_off, released
 from crossdock.errors import ConfigurationError
@@ -57,6 +59,8 @@ class Core(Protocol):
     ) -> None: ...
 
     def remember(self, read: Sequence[tuple[int, bytes]]) -> None: ...
+
+    def being_read(self, message: int) -> None: ...
 
     def partners(self) -> dict[str, PartnerState]: ...
 
@@ -115,6 +119,12 @@ class EdgeProcess:
         else:
             for call in calls:
                 self._done(released(call))
+
+    def read(self, messages: list[int], first: int) -> None:
+        """Have these read ahead; below `first` it is not worth it any more."""
+        link = self._link
+        if link is not None:
+            self._send(link, ReadThese(messages, first))
 
     def finish(self) -> None:
         """Stop it; returns when what it had begun is over."""
@@ -221,6 +231,8 @@ class EdgeProcess:
         if isinstance(result, Exception):
             self._send(link, Kept(number, [], trouble_of(result)))
         else:
+            if len(result) >= BUSY_FROM:
+                self._core.being_read(result[-1].message)
             self._send(link, Kept(number, result))
 
     def _answer(self, link: Link, ask: Ask) -> None:

@@ -29,7 +29,7 @@ from crossdock.bootstrap.loops import (
     clock_us,
     forever,
 )
-from crossdock.bootstrap.reading import ReadAhead
+from crossdock.bootstrap.reading import WINDOW, ReadAhead
 from crossdock.bootstrap.writer import Writer, on_writer
 from crossdock.config import Config
 from crossdock.config.registry import Registry
@@ -88,7 +88,7 @@ class Hub:
         self.handler = RetailHandler(config.plan, self.connectors)
         self.lanes = {name: self._lane(name) for name in config.connections}
         self._ahead = ReadAhead(self.handler)
-        self.remember = self._ahead.remember
+        self.remember, self.being_read = self._ahead.remember, self._ahead.being_read
         self.pipeline = Pipeline(
             self.store,
             self._ahead,
@@ -124,7 +124,7 @@ class Hub:
     def start(self, parts: Collection[str] = PARTS, hands: Performs | None = None) -> None:
         """Recover, then let the threads run; `parts` leaves some out, so that a benchmark can measure one alone.
 
-        hands perform the calls to partners; without any, a thread of this process does.
+        hands perform the calls to partners and read ahead; without any, a thread of this process does.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.freeze()
@@ -133,10 +133,15 @@ class Hub:
         self.store.recover(now, SETTLE_GRACE_US, self.keyed())
         self.store.schedules(self._schedules(), now)
         if "pipeline" in parts:
-            self.writer.work = PipelineWork(self.pipeline, self.writer, clock_us, self.signals)
+            self.writer.work = PipelineWork(
+                self.pipeline, self.writer, clock_us, self.signals, self._look_ahead
+            )
         self._thread("writer", self.writer.run)
-        if "effects" in parts:
+        if "effects" in parts or hands is not None:
             self.hands = hands or HandsThread(hands_of(self.config, self._performer, self.signals.stopping))
+        if self.hands is not None and "effects" not in parts:
+            self.hands.start(lambda attempted: None)
+        elif self.hands is not None:
             effects = EffectLoop(self.dispatcher, self.hands, self.writer, clock_us, self.signals)
             self.hands.start(effects.done)
             self._thread("effects", lambda: self._dispatch(effects))
@@ -157,6 +162,8 @@ class Hub:
             signal.set()
         for thread in self._threads[1:]:
             thread.join(timeout=35)
+        if self.hands is not None:
+            self.hands.finish()
         self.writer.stop()
         self._threads[0].join(timeout=35)
         for reads in self._pooled:
@@ -299,6 +306,12 @@ class Hub:
             for feed in connection.feeds
             if connection.poll_every_s > 0
         }
+
+    def _look_ahead(self, batch: int) -> None:
+        """Messages pile up: have those behind the next batch read by whoever listens and calls."""
+        ready = self.store.ready(WINDOW * batch)
+        if self.hands is not None and (wanted := self._ahead.wanted(ready, batch)):
+            self.hands.read(wanted, ready[batch])
 
     def _look(self) -> None:
         """Look for work that others have brought. Claims keep this process's share of what several share."""

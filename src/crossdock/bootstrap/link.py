@@ -58,6 +58,13 @@ class Read(Frame, frozen=True):
     messages: list[tuple[int, bytes]]
 
 
+class ReadThese(Frame, frozen=True):
+    """Core to edge: read these messages of the store ahead; what is below `first` is not worth it any more."""
+
+    messages: list[int]
+    first: int
+
+
 class Begin(Frame, frozen=True):
     """Core to edge: perform these, each under its number."""
 
@@ -97,7 +104,7 @@ class Stop(Frame, frozen=True):
     """Core to edge: begin nothing more, end what has begun, then end."""
 
 
-Frames = TakeIn | Kept | Read | Begin | Over | Ask | Told | Up | Stop
+Frames = TakeIn | Kept | Read | ReadThese | Begin | Over | Ask | Told | Up | Stop
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(Frames).decode
 

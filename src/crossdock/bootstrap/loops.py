@@ -52,10 +52,19 @@ class PipelineWork:
     """The pipeline, batch after batch, as the writer's work; an error is logged, and it goes on in a second.
 
     Batches are half as large while messages come in: the writing of one is what a sender may have to wait for.
+    look_ahead: told how large a batch is while batches are full, before the next one is claimed.
     """
 
-    def __init__(self, pipeline: Pipeline, writer: Writer, clock: Clock, signals: Signals) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        writer: Writer,
+        clock: Clock,
+        signals: Signals,
+        look_ahead: Callable[[int], None] = lambda size: None,
+    ) -> None:
         self._pipeline, self._writer, self._clock, self._signals = pipeline, writer, clock, signals
+        self._look_ahead = look_ahead
         self._batch_max = pipeline.batch_max
         self._taken_in = 0
         self._rests_until = 0.0
@@ -80,6 +89,8 @@ class PipelineWork:
         if handled:
             self._signals.effects.set()
             self._signals.marks.set()
+        if handled >= self._pipeline.batch_max:
+            self._look_ahead(self._batch_max)
         return handled > 0
 
 
@@ -92,6 +103,10 @@ class Performs(Protocol):
 
     def begin(self, calls: Sequence[Call]) -> None:
         """Have these performed."""
+        ...
+
+    def read(self, messages: list[int], first: int) -> None:
+        """These messages will be claimed soon, and none below `first`: read them ahead, where somebody else has the time."""
         ...
 
     def finish(self) -> None:

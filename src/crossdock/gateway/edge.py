@@ -7,6 +7,7 @@ It opens the store only to read; everything that is to be kept goes to the core.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -16,9 +17,11 @@ import signal
 import socket
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -35,6 +38,7 @@ from crossdock.bootstrap.link import (
     Kept,
     Over,
     Read,
+    ReadThese,
     Stop,
     TakeIn,
     Told,
@@ -45,16 +49,16 @@ from crossdock.bootstrap.link import (
     trouble_of,
 )
 from crossdock.bootstrap.loops import clock_us
-from crossdock.bootstrap.reading import BUSY_FROM, read_ahead
+from crossdock.bootstrap.reading import BUSY_FROM, messages_of, read_ahead
 from crossdock.config import Config
 from crossdock.config.registry import Registry
-from crossdock.engine.messages import Arrival, Receipt
+from crossdock.engine.messages import Arrival, Message, Receipt
 from crossdock.engine.performing import Attempted, Performer
-from crossdock.errors import UnclearError
+from crossdock.errors import CrossdockError, UnclearError
 from crossdock.flows.handler import RetailHandler
 from crossdock.gateway.server import HubServer
 from crossdock.sdk.spec import Connector
-from crossdock.stores.opening import open_reads
+from crossdock.stores.opening import open_messages, open_reads
 from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 
@@ -62,6 +66,7 @@ PR_SET_PDEATHSIG = 1
 ANSWER_S = 65.0
 READ_MAX = 20
 Deliver = Callable[[list[Receipt] | Exception], None]
+Stored = Callable[[Sequence[int]], list[Message]]
 POOLED_READS_MAX = 8
 LAST_WORDS_S = 0.1
 """What was told last leaves the process."""
@@ -81,8 +86,11 @@ class Greeting(msgspec.Struct, frozen=True):
 class Core(asyncio.Protocol):
     """The link to the core, on the edge's event loop. When the core is gone the process is gone: nothing is kept here."""
 
-    def __init__(self, hands: Hands, handler: RetailHandler, stopping: threading.Event) -> None:
+    def __init__(
+        self, hands: Hands, handler: RetailHandler, stored: Stored, stopping: threading.Event
+    ) -> None:
         self._hands, self._handler, self._stopping = hands, handler, stopping
+        self._stored, self._to_read = stored, deque[int]()
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
@@ -113,6 +121,8 @@ class Core(asyncio.Protocol):
                     asked.set_result(frame)
                 else:
                     asked.set_exception(error_of(frame.trouble))
+            elif isinstance(frame, ReadThese):
+                self._read_these(frame)
             elif isinstance(frame, Stop):
                 self._stopping.set()
                 self._hands.finish()
@@ -124,13 +134,28 @@ class Core(asyncio.Protocol):
             return
         deliver(frame.receipts)
         if len(arrivals) >= BUSY_FROM:
-            self._loop.call_soon(self._read_ahead, arrivals, frame.receipts)
+            self._loop.call_soon(self._read_ahead, messages_of(arrivals, frame.receipts))
 
-    def _read_ahead(self, arrivals: list[Arrival], receipts: list[Receipt]) -> None:
+    def _read_ahead(self, messages: list[Message]) -> None:
         """A few at a time: senders wait for this thread, too."""
-        self.send(Read(read_ahead(self._handler, arrivals[:READ_MAX], receipts[:READ_MAX])))
-        if len(arrivals) > READ_MAX:
-            self._loop.call_soon(self._read_ahead, arrivals[READ_MAX:], receipts[READ_MAX:])
+        self.send(Read(read_ahead(self._handler, messages[:READ_MAX])))
+        if len(messages) > READ_MAX:
+            self._loop.call_soon(self._read_ahead, messages[READ_MAX:])
+
+    def _read_these(self, frame: ReadThese) -> None:
+        if not self._to_read:
+            self._loop.call_soon(self._read_stored)
+        while self._to_read and self._to_read[0] < frame.first:
+            self._to_read.popleft()
+        self._to_read.extend(frame.messages)
+
+    def _read_stored(self) -> None:
+        """Likewise, of what waits in the store."""
+        ids = [self._to_read.popleft() for _ in range(min(READ_MAX, len(self._to_read)))]
+        with contextlib.suppress(CrossdockError):  # the core reads what nobody has read ahead
+            self.send(Read(read_ahead(self._handler, self._stored(ids))))
+        if self._to_read:
+            self._loop.call_soon(self._read_stored)
 
     def send(self, frame: Frames) -> None:
         """Send a frame, on the loop's thread."""
@@ -273,7 +298,8 @@ async def run(greeting: Greeting, end: socket.socket) -> None:
     hands = hands_of(config, performer, stopping)
     loop = asyncio.get_running_loop()
     handler = RetailHandler(config.plan, connectors)
-    _, core = await loop.create_unix_connection(lambda: Core(hands, handler, stopping), sock=end)
+    stored = open_messages(Path(config.hub.store), Vault(greeting.master_key))
+    _, core = await loop.create_unix_connection(lambda: Core(hands, handler, stored, stopping), sock=end)
     try:
         front = EdgeFront(greeting, connectors, core, stopping)
         server = HubServer(front, host=greeting.host, port=greeting.port)

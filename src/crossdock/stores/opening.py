@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from crossdock.engine.messages import Message
 from crossdock.engine.port import Store
 from crossdock.errors import ConfigurationError
+from crossdock.stores.cache import Recent
 from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 
@@ -24,6 +26,10 @@ class HubStore(Store, Protocol):
 
     def reads(self) -> Reads:
         """A reader of its own for a face; close it when the thread ends."""
+        ...
+
+    def ready(self, limit: int) -> list[int]:
+        """What this pipeline will claim next, in order, as far as that can be known; for the thread that claims."""
         ...
 
     def erase(self, subject: int, now: int) -> None:
@@ -80,3 +86,13 @@ def open_reads(address: Address, vault: Vault) -> Reads:
     from crossdock.stores.postgres.session import Questions
 
     return Reads(Questions(address), vault)
+
+
+def open_messages(path: Path, vault: Vault) -> Callable[[Sequence[int]], list[Message]]:
+    """Reads messages of the inbox by id, beside the one who works on it. For one thread."""
+    from crossdock.stores.sqlite.database import Database
+    from crossdock.stores.sqlite.messages import Bodies, read_messages
+
+    database: Database = Database(path, readonly=True)
+    nothing: Bodies = Recent(0)
+    return lambda ids: read_messages(database, vault, ids, nothing)

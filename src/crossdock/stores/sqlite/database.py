@@ -26,6 +26,8 @@ from crossdock.stores.sql import named_queries
 SCHEMA_VERSION = 2
 """The number of the last file in `migrations/`; all of them together make `schema.sql`, a test proves it."""
 PAGE_CACHE_KIB = 64 * 1024
+READER_CACHE_KIB = 8 * 1024
+"""Of a face's reader; there may be many."""
 MMAP_BYTES = 256 * 1024 * 1024
 BUSY_MS = 5_000
 
@@ -99,7 +101,7 @@ class Program:
 class Database:
     """One connection. Bulk statements take one JSON text and are one step (docs/adr/0002)."""
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, cache_kib: int = 0) -> None:
         flags = (
             apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         )
@@ -110,7 +112,8 @@ class Database:
                 self.connection.pragma("journal_mode", "wal")
                 self.connection.pragma("synchronous", 2)
                 self.connection.pragma("wal_autocheckpoint", 0)
-            self.connection.pragma("cache_size", -PAGE_CACHE_KIB)
+            cache_kib = cache_kib or (READER_CACHE_KIB if readonly else PAGE_CACHE_KIB)
+            self.connection.pragma("cache_size", -cache_kib)
             self.connection.pragma("mmap_size", MMAP_BYTES)
             self.connection.pragma("temp_store", "memory")
 

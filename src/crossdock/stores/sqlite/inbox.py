@@ -24,6 +24,7 @@ from crossdock.errors import ConflictError
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake
+from crossdock.stores.sqlite.messages import read_messages
 from crossdock.stores.vault import Vault
 
 EFFECTS_PER_MESSAGE_MAX = 1024
@@ -56,11 +57,11 @@ class Inbox:
         size, crashes = self._crashed
         if size:
             limit = max(1, min(limit, size // 2))
-        ids = [i for i in self._ids(limit + len(self._claimed)) if i not in self._claimed][:limit]
+        ids = self.ready(limit)
         if not ids:
             return Claim(messages=[])
         ids = self._bounded(ids)
-        messages = self._messages(ids, self._db)
+        messages = read_messages(self._db, self._vault, ids, self._recent)
         self._claimed.update(dict.fromkeys(ids))
         program = Program()
         program.add("batch", WORKER, next(iter(self._claimed)), len(ids), crashes)
@@ -138,9 +139,11 @@ class Inbox:
             found.setdefault(row.key, []).append(row)
         return {key: tuple(rows) for key, rows in found.items()}
 
-    def _ids(self, limit: int) -> list[int]:
-        text = self._db.run("ready_ids", limit)[0][0]
-        return msgspec.json.decode(text, type=list[int])
+    def ready(self, limit: int) -> list[int]:
+        """Messages that are due and not claimed, in the order accepted."""
+        text = self._db.run("ready_ids", limit + len(self._claimed))[0][0]
+        found = msgspec.json.decode(text, type=list[int])
+        return [number for number in found if number not in self._claimed][:limit]
 
     def _bounded(self, ids: list[int]) -> list[int]:
         """The first of these whose bodies can be read together; always one."""
@@ -154,55 +157,7 @@ class Inbox:
 
     def message(self, number: int) -> Message | None:
         """One message of the inbox, whatever its state."""
-        return next(iter(self._messages([number], self._read)), None)
-
-    def _messages(self, ids: Sequence[int], database: Database) -> list[Message]:
-        rows = sorted(database.ask("read_messages", ids))
-        known = {
-            row[0]: self._recent.get(row[0]) for row in rows
-        }  # once: another thread may forget one meanwhile
-        missing = [number for number, found in known.items() if found is None]
-        stored = {
-            number: (headers, bytes.fromhex(raw))
-            for number, headers, raw in database.ask("read_bodies", missing)
-        }
-        messages = []
-        for (
-            number,
-            source,
-            kind,
-            subject,
-            lane,
-            attempt,
-            received,
-            parent,
-            position,
-            origin,
-            trace,
-            salt,
-        ) in rows:
-            found = known[number]
-            if found is None:
-                headers, sealed = stored[number]
-                found = (headers, self._vault.open(bytes.fromhex(salt), sealed))
-            messages.append(
-                Message(
-                    id=number,
-                    source=source,
-                    kind=kind,
-                    subject=subject,
-                    lane=lane,
-                    attempt=attempt,
-                    received_at=received,
-                    trace=trace,
-                    headers=found[0],
-                    body=found[1],
-                    parent=parent,
-                    position=position,
-                    origin=origin,
-                )
-            )
-        return messages
+        return next(iter(read_messages(self._read, self._vault, [number], self._recent)), None)
 
     # What a batch leads to
 

@@ -28,6 +28,7 @@ from crossdock.engine.port import (
 from crossdock.errors import NotFoundError
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import (
+    PAGE_CACHE_KIB,
     Database,
     Program,
     check_durable,
@@ -54,7 +55,7 @@ class SqliteStore:
         create_schema(self._db)
         check_durable(self._db)
         self._db.load_program()
-        self._reader = Database(path, readonly=True)
+        self._reader = Database(path, readonly=True, cache_kib=PAGE_CACHE_KIB)
         self._checkpointer = Database(path)
         self._memory = Memory()
         self._intake = Intake(self._db, vault, self._memory)
@@ -100,6 +101,11 @@ class SqliteStore:
     def claim(self, limit: int, now: int) -> Claim:
         with self._or_unclaimed(), self._db.transaction("claiming messages"):
             return self._inbox.claim(limit)
+
+    def ready(self, limit: int) -> list[int]:
+        """Messages that are due and not claimed, in the order accepted; for the writer's thread."""
+        with translated("looking ahead"):
+            return self._inbox.ready(limit)
 
     def give_back(self, messages: Sequence[Message]) -> None:
         self._inbox.give_back(messages)
