@@ -95,6 +95,11 @@ class PostgresServer:
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        """The process of the server that runs, 0 where none does."""
+        return 0 if self._process is None else self._process.pid
+
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """Stop it: at once, as a crash would (SIGQUIT), or properly (SIGINT)."""
         if self._process is not None:
