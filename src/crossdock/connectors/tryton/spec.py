@@ -70,5 +70,5 @@ SPEC = ConnectorSpec(
         Inbound(kind="price.changed", doc="A list price"),
     ),
     feeds=("stock", "products", "prices"),
-    limits=Limits(requests_per_s=0.0, burst=10, concurrency_max=2, page_max=1000),
+    limits=Limits(requests_per_s=0.0, burst=10, concurrency_max=1, page_max=1000),
 )
