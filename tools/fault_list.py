@@ -12,7 +12,6 @@ class Fault(NamedTuple):
     missing: str = ""
 
 
-HUB = "under a whole hub: not yet, because hubs are only beginning to run on PostgreSQL"
 FILES = "not yet, because no connector takes files"
 SETTLEMENTS = "not yet, because no flow takes settlements"
 
@@ -39,7 +38,6 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             6,
             "PostgreSQL is stopped at once in the middle of a batch",
             "nothing that was accepted is lost; at work again within 30 s",
-            HUB,
         ),
         Fault(
             7,
@@ -55,7 +53,6 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             9,
             "All connections to the store are taken, or a query hangs",
             "callers are turned away in time; nothing waits for ever",
-            "PostgreSQL's connections: not yet, because hubs are only beginning to run on it",
         ),
         Fault(
             10,
@@ -66,13 +63,11 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             11,
             "A worker is frozen and wakes after its lease",
             "it writes nothing and sends nothing: the work is asked about and done once",
-            "a frozen process among several: not yet, because hubs are only beginning to run on PostgreSQL",
         ),
         Fault(
             12,
             "An effect takes long and its worker is alive",
             "nobody else takes it over",
-            "several processes, for real: not yet, because hubs are only beginning to run on PostgreSQL",
         ),
         Fault(
             13,
@@ -83,7 +78,6 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             14,
             "A transaction is left open for an hour",
             "claims stay quick, and an alert names it",
-            "the alert: not yet, because nobody asks the database for it",
         ),
         Fault(15, "Old and new release at work during a migration", "nothing is lost"),
         Fault(

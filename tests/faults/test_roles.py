@@ -67,9 +67,9 @@ class Hubs:
 
 
 class Shared(Retailer):
-    def __init__(self, folder, url):
+    def __init__(self, folder, url, **settings):
         self.database = url
-        super().__init__(folder, hub_more=f'database = "{url}"')
+        super().__init__(folder, hub_more=f'database = "{url}"', **settings)
 
     def start(self, crash_at=""):
         self.hub = Hubs(self)
@@ -147,3 +147,20 @@ def test_the_database_is_stopped_at_once_and_comes_back(retailer, server):
         assert time.monotonic() - began < ACCEPTS_AGAIN_S
     assert retailer.hub.alive
     finish(retailer)
+
+
+@pytest.mark.fault(12)
+def test_what_takes_long_is_nobody_elses_while_the_dispatcher_that_does_it_lives(server, tmp_path):
+    slow = {"latency_s": 6.0}
+    database = server.database()
+    made = Shared(tmp_path, database, erp_key=slow, erp_lookup=slow)
+    try:
+        made.start()
+        made.hub.begin("dispatcher-5", "dispatcher")
+        made.stock()
+        made.send(4)
+        sold = "select count(*), max(attempts) from effect where operation = 'create_sale' and done_at > 0"
+        eventually(lambda: server.execute(database, sold)[0][0] == 4, 30)
+        assert server.execute(database, sold) == [(4, 1)]
+    finally:
+        made.close()

@@ -1,3 +1,4 @@
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from crossdock.bootstrap import proof
 from crossdock.engine.messages import Stage
 from crossdock.engine.port import Batch, Finished
 from crossdock.errors import OverloadedError, RetryableError
@@ -214,6 +216,47 @@ def test_a_server_that_is_stopped_at_once_and_comes_back_is_worked_with_again() 
         store.close()
     finally:
         server.remove()
+
+
+@pytest.mark.fault(9)
+def test_while_every_connection_is_taken_new_ones_are_turned_away_at_once_and_who_has_one_works_on() -> None:
+    server = PostgresServer()
+    server.start(max_connections="20")
+    taken: list[psycopg.Connection[Any]] = []
+    try:
+        url = server.database()
+        store = open_store(url, VAULT)
+        store.accept([arrival("before")], NOW)
+        with contextlib.suppress(psycopg.OperationalError):
+            while len(taken) < 20:
+                taken.append(psycopg.connect(url))
+        assert 0 < len(taken) < 20
+        for asks in (lambda: store.reads().rows("counters"), lambda: open_store(url, VAULT)):
+            with pytest.raises(OverloadedError):
+                asks()
+        store.accept([arrival("meanwhile")], NOW)
+        assert len(store.claim(10, NOW).messages) == 2
+        for connection in taken:
+            connection.close()
+        assert counters_of(store) == {"accepted": 2}
+        store.close()
+    finally:
+        server.remove()
+
+
+@pytest.mark.fault(14)
+def test_the_proof_names_a_transaction_that_is_left_open(
+    url: str, stores: Callable[[], PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "TRANSACTION_S_MAX", 1)
+    reads = stores().reads()
+    with psycopg.connect(url) as forgotten:
+        forgotten.execute("select 1")
+        threading.Event().wait(2.1)
+        (found,) = [check for check in proof.prove(reads, NOW) if check.name == "no transaction stays open"]
+    assert not found.ok
+    assert "pg_stat_activity" in found.text
+    reads.close()
 
 
 @pytest.mark.fault(14)
