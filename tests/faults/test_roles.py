@@ -1,5 +1,6 @@
 """Roles over one PostgreSQL: workers killed and frozen, the database stopped at once, all while orders come in."""
 
+import json
 import os
 import signal
 import threading
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from crossdock.config import keys
+from crossdock.sdk.calls import get
 from crossdock.stores.opening import open_reads
 from crossdock.stores.vault import Vault
 from tests.bootstrap.waiting import eventually
@@ -76,6 +78,12 @@ class Shared(Retailer):
 
     def reads(self):
         return open_reads(self.database, Vault(keys.read_key(self.folder / "data" / "key")))
+
+    def partner(self, name):
+        """How a partner is, as the gateway tells."""
+        asked = get("/v1/overview", headers={"authorization": f"Bearer {self.token}"})
+        told = json.loads(self._gate.send(asked, 10).body)
+        return next(each for each in told["connections"] if each["name"] == name)
 
     def unhandled(self):
         """Messages that are due and not handled."""
@@ -147,6 +155,17 @@ def test_the_database_is_stopped_at_once_and_comes_back(retailer, server):
         assert time.monotonic() - began < ACCEPTS_AGAIN_S
     assert retailer.hub.alive
     finish(retailer)
+
+
+def test_a_gateway_knows_why_a_partner_waits_and_whether_anybody_calls_it(retailer):
+    retailer.send(2)
+    retailer.settled(60)
+    assert retailer.partner("erp_key")["state"] == "ok"
+    retailer.partners.end()
+    retailer.send(20)
+    eventually(lambda: retailer.partner("erp_key")["state"] == "not_answering")
+    retailer.hub.parts["dispatcher-3"][1].end()
+    eventually(lambda: "no dispatcher runs" in retailer.partner("erp_key")["text"], 30)
 
 
 @pytest.mark.fault(12)

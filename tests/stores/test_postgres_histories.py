@@ -1,6 +1,6 @@
 """The histories of tests/bootstrap, over PostgreSQL: streams stay in order there too."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crossdock.stores.postgres import open_store
@@ -9,7 +9,15 @@ from tests.bootstrap.conftest import KEY, Running
 from tests.bootstrap.test_histories import History, steps
 from tests.bootstrap.test_pipeline_loop import Looping
 
+DROPPED = [("hold", "mapping"), ("drop", 0)]
+"""Its stream is freed by a batch in which others of it come to wait."""
 
+
+@example(history=[*DROPPED, *[("send", "1", "shop", "", 0)] * 3], batch_max=2)
+@example(
+    history=[*DROPPED, *[("send", "1", "shop", "", 0)] * 5, ("send", "1", "shop", "retry", 0), ("run",)],
+    batch_max=2,
+)
 @settings(
     max_examples=10,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -21,7 +21,7 @@ from crossdock.stores.reads import Reads
 class PartnerState(msgspec.Struct, frozen=True, kw_only=True):
     """How a partner is, seen from here. Times in microseconds; done and failed count effects since the hub began.
 
-    paced: calls a second that it bears, where these are used up at the moment; else 0.
+    paced: calls a second that it bears, where these are used up at the moment; else 0. unattended: no process calls it.
     """
 
     title: str
@@ -31,6 +31,7 @@ class PartnerState(msgspec.Struct, frozen=True, kw_only=True):
     paced: float
     done: int
     failed: int
+    unattended: bool = False
 
 
 def state_of(lane: Lane) -> PartnerState:

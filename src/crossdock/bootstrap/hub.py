@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from crossdock.bootstrap.announcing import announcer_of
 from crossdock.bootstrap.front import PartnerState, state_of
 from crossdock.bootstrap.gathering import Gathering
@@ -65,6 +67,11 @@ LOOK_S = 0.03
 """Where others take messages in, how often a worker looks for some."""
 POOLED_READS_MAX = 8
 READY_S = 2.0
+PARTNERS_TOLD_S = 1.0
+PARTNERS_KNOWN_US = 15_000_000
+"""A dispatcher that has told nothing for so long calls nobody."""
+_encoded = msgspec.json.Encoder().encode
+_told = msgspec.json.Decoder(PartnerState).decode
 
 
 class Hub:
@@ -150,6 +157,8 @@ class Hub:
         if "ticks" in parts or not self.shared:
             store = on_writer(self.store, self.writer)
             self._loop("ticks", TickLoop(store, self._sweep(store), clock_us, self.signals).turn)
+        if self.shared and self.hands is not None:
+            self._loop("partners", self._tell_partners)
         if self.shared:
             self._loop("look", self._look)
         else:
@@ -184,8 +193,24 @@ class Hub:
         return ""
 
     def partners(self) -> dict[str, PartnerState]:
-        """How every partner is now."""
-        return {name: state_of(lane) for name, lane in self.lanes.items()}
+        """How every partner is now. Where other processes call them, what those have told lately."""
+        own = {name: state_of(lane) for name, lane in self.lanes.items()}
+        if not self.shared or self.hands is not None:
+            return own
+        with self.reads() as reads:
+            told = {name: (state, age) for name, state, age in reads.rows("partner_states")}
+        for name, state in own.items():
+            text, age = told.get(name, ("", PARTNERS_KNOWN_US))
+            if age < PARTNERS_KNOWN_US:
+                own[name] = _told(text)
+            elif state.live:
+                own[name] = msgspec.structs.replace(state, unattended=True)
+        return own
+
+    def _tell_partners(self) -> None:
+        self.stopping.wait(PARTNERS_TOLD_S)
+        states = {name: _encoded(state_of(lane)).decode() for name, lane in self.lanes.items()}
+        self.writer.call(lambda: self.store.tell_partners(states))
 
     def erase(self, subject: int) -> None:
         """Forget the persons of a subject; its old salt does not stay behind in the log."""

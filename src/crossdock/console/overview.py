@@ -206,6 +206,11 @@ def _health(partner: PartnerState | None, now: int, age: int) -> tuple[State, st
         return "paused", "is not configured any more: its work waits until it is"
     if not partner.live:
         return "observing", "is only observed: nothing is sent"
+    if partner.unattended:
+        return (
+            "paused",
+            "is called by nobody: no dispatcher runs; start one with `crossdock up --role dispatcher`",
+        )
     if now < partner.paused_until:
         wait = words.duration(partner.paused_until - now)
         return "paused", f"is paused for {wait} more: it asked us to wait, or refuses our credentials"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +30,10 @@ class HubStore(Store, Protocol):
 
     def ready(self, limit: int) -> list[int]:
         """What this pipeline will claim next, in order, as far as that can be known; for the thread that claims."""
+        ...
+
+    def tell_partners(self, states: Mapping[str, str]) -> None:
+        """Where several processes share the store: how those partners are that this one calls, for the others to read."""
         ...
 
     def erase(self, subject: int, now: int) -> None:

@@ -208,3 +208,8 @@ create table unseen (
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index unseen_token on unseen (token, number) where seen_at = 0;
 create index level_location on level (location);
+
+-- How each partner was when the dispatcher that calls it last told: what a gateway's console shows.
+create table partner (
+  connection text primary key, state text not null, at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);

@@ -120,6 +120,15 @@ class PostgresStore:
         """Nothing: who of several claims what is not known before."""
         return []
 
+    def tell_partners(self, states: Mapping[str, str]) -> None:
+        """How partners are, of those that this process has leased, for the others to read."""
+        told = {name: states[name] for name in self._outbox.leases.parts if name in states}
+        if told:
+            self._db.write(
+                "telling how partners are",
+                lambda session: session.run("tell_partners", list(told), list(told.values())),
+            )
+
     def give_back(self, messages: Sequence[Message]) -> None:
         self._inbox.give_back(messages)
 
@@ -135,13 +144,15 @@ class PostgresStore:
     def commit(self, batch: Batch) -> None:
         def work(session: Session) -> None:
             self._inbox.leases.check(session, _partitions(batch))
-            for word in batch.unparked:
-                unpark(session, self._vault, self._intake, word, batch.now)
-            self._writing.write(session, batch)
+            self._writing.write(session, batch, lambda: self._carry_out(session, batch))
             session.run("end_batch", INBOX, self.owner)
 
         self._db.write("writing a batch", work)
         self._inbox.committed(batch)
+
+    def _carry_out(self, session: Session, batch: Batch) -> None:
+        for word in batch.unparked:
+            unpark(session, self._vault, self._intake, word, batch.now)
 
     def claim_effects(self, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:
         def work(session: Session) -> list[ClaimedEffect]:

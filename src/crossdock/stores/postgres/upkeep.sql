@@ -128,3 +128,10 @@ update subject set salt = $2::bytea where no = $1::bigint;
 -- name: oldest_transaction
 select coalesce(extract(epoch from max(clock_timestamp() - xact_start)), 0)::bigint, count(*)
 from pg_stat_activity where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid();
+
+-- name: tell_partners
+insert into partner (connection, state) select t.connection, t.state from unnest($1::text[], $2::text[]) t(connection, state)
+on conflict (connection) do update set state = excluded.state, at = clock_timestamp();
+
+-- name: partner_states
+select connection, state, (extract(epoch from clock_timestamp() - at) * 1000000)::bigint from partner;

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from crossdock.domain.state import Changes, DocumentRow, ProcessRow, UnseenChanges
-from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
+from crossdock.engine.messages import LANE_STREAM, OPERATOR, Message, OpenCase
 from crossdock.engine.port import Batch, Finished
 from crossdock.errors import ConflictError, LeaseLostError
 from crossdock.stores.cache import Recent
@@ -31,8 +31,11 @@ class Writing:
     def __init__(self, vault: Vault, intake: Intake, documents: Documents) -> None:
         self._vault, self._intake, self._written = vault, intake, documents
 
-    def write(self, session: Session, batch: Batch) -> None:
-        """Inside a transaction: write everything, in the order in which one thing depends on another."""
+    def write(self, session: Session, batch: Batch, carry_out: Callable[[], None]) -> None:
+        """Inside a transaction: write everything, in the order in which one thing depends on another.
+
+        carry_out: what persons have said. It comes when it is written what waits, for it may free that, and before the stock.
+        """
         now, changes = batch.now, batch.changes or Changes()
         salts: dict[int, bytes] = dict(_lock(session, _touched(batch, changes)))
         _finish(session, batch.finished, now)
@@ -44,6 +47,7 @@ class Writing:
             leave(session, (subject, source, message), "superseded", "a newer version has come", now)
         for subject, source in batch.freed:
             free(session, subject, source)
+        carry_out()
         children = [child for done in batch.finished for child in done.children]
         self._intake.accept(session, children, now, salts)
         _count_finished(session, batch.finished)
@@ -106,6 +110,7 @@ def _touched(batch: Batch, changes: Changes) -> list[int]:
     """Subjects whose effects, cases or documents change."""
     touched = {f.message.subject for f in batch.finished if f.effects or f.cases or f.closed or f.children}
     touched.update(p.message.subject for p in batch.parked)
+    touched.update(f.message.subject for f in batch.finished if f.message.kind == OPERATOR)
     touched.update(d.subject for d in changes.documents)
     touched.update(subject for subject, _, _ in batch.superseded)
     return sorted(touched)

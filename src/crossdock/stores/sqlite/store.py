@@ -107,6 +107,9 @@ class SqliteStore:
         with translated("looking ahead"):
             return self._inbox.ready(limit)
 
+    def tell_partners(self, states: Mapping[str, str]) -> None:
+        """Nobody else asks."""
+
     def give_back(self, messages: Sequence[Message]) -> None:
         self._inbox.give_back(messages)
 
