@@ -9,11 +9,14 @@ import threading
 import msgspec
 import pytest
 
+from crossdock.bootstrap import reading
 from crossdock.bootstrap.link import ReadThese, Unpacker, packed
 from crossdock.bootstrap.reading import ReadAhead, messages_of, read_ahead
+from crossdock.connectors import wms
 from crossdock.connectors.shopify import build
 from crossdock.engine.messages import Arrival, Message, Receipt
 from crossdock.errors import MappingError
+from crossdock.flows.desk import canonical_hash
 from crossdock.flows.handler import RetailHandler
 from crossdock.gateway.edge import Core
 from crossdock.simulator.shopify_orders import Catalogue, make_order
@@ -94,8 +97,67 @@ def test_each_is_asked_for_once_and_only_behind_the_next_batch(handler):
     assert ahead.wanted(range(1, 6), 10) == []
     assert ahead.wanted(range(1, 41), 10) == list(range(11, 41))
     assert ahead.wanted(range(11, 51), 10) == list(range(41, 51))
-    ahead.being_read(55)
-    assert ahead.wanted(range(31, 71), 10) == list(range(56, 71))
+    ahead.being_read([61, 62])
+    assert ahead.wanted(range(31, 71), 10) == [*range(51, 61), *range(63, 71)]
+    ahead.alone()
+    assert ahead.wanted(range(31, 71), 10) == list(range(41, 71))
+
+
+def test_nothing_of_a_person_who_was_forgotten_is_kept_and_what_is_still_being_read_is_not_taken(handler):
+    ahead = ReadAhead(handler)
+    read = read_ahead(handler, messages_of(arrivals(*orders(3)), receipts(3)))
+    ahead.being_read([1, 2, 3])
+    ahead.remember(read[:2])
+    ahead.forget()
+    ahead.remember(read[2:])
+    for number in (1, 2, 3):
+        with pytest.raises(MappingError):
+            ahead.translate(message(number, b"{}"))
+
+
+def test_only_so_many_bytes_are_remembered_and_large_bodies_are_left_to_the_core(handler, monkeypatch):
+    (body,) = orders(1)
+    read = read_ahead(handler, messages_of(arrivals(body, body), receipts(2)))
+    monkeypatch.setattr(reading, "READ_BYTES_MAX", len(read[0][1]) + 10)
+    ahead = ReadAhead(handler)
+    ahead.remember(read)
+    assert ahead.translate(message(1, b"{}"))
+    with pytest.raises(MappingError):
+        ahead.translate(message(2, b"{}"))
+    monkeypatch.setattr(reading, "BODY_BYTES_MAX", len(body) - 1)
+    assert read_ahead(handler, messages_of(arrivals(body), receipts(1))) == []
+
+
+ABOUT = {
+    "order_id": "CD0000000001",
+    "request_id": "CD0000000001-1",
+    "lines": [{"line_id": "1", "quantity": 1}],
+}
+TOLD = [
+    ("pick.short", ABOUT | {"occurred_at": "2026-03-28T12:00:00+01:00"}),
+    ("shipment.created", ABOUT | {"id": "S1", "shipped_at": "2026-03-28T12:00:00+01:00"}),
+    (
+        "stock.snapshot",
+        {
+            "location": "MAIN",
+            "as_of": "2026-03-28T12:00:00.5-05:30",
+            "levels": [{"sku": "A", "on_hand": 3}],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), TOLD, ids=[kind for kind, _ in TOLD])
+def test_what_was_read_ahead_hashes_as_what_the_core_reads(kind, body):
+    warehouse = wms.build({"url": "http://127.0.0.1:9", "token": "t", "webhook_secret": "s"})
+    handler = RetailHandler(make_plan(), {"wms": warehouse})
+    told = Arrival(source="wms", kind=kind, body=msgspec.json.encode(body), received_at=NOW)
+    (waiting,) = messages_of([told], receipts(1))
+    ahead = ReadAhead(handler)
+    ahead.remember(read_ahead(handler, [waiting]))
+    assert [canonical_hash(report) for report in ahead.translate(waiting)] == [
+        canonical_hash(report) for report in handler.translate(waiting)
+    ]
 
 
 class Outliving(Core):
@@ -128,11 +190,13 @@ def test_the_edge_reads_what_waits_in_the_store_and_leaves_out_what_is_too_late(
     vault = Vault(b"k" * 32)
     opened = open_store(tmp_path / "x.db", vault)
     numbers = [r.message for r in opened.accept(arrivals(*orders(60)), NOW)]
-    stored = open_messages(tmp_path / "x.db", vault)
+    stored = open_messages(tmp_path / "x.db", vault, 1_000_000)
     frames = [ReadThese(numbers[:50], numbers[0]), ReadThese(numbers[50:], numbers[30])]
     told = asyncio.run(read_by_the_edge(frames, handler, stored))
     assert told[-30:] == numbers[30:]
     assert told == sorted(set(told))
+    assert open_messages(tmp_path / "x.db", vault, 10)(numbers) == []
+    assert open_messages("postgresql://nowhere", vault, 1_000_000)(numbers) == []
     opened.close()
 
 

@@ -96,6 +96,16 @@ def test_an_older_whole_version_that_comes_later_does_not_make_the_parked_newer_
     assert rig.outcomes(newer).count("superseded") == 0
 
 
+def test_what_is_parked_and_superseded_in_one_batch_leaves_no_case_and_holds_nothing(rig):
+    bad = rig.send("1", "v1", kind="whole", mood="mapping")
+    rig.send("1", "v2", kind="whole", effects=("release",), held=True)
+    rig.run()
+    assert rig.outcomes(bad) == ["superseded", "processed"]
+    assert rig.cases() == []
+    assert rig.waiting(bad) == {}
+    assert [state for _, _, state, *_ in rig.ask("outbox_by_state")] == [0]
+
+
 def test_a_newer_whole_version_that_fails_waits_like_any_other(rig):
     bad = rig.send("1", "v1", kind="whole", mood="mapping")
     worse = rig.send("1", "v2", kind="whole", mood="mapping")

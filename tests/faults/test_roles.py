@@ -168,6 +168,18 @@ def test_a_gateway_knows_why_a_partner_waits_and_whether_anybody_calls_it(retail
     eventually(lambda: "no dispatcher runs" in retailer.partner("erp_key")["text"], 30)
 
 
+def test_one_hub_without_roles_runs_on_it_too(server, tmp_path):
+    made = Shared(tmp_path, server.database())
+    try:
+        made.hub = Child(tmp_path, "hub", "crossdock", "up", "--config", str(made.config))
+        assert "is up" in made.hub.first_line, made.hub.log.read_text()
+        made.stock()
+        made.send(20)
+        finish(made)
+    finally:
+        made.close()
+
+
 @pytest.mark.fault(12)
 def test_what_takes_long_is_nobody_elses_while_the_dispatcher_that_does_it_lives(server, tmp_path):
     slow = {"latency_s": 6.0}

@@ -60,7 +60,9 @@ class Core(Protocol):
 
     def remember(self, read: Sequence[tuple[int, bytes]]) -> None: ...
 
-    def being_read(self, message: int) -> None: ...
+    def being_read(self, messages: Sequence[int]) -> None: ...
+
+    def alone(self) -> None: ...
 
     def partners(self) -> dict[str, PartnerState]: ...
 
@@ -201,6 +203,7 @@ class EdgeProcess:
 
     def _cut_off(self) -> None:
         """Nobody will say any more what became of these."""
+        self._core.alone()
         with self._lock:
             calls, self._calls = self._calls, {}
         for call, _ in calls.values():
@@ -232,7 +235,7 @@ class EdgeProcess:
             self._send(link, Kept(number, [], trouble_of(result)))
         else:
             if len(result) >= BUSY_FROM:
-                self._core.being_read(result[-1].message)
+                self._core.being_read([receipt.message for receipt in result])
             self._send(link, Kept(number, result))
 
     def _answer(self, link: Link, ask: Ask) -> None:

@@ -96,6 +96,7 @@ class Hub:
         self.lanes = {name: self._lane(name) for name in config.connections}
         self._ahead = ReadAhead(self.handler)
         self.remember, self.being_read = self._ahead.remember, self._ahead.being_read
+        self.alone = self._ahead.alone
         self.pipeline = Pipeline(
             self.store,
             self._ahead,
@@ -214,7 +215,12 @@ class Hub:
 
     def erase(self, subject: int) -> None:
         """Forget the persons of a subject; its old salt does not stay behind in the log."""
-        self.writer.call(lambda: self.store.erase(subject, clock_us()))
+
+        def erase() -> None:
+            self._ahead.forget()
+            self.store.erase(subject, clock_us())
+
+        self.writer.call(erase)
         self.writer.alone(self.store.truncate_log)
 
     def take_in(

@@ -20,9 +20,13 @@ BUSY_FROM = 8
 """Arrivals that came together: with fewer, the core has read them sooner than it could be told."""
 WINDOW = 4
 """So many batches the edge may be ahead, the one that the core is at among them."""
-REMEMBERED_MAX = 10_000
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[Report, ...]).decode
+ASKED_MAX = 100_000
+BODY_BYTES_MAX = 256 * 1024
+"""A larger body is left to the core: whoever reads ahead also listens."""
+READ_BYTES_MAX = 32 * 1024 * 1024
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[Report, ...]).decode
+"""JSON keeps a time as it was written, offset and all; MessagePack does not, and what is told twice would hash differently."""
 
 
 def messages_of(arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> list[Message]:
@@ -49,7 +53,7 @@ def read_ahead(handler: RetailHandler, messages: Sequence[Message]) -> list[tupl
     """What single messages of partners say, by message id. Whatever cannot be read is left to the core."""
     read: list[tuple[int, bytes]] = []
     for message in messages:
-        if handler.inbound(message.source, message.kind) is None:
+        if len(message.body) > BODY_BYTES_MAX or handler.inbound(message.source, message.kind) is None:
             continue
         try:
             if handler.split(message) is None:
@@ -60,32 +64,56 @@ def read_ahead(handler: RetailHandler, messages: Sequence[Message]) -> list[tupl
 
 
 class ReadAhead:
-    """A handler that knows what has been read ahead. What comes too late is not kept: its message may be edited by then."""
+    """A handler that knows what has been read ahead.
+
+    What comes too late is not kept: its message may have been edited, or its person forgotten, by then.
+    """
 
     def __init__(self, handler: RetailHandler) -> None:
         self._handler = handler
         self._read: dict[int, bytes] = {}
+        self._bytes = 0
+        self._asked: set[int] = set()
+        self._passed = 0
         self._lock = threading.Lock()
-        self._asked = self._passed = 0
         self.inbound, self.newer = handler.inbound, handler.newer
         self.needs, self.world = handler.needs, handler.world
 
+    # What any thread may tell
+
+    def being_read(self, messages: Sequence[int]) -> None:
+        """Whoever reads ahead has these."""
+        with self._lock:
+            if len(self._asked) < ASKED_MAX:
+                self._asked.update(messages)
+
     def remember(self, read: Sequence[tuple[int, bytes]]) -> None:
-        """What messages say, by message id. Any thread may tell."""
+        """What messages say, by message id."""
         with self._lock:
             for number, reports in read:
-                if number > self._passed and len(self._read) < REMEMBERED_MAX:
+                if number > self._passed and self._bytes + len(reports) <= READ_BYTES_MAX:
                     self._read[number] = reports
+                    self._bytes += len(reports)
 
-    def being_read(self, message: int) -> None:
-        """The edge reads ahead up to here."""
-        self._asked = max(self._asked, message)
+    def alone(self) -> None:
+        """Whoever read ahead is gone."""
+        with self._lock:
+            self._asked.clear()
+
+    # The writer's thread
+
+    def forget(self) -> None:
+        """Whatever has been read, or is being read at the moment, counts no more."""
+        with self._lock:
+            self._passed = max(self._passed, max(self._asked, default=0), max(self._read, default=0))
+            self._read.clear()
+            self._asked.clear()
+            self._bytes = 0
 
     def wanted(self, ready: Sequence[int], batch: int) -> list[int]:
-        """Which of those that are due next are to be read ahead, and have not been asked for yet."""
-        found = [number for number in ready[batch:] if number > self._asked]
-        if found:
-            self._asked = found[-1]
+        """Which of those that are due next are to be read ahead, and are not being read yet."""
+        found = [number for number in ready[batch:] if number not in self._asked and number not in self._read]
+        self.being_read(found)
         return found
 
     def split(self, message: Message) -> list[Arrival] | None:
@@ -96,5 +124,7 @@ class ReadAhead:
         """As the handler's."""
         with self._lock:
             self._passed = max(self._passed, message.id)
+            self._asked.discard(message.id)
             known = self._read.pop(message.id, None)
+            self._bytes -= len(known or b"")
         return self._handler.translate(message) if known is None or message.attempt > 0 else _decode(known)

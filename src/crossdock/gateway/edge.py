@@ -21,7 +21,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -49,7 +48,7 @@ from crossdock.bootstrap.link import (
     trouble_of,
 )
 from crossdock.bootstrap.loops import clock_us
-from crossdock.bootstrap.reading import BUSY_FROM, messages_of, read_ahead
+from crossdock.bootstrap.reading import BODY_BYTES_MAX, BUSY_FROM, messages_of, read_ahead
 from crossdock.config import Config
 from crossdock.config.registry import Registry
 from crossdock.engine.messages import Arrival, Message, Receipt
@@ -90,7 +89,7 @@ class Core(asyncio.Protocol):
         self, hands: Hands, handler: RetailHandler, stored: Stored, stopping: threading.Event
     ) -> None:
         self._hands, self._handler, self._stopping = hands, handler, stopping
-        self._stored, self._to_read = stored, deque[int]()
+        self._stored, self._to_read, self._reading = stored, deque[int](), False
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
@@ -143,19 +142,21 @@ class Core(asyncio.Protocol):
             self._loop.call_soon(self._read_ahead, messages[READ_MAX:])
 
     def _read_these(self, frame: ReadThese) -> None:
-        if not self._to_read:
-            self._loop.call_soon(self._read_stored)
         while self._to_read and self._to_read[0] < frame.first:
             self._to_read.popleft()
         self._to_read.extend(frame.messages)
+        if not self._reading:
+            self._reading = True
+            self._loop.call_soon(self._read_stored)
 
     def _read_stored(self) -> None:
         """Likewise, of what waits in the store."""
         ids = [self._to_read.popleft() for _ in range(min(READ_MAX, len(self._to_read)))]
+        self._reading = bool(self._to_read)
+        if self._reading:
+            self._loop.call_soon(self._read_stored)
         with contextlib.suppress(CrossdockError):  # the core reads what nobody has read ahead
             self.send(Read(read_ahead(self._handler, self._stored(ids))))
-        if self._to_read:
-            self._loop.call_soon(self._read_stored)
 
     def send(self, frame: Frames) -> None:
         """Send a frame, on the loop's thread."""
@@ -298,7 +299,7 @@ async def run(greeting: Greeting, end: socket.socket) -> None:
     hands = hands_of(config, performer, stopping)
     loop = asyncio.get_running_loop()
     handler = RetailHandler(config.plan, connectors)
-    stored = open_messages(Path(config.hub.store), Vault(greeting.master_key))
+    stored = open_messages(config.hub.store, Vault(greeting.master_key), BODY_BYTES_MAX)
     _, core = await loop.create_unix_connection(lambda: Core(hands, handler, stored, stopping), sock=end)
     try:
         front = EdgeFront(greeting, connectors, core, stopping)

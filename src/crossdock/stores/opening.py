@@ -92,11 +92,25 @@ def open_reads(address: Address, vault: Vault) -> Reads:
     return Reads(Questions(address), vault)
 
 
-def open_messages(path: Path, vault: Vault) -> Callable[[Sequence[int]], list[Message]]:
-    """Reads messages of the inbox by id, beside the one who works on it. For one thread."""
-    from crossdock.stores.sqlite.database import Database
+def open_messages(
+    address: Address, vault: Vault, body_bytes_max: int
+) -> Callable[[Sequence[int]], list[Message]]:
+    """Reads messages of the inbox by id, beside the one who works on it, but for larger ones. For one thread.
+
+    Of a store that several share it reads none: which of them will claim a message is not known before.
+    """
+    if not isinstance(address, Path):
+        return lambda ids: []
+    path = address
+    from crossdock.stores.sqlite.database import Database, translated
     from crossdock.stores.sqlite.messages import Bodies, read_messages
 
     database: Database = Database(path, readonly=True)
     nothing: Bodies = Recent(0)
-    return lambda ids: read_messages(database, vault, ids, nothing)
+
+    def read(ids: Sequence[int]) -> list[Message]:
+        with translated("reading ahead"):
+            small = [number for number, size in database.ask("body_sizes", ids) if size <= body_bytes_max]
+            return read_messages(database, vault, small, nothing)
+
+    return read

@@ -119,7 +119,7 @@ class Database:
 
     def load_program(self) -> None:
         """Make the view and the triggers that programs run through; for the connection that writes."""
-        columns = ", ".join(f"null as {operation}" for operation in OPERATIONS)
+        columns = ", ".join(f'null as "{operation}"' for operation in OPERATIONS)
         steps = ";\n".join(PROGRAM[operation] for operation in OPERATIONS)
         with translated("preparing to write"):
             for name, statement in PROGRAM.items():

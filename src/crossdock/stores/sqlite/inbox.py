@@ -216,7 +216,7 @@ class Inbox:
     def leave(about: tuple[int, str, int], outcome: str, text: str, now: int, program: Program) -> None:
         """A message (subject, source, id) leaves the inbox without being handled; those behind it are due."""
         subject, source, message = about
-        program.add("finish", message, outcome, text, now, text)
+        program.add("left", message, outcome, text, now)
         program.add("count", source, "processed", 1)
         program.add("free", subject, source, message)
 

@@ -256,6 +256,25 @@ end;
 -- One after the other, for the last word counts. Effects of a subject that ask for it are held back while a case is open.
 insert into row_case (v) select r.value from jsonb_each(new.case_file) r;
 
+-- name: row_left
+create temp view row_left as select null as v;
+
+-- name: row_left_each
+create temp trigger row_left_each instead of insert on row_left begin
+  insert into message (id, source, kind, subject, received_at, handled_at, outcome, note, attempts, parent, position,
+    origin)
+  select id, source, kind, subject, received_at, new.v->>3, new.v->>1, new.v->>2, attempt + 1, parent, position, origin
+  from inbox where id = new.v->>0;
+  update case_file set closed_at = new.v->>3, resolution = new.v->>2
+  where closed_at = 0 and message = new.v->>0 and about = 'message ' || message;
+  insert into row_released (subject, now) select subject, new.v->>3 from inbox where id = new.v->>0;
+  delete from inbox where id = new.v->>0;
+end;
+
+-- name: left (id, outcome, note, now)
+-- A message that nobody handles: as `finish`, but when it is written what became of it before, its case above all.
+insert into row_left (v) select r.value from jsonb_each(new."left") r;
+
 -- name: row_outbox
 create temp view row_outbox as select null as v;
 
