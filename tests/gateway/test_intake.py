@@ -10,6 +10,9 @@ from crossdock.engine.messages import Arrival, Receipt
 from crossdock.errors import OverloadedError
 from crossdock.gateway.intake import UNREADABLE, IntakeApp, TooLargeError, read_body
 from crossdock.sdk.spec import Gate
+from crossdock.stores.sqlite import open_store
+from crossdock.stores.vault import Vault
+from crossdock.testing.store_case import NOW
 
 
 class Anything:
@@ -19,9 +22,24 @@ class Anything:
         return Gate(kind=headers["kind"], ref_kind="order", ref="1", delivery_id="d1")
 
 
-def kept(kind):
+class Nameless:
+    """A connector whose senders tell of many things at once."""
+
+    def gate(self, headers, body):
+        return Gate(kind="tickets", delivery_id=headers["id"])
+
+
+def kept(kind="", connector=None, **headers):
     app = IntakeApp({}, None, None, body_bytes_max=9, new_trace=lambda: "a" * 32, overtakes=lambda *_: False)
-    return app.arrival("shop", Anything(), {"kind": kind, "cursor": "9999"}, b"{}")
+    return app.arrival("shop", connector or Anything(), {"kind": kind, "cursor": "9999", **headers}, b"{}")
+
+
+def test_a_delivery_about_nothing_that_has_a_name_is_known_again_by_its_own(tmp_path):
+    store = open_store(tmp_path / "x.db", Vault(b"k" * 32))
+    named, again, other, nameless = (kept(connector=Nameless(), id=name) for name in ("u1", "u1", "u2", ""))
+    receipts = store.accept([named, again, other, nameless, nameless], NOW)
+    assert [receipt.duplicate for receipt in receipts] == [False, True, False, False, False]
+    store.close()
 
 
 def test_nobody_delivers_a_page_and_so_moves_the_cursor():

@@ -126,13 +126,16 @@ class IntakeApp:
                 ref_kind=UNREADABLE,
                 ref=hashlib.blake2b(body, digest_size=16).hexdigest(),
             )
+        ref_kind, ref = gate.ref_kind, gate.ref
+        if not ref and gate.delivery_id:  # about nothing that has a name: the delivery's own lets it be known again
+            ref_kind, ref = "delivery", gate.delivery_id
         return Arrival(
             source=name,
             kind=gate.kind,
             body=body,
             headers=headers,
-            ref_kind=gate.ref_kind,
-            ref=gate.ref,
+            ref_kind=ref_kind,
+            ref=ref,
             delivery_id=gate.delivery_id,
             lane=LANE_FREE if self._overtakes(name, gate.kind) else LANE_STREAM,
             trace=trace,
