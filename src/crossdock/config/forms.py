@@ -261,12 +261,12 @@ POLICIES = Section(
             "text",
             choices=("backorder", "cancel"),
         ),
-        _field(_POLICY, "price_tolerance", "How far a price may be off ours without a word.", "whole", low=0),
+        _field(_POLICY, "price_tolerance", "How far a price may be off ours without a word.", "money", low=0),
         _field(
             _POLICY,
             "erp_total_tolerance",
             "How far the ERP's total may be off the order's: within, it is rounding; above, a case.",
-            "whole",
+            "money",
             low=0,
         ),
         _seconds(

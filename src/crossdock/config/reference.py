@@ -58,6 +58,7 @@ def _kind(field: Field) -> str:
         return " or ".join(f"`{choice}`" for choice in field.choices)
     words = {
         "whole": "whole number",
+        "money": "whole number, in cents",
         "flag": "`true` or `false`",
         "names": "list of texts",
         "url": "http(s) address",

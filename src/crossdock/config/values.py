@@ -13,13 +13,17 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-Kind = Literal["text", "whole", "number", "flag", "names", "url", "zone", "since"]
+Kind = Literal["text", "whole", "money", "number", "flag", "names", "url", "zone", "since"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 NAME_RULE = "letters, digits, '.', '_' and '-', at most 40, the first a letter or digit"
 
 
 NUMBER_MAX = 1e300
+NEAR = 0.6
+"""How like the option a word must be to be taken for it, from 0 to 1."""
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 class Wrong(Exception):
@@ -62,10 +66,15 @@ def read(field: Field, value: Any, *, from_environment: bool = False) -> Any:
 
 
 def nearest(word: str, options: Iterable[str]) -> str:
-    """The option that was probably meant; "" where none is near."""
-    known = {_folded(option): option for option in options}
-    close = difflib.get_close_matches(_folded(word), known, n=1, cutoff=0.6)
-    return known[close[0]] if close else ""
+    """The option that was probably meant; "" where none is near, or several are as near.
+
+    Numbers count by their value: `store-1` is `store-01`, and as near to `store-31` as to any other store. Letters that
+    have changed places are nearer than other letters.
+    """
+    ranks = {option: _likeness(_folded(word), _folded(option)) for option in options}
+    best = max(ranks.values(), default=(False, False, 0.0))
+    found = [option for option, rank in ranks.items() if rank == best]
+    return found[0] if len(found) == 1 and best[-1] >= NEAR else ""
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
@@ -101,8 +110,21 @@ def _text(value: Any) -> str:
 
 
 def _whole(value: Any) -> int:
+    if isinstance(value, float):
+        raise Wrong(f"it must be a whole number, and is {value}.", "Write it without a decimal point.")
     if isinstance(value, bool) or not isinstance(value, int):
         raise Wrong(f"it must be a whole number, and is {kind_of(value)}.", "Write digits without quotes.")
+    return value
+
+
+def _money(value: Any) -> int:
+    """An amount counts minor units, so that 0.01 is never a rate, nor a euro and a cent one."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        given = value if isinstance(value, float) else kind_of(value)
+        raise Wrong(
+            f"it must be an amount in minor units of the currency (cents), a whole number, and is {given}.",
+            "Write 1 for a cent, 100 for a euro.",
+        )
     return value
 
 
@@ -204,8 +226,18 @@ def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else str(number)
 
 
+def _likeness(word: str, option: str) -> tuple[bool, bool, float]:
+    """How like two folded names are: nothing is liker than what has the same numbers. (False, False, 0.0): not at all."""
+    numbers = _NUMBER.findall(word) == _NUMBER.findall(option)
+    if not numbers:
+        word, option = _NUMBER.sub("0", word), _NUMBER.sub("0", option)
+    ratio = difflib.SequenceMatcher(a=option, b=word, autojunk=False).ratio()
+    return (numbers, sorted(word) == sorted(option), ratio) if ratio >= NEAR else (False, False, 0.0)
+
+
 def _folded(word: str) -> str:
-    return word.lower().replace("-", "_").replace(" ", "_")
+    folded = word.lower().replace("-", "_").replace(" ", "_")
+    return _NUMBER.sub(lambda number: number.group().lstrip("0") or "0", folded)
 
 
 _WORDS: tuple[tuple[type, str], ...] = (
@@ -218,12 +250,14 @@ _WORDS: tuple[tuple[type, str], ...] = (
 )
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "whole": _whole_of_text,
+    "money": _whole_of_text,
     "number": _number_of_text,
     "flag": _flag_of_text,
 }
 _READERS: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "whole": _whole,
+    "money": _money,
     "number": _number,
     "flag": _flag,
     "names": _names,
