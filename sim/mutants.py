@@ -28,6 +28,11 @@ TESTS = (
     "tests/flows",
     "tests/connectors/test_erp.py",
     "tests/connectors/test_wms.py",
+    "tests/connectors/test_batches.py",
+    "tests/connectors/test_shopify_calls.py",
+    "tests/domain",
+    "tests/faults/test_storage.py::test_a_claim_that_could_not_be_written_claims_nothing",
+    "tests/faults/test_storage.py::test_a_group_of_writes_that_does_not_fit_leaves_no_trace_and_no_claim",
 )
 COPIED = ("src", "sim", "tests", "pyproject.toml")
 

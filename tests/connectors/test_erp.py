@@ -85,6 +85,7 @@ def test_a_sale_is_made_once_and_its_total_comes_back():
     assert drive(CONNECTOR.create_sale(SALE, FIRST), wire) == Done(reference="S1", total=ORDER.buyer_total)
     assert wire.simulator.state()["sales"] == 1
     assert wire.methods() == ["POST", "POST"]
+    assert {request.headers["idempotency-key"] for request in wire.requests} == {FIRST.key}
 
 
 def test_a_total_that_the_erp_makes_otherwise_is_told_as_it_is():

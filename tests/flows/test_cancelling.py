@@ -89,6 +89,15 @@ def test_an_operator_cancels_a_part():
     assert commands(hub, "release")[0]["request"]["lines"][0]["quantity"] == 1
 
 
+def test_two_parts_cancelled_one_after_the_other_are_two_words_to_the_erp():
+    hub = taken(policy=Policy(grace_s=600))
+    hub.settle_all()
+    for line in ("1", "2"):
+        hub.operator("cancel_order", lines=[{"line": line, "quantity": 1}])
+        hub.settle_all()
+    assert [told["lines"][0]["line"] for told in commands(hub, "cancel_sale")] == ["1", "2"]
+
+
 @pytest.mark.fault(32)
 def test_a_warehouse_that_is_too_late_ships_and_a_person_is_told():
     hub = taken()

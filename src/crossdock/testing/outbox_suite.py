@@ -105,6 +105,8 @@ class OutboxSuite(StoreCase):
         self.staged(store, Stage(connection="erp", operation="create_sale", intent="sale"))
         self.effects(store)
         store.recover(NOW, SECOND)
+        store.wake(NOW)
+        assert not self.effects(store), "whoever was at it may still be at it"
         store.wake(NOW + 60 * SECOND)
         (again,) = self.effects(store)
         assert again.unclear
