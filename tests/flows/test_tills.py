@@ -1,11 +1,13 @@
 """Tickets as stores write them: recorded as they are, stock moved at once, every posting balanced."""
 
+import msgspec
 import pytest
 
 from crossdock.domain.status import status
 from crossdock.errors import ConflictError, MappingError, RejectedError
+from crossdock.sdk.spec import Translation
 from tests.flows.hub import balance_of
-from tests.flows.stores import StoreHub, line, store_plan, ticket, void
+from tests.flows.stores import TILLS, StoreHub, line, store_plan, ticket, void
 
 
 def subject(hub, sequence=1, till="T1"):
@@ -30,6 +32,16 @@ def test_a_sale_of_what_is_not_there_is_recorded_and_is_a_case_once():
         hub.post("ticket", ticket(sequence))
     assert hub.level("SKU-1").on_hand == -2
     assert [hub.reasons(subject(hub, n)) for n in (1, 2, 3)] == [[], ["stock.negative"], []]
+
+
+def test_a_report_is_as_it_came_after_it_was_decided_on():
+    hub = StoreHub()
+    (report,) = TILLS.translate(
+        "ticket", {}, msgspec.json.encode(ticket(1)), Translation(connection="pos", subject="")
+    )
+    before = msgspec.json.encode(report)
+    hub.tell("pos", report, subject=subject(hub), kind="ticket")
+    assert msgspec.json.encode(report) == before
 
 
 @pytest.mark.fault(33)

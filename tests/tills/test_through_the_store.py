@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crossdock.errors import RacedError
 from tests.flows.stores import line, store_plan, ticket, void, z_report, z_till
 from tests.tills.rig import Rig
 
@@ -198,6 +199,23 @@ def test_the_same_number_with_other_contents_is_a_case_and_overwrites_nothing(ri
     rig.post("ticket", ticket(1, line(quantity=9)))
     rig.run(5)
     assert [case[0] for case in rig.cases() if case[0] != "stock.unknown"] == ["conflict"]
+    assert rig.levels()["SKU-1", "berlin"].on_hand == -1
+
+
+@pytest.mark.fault(33)
+def test_a_batch_that_is_decided_twice_knows_its_tickets_when_they_come_again(rig, monkeypatch):
+    real, raced = rig.store.commit, iter([True])
+
+    def commit(batch):
+        if next(raced, False):
+            raise RacedError("another worker was quicker")
+        return real(batch)
+
+    monkeypatch.setattr(rig.store, "commit", commit)
+    for delivery in ("d1", "d2"):
+        rig.post("ticket", ticket(1), delivery=delivery)
+        rig.run(1)
+    assert [case for case in rig.cases() if case[0] != "stock.unknown"] == []
     assert rig.levels()["SKU-1", "berlin"].on_hand == -1
 
 

@@ -179,8 +179,12 @@ def _absorb(desk: Desk, ticket: TillTicket, value: Value, day: str) -> None:
 
 
 def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
-    """Keep the sale as a document, move its stock, and remember its lines as handed over."""
+    """Keep the sale as a document, move its stock, and remember its lines as handed over.
+
+    The report stays as it came: a batch may be decided twice, and what it says is hashed each time.
+    """
     process = desk.process
+    sale = sale.__copy__()  # type: ignore[attr-defined]  # shallow, and ours
     force_setattr(sale, "location", LocationId(place.id))
     if not sale.legal_entity:
         force_setattr(sale, "legal_entity", LegalEntityId(place.legal_entity))
