@@ -122,6 +122,20 @@ def test_a_ticket_becomes_a_sale_that_is_handed_over():
     assert report.ticket.location_ref.id == "berlin"
 
 
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        (["", ""], ["1", "2"]),
+        (["2", ""], ["2", "2.1"]),
+        (["2", "", "2.1"], ["2", "2.2", "2.1"]),
+        (["", "1", ""], ["1.1", "1", "3"]),
+    ],
+)
+def test_a_line_without_a_name_gets_one_that_no_other_line_has(given_, expected):
+    sale = read("ticket", ticket(1, *(line(id=id_) for id_ in given_))).ticket.sale
+    assert [sold.id for sold in sale.lines] == expected
+
+
 def test_prices_without_tax_are_told_so():
     (sold,) = read("ticket", ticket(1, prices_include_tax=False)).ticket.sale.lines
     assert (sold.price_includes_tax, sold.extended) == (False, sold.net)
@@ -143,6 +157,7 @@ def test_a_z_report_keeps_what_each_till_says():
         ("ticket", ticket(1, currency="EURO"), "currency"),
         ("ticket", ticket(1, line(quantity=0)), "lines[0].quantity"),
         ("ticket", ticket(1, line(unit_price="1e3")), "lines[0].unit_price"),
+        ("ticket", ticket(1, line(id="a"), line(), line(id="a")), "lines[2].id"),
         ("ticket", ticket(1, kind="void"), "kind"),
         ("ticket", ticket(1) | {"total": 10.5}, "total"),
         ("cash.movement", ticket(1), "kind"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain, count
+
 from crossdock.connectors.till import wire
 from crossdock.errors import MappingError
 from crossdock.model.currency import EXPONENTS
@@ -111,8 +114,8 @@ def original(name: wire.NameBody, connection: str) -> ExternalRef:
 
 def _sale(body: wire.TicketBody, name: str, connection: str) -> Order:
     lines, discounts = [], []
-    for n, line in enumerate(body.lines):
-        read, discount = _line(line, n, body.prices_include_tax)
+    for n, (line, id_) in enumerate(zip(body.lines, _line_ids(body.lines), strict=True)):
+        read, discount = _line(line, n, id_, body.prices_include_tax)
         lines.append(read)
         if discount is not None:
             discounts.append(discount)
@@ -133,18 +136,33 @@ def _sale(body: wire.TicketBody, name: str, connection: str) -> Order:
     )
 
 
-def _line(line: wire.LineBody, n: int, includes_tax: bool) -> tuple[OrderLine, Discount | None]:
+def _line_ids(lines: Sequence[wire.LineBody]) -> list[str]:
+    """The given ids; a line without one is named by its position, or where another line has that name, by 2.1, 2.2 ..."""
+    given: dict[str, int] = {}
+    for n, line in enumerate(lines):
+        first = given.setdefault(line.id, n) if line.id else n
+        _require(
+            first == n, f"lines[{n}].id", f"it is that of lines[{first}] too: give each line an id of its own"
+        )
+    found = []
+    for n, line in enumerate(lines, 1):
+        names = chain((str(n),), (f"{n}.{m}" for m in count(1)))
+        found.append(line.id or next(name for name in names if name not in given))
+    return found
+
+
+def _line(line: wire.LineBody, n: int, id_: str, includes_tax: bool) -> tuple[OrderLine, Discount | None]:
     place = f"lines[{n}]"
     _require(line.quantity != 0, f"{place}.quantity", "it is zero: leave the line out")
     net = line.gross - line.tax
     discount = None
     allocations: tuple[DiscountAllocation, ...] = ()
     if line.discount:
-        id_ = f"line-{n + 1}"
-        discount = Discount(id=id_, amount=line.discount, kind="manual", title=line.discount_reason)
-        allocations = (DiscountAllocation(discount=id_, amount=line.discount),)
+        name = f"line-{n + 1}"
+        discount = Discount(id=name, amount=line.discount, kind="manual", title=line.discount_reason)
+        allocations = (DiscountAllocation(discount=name, amount=line.discount),)
     read = OrderLine(
-        id=LineId(line.id or str(n + 1)),
+        id=LineId(id_),
         sku=Sku(line.sku),
         title=line.title,
         category=line.category,
