@@ -301,7 +301,7 @@ MISTAKES = [
     (ERP.replace("${T}", "${NL}"), 4, "connections.erp1.token", "the secret holds a space or a line break."),
     ('[hub]\nname = "${A-B}"\n', 2, "hub.name", "a '${' in it names no environment variable."),
     # routes and locations
-    ("[routes.shop]\n", 1, "routes.shop", "there is no connection 'shop'. Add [connections.shop], or"),
+    ("[routes.shop]\n", 1, "routes.shop", "there is no connection 'shop'. Add [connections.shop]: a"),
     (SHOP + "[routes.shpo]\n", 6, "routes.shpo", "there is no connection 'shpo'. Did you mean 'shop'?"),
     (WMS + "[routes.wms1]\n", 6, "routes.wms1", "'wms1' is no connection to a channel or till, but to wms."),
     (WHOLE.replace('erp = "erp1"', 'erp = "wms1"'), 16, "routes.shop.erp", "but to wms. There is erp1."),
@@ -339,7 +339,7 @@ def test_a_mistake_is_told_with_its_line_its_field_and_what_to_do(tmp_path, text
 
 def test_a_store_that_tills_sell_in_needs_no_route(tmp_path):
     tills = '[connections.pos]\nconnector = "till"\nwebhook_secret = "s"\n[routes.pos]\nerp = "erp1"\n'
-    places = '[locations.x]\n[locations.y]\nwarehouse = "wms1"\n'
+    places = '[locations.x]\nzone = "Europe/Berlin"\n[locations.y]\nwarehouse = "wms1"\n'
     fields = [field for _, field, _ in mistakes(tmp_path, WHOLE + tills + places)]
     assert "locations.x" not in fields
     assert "locations.y" in fields

@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 
 from crossdock.config.connections import Connections
+from crossdock.config.doubts import API, has_role, masters, misspelt, warn
 from crossdock.config.forms import AUTHORITY, LOCATION, POLICIES, ROUTE
 from crossdock.config.lines import KeyPath
 from crossdock.config.reading import Reading
 from crossdock.config.values import did_you_mean
 from crossdock.domain.policy import Authority, Place, Plan, Policy, Route
 
-API = "api"
-HUB = "hub"
 CHANNEL, ERP, WAREHOUSE = ("channel", "till"), ("erp",), ("wms",)
 WORDS = {CHANNEL: "a channel or till", ERP: "an erp", WAREHOUSE: "a wms"}
 
@@ -34,7 +33,7 @@ def read_plan(reading: Reading, connections: Connections) -> Plan:
         _check_route(reading, connections, name, values, tuple(places))
     _check_places(reading, connections, places)
     _check_authority(reading, connections, authority)
-    _warn_of_what_leads_nowhere(reading, connections, routes, places)
+    warn(reading, connections, routes, places, authority)
     good = connections.good
     return Plan(
         routes={name: Route(channel=name, **values) for name, values in routes.items()},
@@ -57,7 +56,7 @@ def _check_route(
     if values.get("erp"):
         _check_role(reading, connections, (*path, "erp"), values["erp"], ERP)
     for n, location in enumerate(values.get("locations", ())):
-        if location not in places:
+        if location not in places and "locations" not in misspelt(reading):
             hint = did_you_mean(location, places) or f"Add [locations.{location}], or take it out."
             reading.note((*path, "locations", n), f"there is no location {location!r}.", hint)
     if values.get("locations") == () and _is_channel(connections, name):
@@ -79,16 +78,15 @@ def _check_role(
 ) -> None:
     """A connection that is named must exist and have the role; where its connector is wrong, that is told already."""
     what = WORDS[roles]
+    fitting = [other for other in connections.roles if has_role(connections, other, roles)]
     if name not in connections.roles:
-        hint = (
-            did_you_mean(name, connections.roles)
-            or f"Add [connections.{name}], or name {what} that there is."
-        )
-        reading.note(path, f"there is no connection {name!r}.", hint)
+        if "connections" not in misspelt(reading):
+            others = f", or name {' or '.join(fitting)}" if fitting else f": {what}"
+            hint = did_you_mean(name, fitting) or f"Add [connections.{name}]{others}."
+            reading.note(path, f"there is no connection {name!r}.", hint)
         return
     found = connections.roles[name]
     if found is not None and not set(found) & set(roles):
-        fitting = [n for n, has in connections.roles.items() if has and set(has) & set(roles)]
         reading.note(
             path,
             f"{name!r} is no connection to {what}, but to {_listed(found)}.",
@@ -115,39 +113,13 @@ def _check_places(reading: Reading, connections: Connections, places: Mapping[st
 
 
 def _check_authority(reading: Reading, connections: Connections, values: Values) -> None:
-    for key, may_be_hub in (("stock", True), ("price", False)):
+    known = connections.roles
+    for key, options in (("stock", masters(connections)), ("price", list(known))):
         name = values.get(key, "")
-        if name and not (may_be_hub and name == HUB) and name not in connections.roles:
-            options = [*connections.roles, HUB] if may_be_hub else list(connections.roles)
-            hint = did_you_mean(name, options) or f"Name one of {', '.join(options)}."
+        if name and name not in known and name not in options and "connections" not in misspelt(reading):
+            named = f"Name one of {', '.join(options)}." if options else "Take it out."
+            hint = did_you_mean(name, options) or named
             reading.note(("authority", key), f"there is no connection {name!r}.", hint)
-
-
-def _warn_of_what_leads_nowhere(
-    reading: Reading, connections: Connections, routes: Mapping[str, Values], places: Mapping[str, Values]
-) -> None:
-    if not connections.roles and not reading.tree.get("connections"):
-        reading.warn(
-            ("connections",),
-            "there is no connection yet.",
-            "Add [connections.NAME] for a shop to begin with.",
-        )
-    served = {location for values in routes.values() for location in values.get("locations", ())}
-    has_tills = any("till" in (connections.roles.get(name) or ()) for name in routes)
-    for name, values in places.items():
-        is_store = has_tills and not values.get("warehouse")  # its tills name it themselves
-        if name not in served and not is_store:
-            reading.warn(("locations", name), "no route leads to it.", "Add it to the locations of a route.")
-    used = {values.get("erp") for values in routes.values()} | {v.get("warehouse") for v in places.values()}
-    for name, roles in connections.roles.items():
-        path = ("connections", name)
-        if set(roles or ()) & set(CHANNEL):
-            if name not in routes:
-                reading.warn(path, "it has no route: its orders park.", f"Add [routes.{name}].")
-        elif "erp" in (roles or ()) and name not in used:
-            reading.warn(path, "no route books its sales there.", f'Add erp = "{name}" to a route.')
-        elif "wms" in (roles or ()) and name not in used:
-            reading.warn(path, "no location is worked by it.", f'Add warehouse = "{name}" to a location.')
 
 
 def _is_channel(connections: Connections, name: str) -> bool:

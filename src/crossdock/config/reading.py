@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crossdock.config.forms import Section
+from crossdock.config.forms import SECTIONS, Section
 from crossdock.config.lines import KeyPath, Lines
 from crossdock.config.model import Problem, Severity
 from crossdock.config.values import NAME, NAME_RULE, Field, Wrong, did_you_mean, kind_of, read
@@ -44,6 +44,10 @@ class Reading:
     def in_order(self) -> tuple[Problem, ...]:
         """All problems by line."""
         return tuple(sorted(self.problems, key=lambda problem: (problem.line, problem.field)))
+
+    def wrong_sections(self) -> set[str]:
+        """Sections in which there is a mistake, by their first word."""
+        return {p.field.partition(".")[0] for p in self.problems if p.severity == "error"}
 
     def table(self, path: KeyPath) -> Mapping[str, Any]:
         """The table at `path`, empty where there is none."""
@@ -102,7 +106,9 @@ class Reading:
         """Keep a problem for each key that nobody reads."""
         for key in table:
             if key not in known:
-                hint = did_you_mean(key, known) or f"Known here: {', '.join(sorted(known))}."
+                elsewhere = _sections_with(key)
+                known_here = did_you_mean(key, known) or f"Known here: {', '.join(sorted(known))}."
+                hint = f"It belongs in {elsewhere}." if elsewhere else known_here
                 self.note((*path, key), "there is no such key.", hint)
 
     def lacks(self, value: Any) -> bool:
@@ -137,6 +143,16 @@ def only_a_variable(value: Any) -> str:
     """The name of the variable where a value is exactly one ${NAME}; else ""."""
     match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
     return match.group(1) if match else ""
+
+
+def _sections_with(key: str) -> str:
+    """The sections that have a key of that name, as they are written; "" where none has."""
+    titles = [
+        f"[{section.name}.{section.named}]" if section.named else f"[{section.name}]"
+        for section in SECTIONS
+        if any(field.name == key for field in section.fields)
+    ]
+    return " or ".join(titles)
 
 
 def dotted(path: KeyPath) -> str:
