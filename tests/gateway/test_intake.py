@@ -6,8 +6,9 @@ import pytest
 
 from crossdock.bootstrap import gathering
 from crossdock.bootstrap.gathering import Gathering
+from crossdock.connectors import till, wms
 from crossdock.engine.messages import Arrival, Receipt
-from crossdock.errors import OverloadedError
+from crossdock.errors import MappingError, OverloadedError
 from crossdock.gateway.intake import UNREADABLE, IntakeApp, TooLargeError, read_body
 from crossdock.sdk.spec import Gate
 from crossdock.stores.sqlite import open_store
@@ -101,3 +102,11 @@ def test_large_bodies_go_in_groups_that_can_be_written_and_only_so_many_wait(mon
         assert (await alone).message == 1
 
     asyncio.run(senders())
+
+
+@pytest.mark.parametrize("build", [wms.build, till.build], ids=["wms", "till"])
+def test_an_event_that_the_contract_does_not_have_is_told_by_its_name(build):
+    connector = build({"url": "http://127.0.0.1:9", "token": "t", "webhook_secret": "s"})
+    with pytest.raises(MappingError, match=r"no event 'sale'.*Let the sender name one") as told:
+        connector.gate({"x-crossdock-event": "sale", "x-crossdock-delivery": "d1"}, b"{}")
+    assert told.value.field == "x-crossdock-event"

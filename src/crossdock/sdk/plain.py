@@ -99,12 +99,7 @@ class PlainConnector:
 
     def gate(self, headers: Mapping[str, str], body: bytes) -> Gate:
         """Read the event's kind and delivery id from its headers, and our order id from its body."""
-        kind = headers.get(webhooks.EVENT, "")
-        if not kind:
-            raise MappingError(
-                f"A delivery came without {webhooks.EVENT}. Let the sender name the event.",
-                field=webhooks.EVENT,
-            )
+        kind = webhooks.event(headers, self.spec)
         delivery = headers.get(webhooks.DELIVERY, "")
         if kind.startswith("stock."):
             return Gate(kind=kind, delivery_id=delivery)

@@ -11,7 +11,8 @@ import hmac
 from collections.abc import Mapping
 from typing import Literal
 
-from crossdock.errors import SignatureError
+from crossdock.errors import MappingError, SignatureError
+from crossdock.sdk.spec import ConnectorSpec
 
 SIGNATURE = "x-crossdock-signature"
 EVENT = "x-crossdock-event"
@@ -39,10 +40,9 @@ def verify(
     """
     wanted = hmac.digest(secret.encode(), body, "sha256")
     if not secret or not hmac.compare_digest(wanted, _decoded(given, encoding, prefix)):
+        said = f"The signature in {header} is not that of this body" if given else f"There is no {header}"
         raise SignatureError(
-            f"The signature in {header} is not that of this body. "
-            "Compare the webhook secret of the connection with the sender's.",
-            field=header,
+            f"{said}. Compare the webhook secret of the connection with the sender's.", field=header
         )
 
 
@@ -59,3 +59,17 @@ def _decoded(given: str, encoding: Literal["hex", "base64"], prefix: str) -> byt
         return bytes.fromhex(text) if encoding == "hex" else base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return b""
+
+
+def event(headers: Mapping[str, str], spec: ConnectorSpec) -> str:
+    """The name of the event; a MappingError where there is none, or none that the contract has."""
+    name = headers.get(EVENT, "")
+    if not name:
+        raise MappingError(f"A delivery came without {EVENT}. Let the sender name the event.", field=EVENT)
+    if spec.understands(name) is None:
+        known = ", ".join(i.kind for i in spec.inbound if not i.kind.startswith("page."))
+        raise MappingError(
+            f"{spec.name} has no event {name!r}. It has {known}. Let the sender name one of them.",
+            field=EVENT,
+        )
+    return name

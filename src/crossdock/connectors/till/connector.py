@@ -47,13 +47,8 @@ class TillConnector(PlainConnector):
 
     def gate(self, headers: Mapping[str, str], body: bytes) -> Gate:
         """Read what it is about. An upload is about many: nothing of it is read before it is kept."""
-        kind = headers.get(webhooks.EVENT, "")
+        kind = webhooks.event(headers, self.spec)
         delivery = headers.get(webhooks.DELIVERY, "")
-        if not kind:
-            raise MappingError(
-                f"A delivery came without {webhooks.EVENT}. Let the sender name the event.",
-                field=webhooks.EVENT,
-            )
         if kind in (TICKET, CASH):
             return _ticket_gate(kind, decode_checked(body, wire.NameBody), delivery)
         if kind in (OPENED, CLOSED):
