@@ -127,6 +127,17 @@ QUIET_EVENTS = frozenset(
 )
 """Events that say nothing which another step does not say better."""
 
+ACTIONS = {
+    "release_hold": "release the hold",
+    "cancel_order": "cancel what has not left",
+    "retry": "try again",
+    "edit": "correct and try again",
+    "resolve_case": "resolve",
+    "done": "say that it did happen",
+    "erase": "erase the persons",
+}
+"""What operators ask for."""
+
 OUTCOMES = {
     "processed": "handled",
     "duplicate": "known already",
@@ -175,6 +186,7 @@ REASONS = {
     "store_day.gap": "tickets are missing",
     "store_day.currencies": "a day in two currencies",
     "store_day.not_closed": "store day not closed",
+    "store_day.given_up": "a posting was given up",
     "store.silent": "store silent",
     "cancellation.too_late": "cancelled too late",
     "cancellation.refused": "cancellation refused",
@@ -203,6 +215,11 @@ def operation(name: str) -> str:
 def event(type_: str) -> str:
     """What happened."""
     return EVENTS.get(type_, plain(type_))
+
+
+def action(code: str) -> str:
+    """What an operator asked for."""
+    return ACTIONS.get(code, plain(code))
 
 
 def outcome(code: str) -> str:

@@ -13,7 +13,12 @@ from crossdock.domain.store_day import DayPosting, DayState
 from crossdock.model.finance import DocumentKind, Posting, PostingState
 from crossdock.model.ids import ConnectionId, FactRef, OrderId, PostingId
 
-_STATES: dict[str, PostingState] = {"done": "posted", "refused": "refused"}
+_STATES: dict[str, PostingState] = {
+    "done": "posted",
+    "refused": "refused",
+    "dropped": "refused",
+    "undone": "refused",
+}
 
 
 def postings_of(process: OrderProcess, day: OrderProcess | None = None) -> tuple[Posting, ...]:

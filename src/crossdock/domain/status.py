@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from crossdock.domain.process import Line, OrderProcess
-from crossdock.domain.store_day import DayState
+from crossdock.domain.store_day import GIVEN_UP, DayState
 
 Custody = Literal[
     "not_needed",
@@ -71,7 +71,8 @@ def status(process: OrderProcess) -> Status:
 def _day_status(process: OrderProcess, day: DayState) -> Status:
     """A store's day has no goods of its own; it is finished once it is counted, and all of it posted that is to be."""
     stage: Stage = day.stage
-    settled = day.checked and not day.left and not process.pending and not process.holds
+    held = any(code != GIVEN_UP for code in process.holds)
+    settled = day.checked and not day.left and not process.pending and not held
     return Status(
         custody="not_needed",
         money="paid" if settled else "unpaid",

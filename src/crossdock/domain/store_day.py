@@ -20,15 +20,19 @@ from crossdock.model.tills import StoreDay
 
 Range = tuple[int, int]
 """First and last number, both included."""
-PostingState = Literal["staged", "done", "refused", "in_doubt", "exhausted"]
+PostingState = Literal["staged", "done", "refused", "in_doubt", "exhausted", "dropped", "undone"]
+"""dropped: a person has given it up, and its tickets are theirs to book; undone: they are to be posted again."""
+GIVEN_UP = "given_up"
+"""The hold whose release posts again what a person has given up; the day is finished without it."""
 DATES_MAX = 36
 """How many months may be closed before nobody can say where a day belongs."""
 US = 1_000_000
 
 
 class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """One document of a day in the ERP: the first, or a supplement (`number` from 1), and the tickets that it sums.
+    """One document of a day in the ERP: the first, or a supplement, and the tickets that it sums.
 
+    number counts the attempts of a day, those without a document too: voids alone make none, nor does what was given up.
     connection: the ERP. ranges: numbers per till. total is ours, erp_total theirs; date is the open date that it was posted to.
     """
 
@@ -42,9 +46,21 @@ class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     erp_total: int | None = None
     date: str = ""
 
+    @property
+    def made(self) -> bool:
+        """Whether the ERP has made a document of it."""
+        return self.state == "done" and (bool(self.document) or self.erp_total is not None)
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether it was sent, or is to be sent, and nobody knows yet what becomes of it."""
+        return self.state not in ("done", "dropped", "undone")
+
     def holds(self, till: str, sequence: int) -> bool:
         """Whether a ticket is in it."""
-        return any(first <= sequence <= last for first, last in self.ranges.get(till, ()))
+        return self.state != "undone" and any(
+            first <= sequence <= last for first, last in self.ranges.get(till, ())
+        )
 
 
 class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -74,8 +90,18 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
         """Where it is: open, closed, or posted."""
         if self.control is None:
             return "day_open"
-        posted = self.postings and not self.left and all(p.state == "done" for p in self.postings)
+        posted = self.postings and not self.left and all(p.state in ("done", "undone") for p in self.postings)
         return "day_posted" if posted else "day_closed"
+
+    @property
+    def documents(self) -> list[DayPosting]:
+        """The postings of which the ERP has a document, the first before its supplements."""
+        return [posting for posting in self.postings if posting.made]
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether a posting is on its way: the next one waits for it."""
+        return any(posting.on_its_way for posting in self.postings)
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from crossdock.domain.day_sums import credited, day_goods, day_lines, day_tender
 from crossdock.domain.policy import Place
 from crossdock.domain.process import Sale
 from crossdock.domain.state import TicketRow
-from crossdock.domain.store_day import DayPosting, DayState, posting_dates, ranges
+from crossdock.domain.store_day import GIVEN_UP, DayPosting, DayState, posting_dates, ranges
 from crossdock.domain.tickets import Value, returned_lines
 from crossdock.engine.messages import Reference, Settled
 from crossdock.flows.desk import SECOND, Desk
@@ -26,6 +26,7 @@ from crossdock.model.tills import TillTicket
 
 POST_DAY, CREATE_CREDIT = "post_day", "create_credit"
 CREDIT = "credit"
+DROPPED = "dropped"
 
 
 def create_credit(
@@ -54,14 +55,13 @@ def create_credit(
 
 
 def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]]) -> int:
-    """Post what is in no posting yet; returns how many tickets still wait. A supplement waits for the first document."""
+    """Post what is in no posting yet; returns how many tickets still wait. A supplement waits for the one before it."""
     route = desk.route
-    waits = bool(day.postings) and day.postings[-1].state != "done"
-    if route is None or not desk.may(route.erp, POST_DAY) or waits or not left:
+    if route is None or not desk.may(route.erp, POST_DAY) or day.on_its_way or not left:
         return len(left)
     number = len(day.postings)
     values = [value for _, value in left]
-    command = _command(desk, day, values, number)
+    command = _command(desk, day, values)
     numbers: dict[str, list[int]] = {}
     for row, _ in left:
         numbers.setdefault(row.till, []).append(row.sequence)
@@ -88,7 +88,7 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
             "store": day.store,
             "date": day.date,
             "reference": command.reference,
-            "supplement": number,
+            "supplement": command.supplement,
             "tickets": len(left),
             "currency": command.currency,
             "total": command.total,
@@ -109,10 +109,38 @@ def take_posted(desk: Desk, settled: Settled) -> None:
         posting = next((p for p in process.day.postings if _intent(p.number) == settled.intent), None)
         if posting is None:
             return
+        if settled.code == DROPPED:
+            _given_up(desk, process.day, posting)
+            return
         posting.state = settled.outcome
         posting.document = settled.reference or posting.document
         posting.erp_total = settled.total if settled.outcome == "done" else posting.erp_total
         _compare(desk, settled, "store_day", posting.total)
+
+
+def post_again(desk: Desk, day: DayState) -> None:
+    """A person wants posted what another has given up: its tickets count as unposted again."""
+    desk.process.lifted.remove(GIVEN_UP)
+    for posting in day.postings:
+        if posting.state == "dropped":
+            posting.state = "undone"
+            day.left += posting.tickets
+            desk.close("store_day.given_up", "it is posted again", about=_intent(posting.number))
+
+
+def _given_up(desk: Desk, day: DayState, posting: DayPosting) -> None:
+    """Nobody sends it any more: what it holds is a person's to book, and no reason to keep back what comes later."""
+    process = desk.process
+    posting.state = "dropped"
+    process.holds[GIVEN_UP] = "a posting was given up"
+    desk.case(
+        "store_day.given_up",
+        f"The posting of {posting.tickets} tickets of {day.store} of {day.date}, "
+        f"{decimal_text(posting.total, process.currency)} {process.currency}, to {posting.connection} was given up: it has no "
+        f"document of them that we know of. Release the hold '{GIVEN_UP}' to post them again, or book them there by hand and "
+        "close this case. Tickets that come later are posted without them.",
+        about=_intent(posting.number),
+    )
 
 
 def take_document(desk: Desk, report: InvoiceReported) -> str:
@@ -166,9 +194,11 @@ def _compare(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
     )
 
 
-def _command(desk: Desk, day: DayState, values: Sequence[Value], number: int) -> PostDay:
+def _command(desk: Desk, day: DayState, values: Sequence[Value]) -> PostDay:
     process, place = desk.process, desk.plan.places.get(day.place, Place(id=day.place))
     lines, business_date = day_lines(values), date.fromisoformat(day.date)
+    before = day.documents
+    number = len(before)
     control = day.control
     over = sum(tender.over_short for tender in control.tenders) if control is not None and not number else 0
     return PostDay(
@@ -185,7 +215,7 @@ def _command(desk: Desk, day: DayState, values: Sequence[Value], number: int) ->
         tickets=len(values),
         supplement=number,
         supplements=process.order if number else "",
-        document=day.postings[0].document if number else "",
+        document=before[0].document if number else "",
         legal_entity=place.legal_entity,
         over_short=over,
         paid_in=sum(value.amount for value in values if value.kind == "paid_in"),

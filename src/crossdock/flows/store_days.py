@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from crossdock.domain.policy import Place
 from crossdock.domain.state import TicketRow
 from crossdock.domain.store_day import (
+    GIVEN_UP,
     DayState,
     Difference,
     Held,
@@ -26,7 +27,7 @@ from crossdock.domain.tickets import Value
 from crossdock.errors import MappingError
 from crossdock.flows.day_book import Touched, day_ref, store_place, told_store
 from crossdock.flows.desk import SECOND, Again, Desk, canonical_hash
-from crossdock.flows.posting_sales import post_day
+from crossdock.flows.posting_sales import post_again, post_day
 from crossdock.model.currency import EXPONENTS
 from crossdock.model.money import decimal_text
 from crossdock.model.reports import StoreDayReported
@@ -133,10 +134,12 @@ def take_day_timer(desk: Desk, kind: str, day: DayState) -> str:
 
 def follow_day(desk: Desk) -> None:
     """After a person's word, or the ERP's: count again where something can be posted now."""
-    day = desk.process.day
-    if day is None or day.control is None or DIFFERENCE in desk.process.holds:
+    process, day = desk.process, desk.process.day
+    if day is None or day.control is None:
         return
-    if day.left and (not day.postings or day.postings[-1].state == "done"):
+    if GIVEN_UP in process.lifted:
+        post_again(desk, day)
+    if day.left and not day.on_its_way and DIFFERENCE not in process.holds:
         _count_at(desk, desk.now)
 
 
@@ -195,9 +198,10 @@ def _post(
 
 
 def _hold(desk: Desk, day: DayState, *, differs: bool) -> None:
-    """What differs holds the first posting only: a late ticket of a posted day makes a supplement whatever the close says."""
+    """What differs holds the first document only: a late ticket of a posted day makes a supplement whatever the close says."""
     process = desk.process
-    if differs and not day.postings and DIFFERENCE not in process.lifted:
+    first = not day.documents and not day.on_its_way
+    if differs and first and DIFFERENCE not in process.lifted:
         process.holds[DIFFERENCE] = "what is held is not what the close states"
     else:
         process.holds.pop(DIFFERENCE, None)
