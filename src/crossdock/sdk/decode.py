@@ -17,6 +17,7 @@ import msgspec
 
 from crossdock.errors import CrossdockError, MappingError
 from crossdock.sdk.decoders import decoder_of
+from crossdock.sdk.saying import said
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def decode_checked(body: bytes, type_: type[T]) -> T:
     try:
         return decoder_of(type_).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        _raise_mapping_error(error)
+        _raise_mapping_error(error, body, type_)
 
 
 def require_plain_json(body: bytes) -> None:
@@ -61,12 +62,12 @@ def require_plain_json(body: bytes) -> None:
         RecursionError,
     ) as error:
         _inspect(body)
-        _raise_mapping_error(error)
+        _raise_mapping_error(error, body)
     if again.count(b":") != body.count(b":") or (b"\\u" in body and _ESCAPED.search(body)):
         _inspect(body)
 
 
-def _raise_mapping_error(error: Exception) -> NoReturn:
+def _raise_mapping_error(error: Exception, body: bytes, type_: Any = Any) -> NoReturn:
     if isinstance(error, RecursionError):
         raise MappingError("The body is nested too deeply. Flatten it at the source.", field=BODY) from error
     text = str(error)
@@ -74,10 +75,12 @@ def _raise_mapping_error(error: Exception) -> NoReturn:
     if at := _PATH.search(text):
         text = text[: at.start()]
         path = at.group(1).removeprefix(".")
+    cause = error.__cause__
+    if cause is None:
+        text = said(text, path, body, type_)
     if missing := _MISSING.match(text):
         path = f"{path}.{missing.group(1)}" if path else missing.group(1)
         text = "it is missing"
-    cause = error.__cause__
     if isinstance(cause, CrossdockError) and cause.field:
         path = f"{path}.{cause.field}" if path else cause.field
     field = path or BODY
