@@ -21,7 +21,7 @@ from crossdock.domain.store_day import (
     unposted,
 )
 from crossdock.domain.tickets import Sum, Value, decode_value, encode_value, entries_of, gross_of
-from crossdock.model.tills import SequenceRange, StoreDay, TenderControl
+from crossdock.model.tills import SequenceRange, StoreDay, TenderControl, over_short
 
 RAW = msgspec.Raw(b"{}")
 DAY = date(2026, 3, 28)
@@ -36,8 +36,8 @@ def close(*tenders, **fields):
     return StoreDay(business_date=DAY, currency="EUR", state="closed", tenders=tenders, **fields)
 
 
-def control(kind, expected, till=""):
-    return TenderControl(kind=kind, expected=expected, register=till)
+def control(kind, expected, till="", counted=None):
+    return TenderControl(kind=kind, expected=expected, register=till, counted=counted)
 
 
 # Dates
@@ -150,12 +150,35 @@ def told(till="T1", **tenders):
         (told(cash=60) + told("T2", cash=40), (control("cash", 60, "T1"),), [("T2", "cash", 0, 40)]),
         (told(cash=100), (control("cash", 60, "T1"), control("cash", 40, "T1")), []),
         (told(cash=100), (), [("", "cash", 0, 100)]),
+        (told(cash=60, card=40), (control("cash", 60, "T1"), control("card", 40)), []),
+        (told(cash=60, card=40), (control("cash", 60, "T1"),), [("T1", "card", 0, 40)]),
+        (
+            told(cash=60) + told("T2", cash=40),
+            (control("cash", 60, "T1"), control("cash", 99)),
+            [("", "cash", 99, 100)],
+        ),
         ([], (), []),
     ],
 )
 def test_figures_are_compared_to_the_minor_unit(held, stated, expected):
     found = differences(hold(held), close(*stated))
     assert [(d.till, d.what, d.stated, d.held) for d in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ((control("cash", 100, "T1", 90), control("cash", 100, "T2", 105)), -5),
+        ((control("cash", 100, "T1", 90), control("cash", 100, "", 90)), -10),
+        ((control("cash", 100, "T1"), control("cash", 100, "", 90)), -10),
+        ((control("cash", 100, "T1", 90), control("cash", 50, "T2"), control("cash", 150, "", 130)), -20),
+        ((control("cash", 100, "T1", 90), control("cash", 50, "T2")), -10),
+        ((control("cash", 100, "T1", 90), control("card", 100, "", 99)), -11),
+        ((), 0),
+    ],
+)
+def test_what_the_whole_store_counted_is_taken_only_where_its_tills_do_not_say(stated, expected):
+    assert over_short(stated) == expected
 
 
 # Sums

@@ -1,5 +1,8 @@
 """What a store's day is posted as, where it does not go straight on: voids first, given up, a corrected close."""
 
+import msgspec
+
+from crossdock.domain.process import encode_process
 from tests.flows.stores import MINUTE, StoreHub, line, ticket, void, z_report, z_till
 
 
@@ -87,3 +90,74 @@ def test_a_supplement_that_was_given_up_may_be_given_up_again():
         assert hub.day_cases() == {}
         hub.settle("post_day", outcome="refused", code="dropped", reason="drop by ann: no")
         assert list(hub.day_cases()) == [f"store_day.given_up|day:{n}"]
+
+
+def counted(hub, cents, *, version="1", **more):
+    """The close of one ticket of 10.00, of which people counted so much."""
+    till = z_till() | {"tenders": [{"kind": "cash", "expected": 1000, "counted": cents}]}
+    hub.post("day.closed", z_report(till, version=version, **more))
+
+
+def test_a_count_that_is_corrected_after_the_posting_goes_after_it():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    counted(hub, 1000)
+    hub.settle("post_day", reference="J1", total=1000)
+    counted(hub, 900, version="2")
+    _, late = hub.commands("post_day")
+    assert (late["over_short"], late["total"], late.get("tickets", 0), late["lines"]) == (-100, 0, 0, [])
+    assert (late["supplement"], late["document"]) == (1, "J1")
+    assert hub.balances()["over_short"] == 100
+    counted(hub, 950, version="3")
+    assert len(hub.commands("post_day")) == 2, "it waits for the one before it"
+    hub.settle("post_day", reference="J2", total=0)
+    assert hub.commands("post_day")[-1]["over_short"] == 50
+    hub.settle("post_day", reference="J3", total=0)
+    assert (hub.balances()["over_short"], hub.day().stage, hub.day_cases()) == (50, "day_posted", {})
+
+
+def test_what_was_counted_is_told_once_though_its_posting_was_given_up():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    counted(hub, 990)
+    hub.settle("post_day", outcome="refused", code="dropped", reason="drop by ann: no")
+    hub.advance(MINUTE)
+    assert len(hub.commands("post_day")) == 1
+    hub.operator("release_hold", hub.day_subject(), code="given_up")
+    assert [command["over_short"] for command in hub.commands("post_day")] == [-10, -10]
+    assert hub.balances()["over_short"] == 10
+
+
+def test_a_count_that_its_erp_makes_no_document_of_is_a_case():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    counted(hub, 1000)
+    hub.settle("post_day", reference="J1", total=1000)
+    counted(hub, 900, version="2")
+    hub.settle("post_day", reference="")
+    text = hub.day_cases()["store_day.over_short|day:1"]
+    assert "-1.00 EUR" in text
+
+
+def test_a_count_of_the_whole_store_is_not_added_to_that_of_its_tills():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    counted(hub, 990, tenders=[{"kind": "cash", "expected": 1000, "counted": 990}])
+    assert hub.commands("post_day")[0]["over_short"] == -10
+    assert hub.balances()["over_short"] == 10
+
+
+def test_what_a_day_was_short_before_that_was_remembered_is_not_told_again():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    counted(hub, 990)
+    hub.settle("post_day", reference="J1", total=1000)
+    process = hub.process(hub.day_subject())
+    process.day.postings[0].over_short = None
+    stored = hub.orders[hub.day_subject()]
+    hub.orders[hub.day_subject()] = msgspec.structs.replace(
+        stored, value=msgspec.Raw(encode_process(process))
+    )
+    hub.post("ticket", ticket(2))
+    hub.advance(MINUTE)
+    assert "over_short" not in hub.commands("post_day")[-1]

@@ -187,6 +187,7 @@ REASONS = {
     "store_day.currencies": "a day in two currencies",
     "store_day.not_closed": "store day not closed",
     "store_day.given_up": "a posting was given up",
+    "store_day.over_short": "over or short, and not booked",
     "store.silent": "store silent",
     "cancellation.too_late": "cancelled too late",
     "cancellation.refused": "cancellation refused",

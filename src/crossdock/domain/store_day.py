@@ -16,7 +16,7 @@ import msgspec
 
 from crossdock.domain.state import TicketRow
 from crossdock.domain.tickets import Value, decode_value
-from crossdock.model.tills import StoreDay
+from crossdock.model.tills import StoreDay, over_short
 
 Range = tuple[int, int]
 """First and last number, both included."""
@@ -45,6 +45,8 @@ class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     document: str = ""
     erp_total: int | None = None
     date: str = ""
+    over_short: int | None = None
+    """What it tells of what people counted less what was expected; None where that was not remembered yet."""
 
     @property
     def made(self) -> bool:
@@ -84,6 +86,8 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Tickets that are counted and not posted."""
     silent: bool = False
     postings: list[DayPosting] = []
+    over_short: int = 0
+    """What the journal holds of it."""
 
     @property
     def stage(self) -> Literal["day_open", "day_closed", "day_posted"]:
@@ -97,6 +101,19 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     def documents(self) -> list[DayPosting]:
         """The postings of which the ERP has a document, the first before its supplements."""
         return [posting for posting in self.postings if posting.made]
+
+    @property
+    def counted(self) -> int:
+        """What people counted less what was expected, as its close states it now."""
+        return 0 if self.control is None else over_short(self.control.tenders)
+
+    @property
+    def untold(self) -> int:
+        """What of that no posting tells; a close that is corrected changes it. What was given up is a person's to book."""
+        told = [posting for posting in self.postings if posting.state != "undone"]
+        if any(posting.over_short is None and (posting.made or posting.on_its_way) for posting in told):
+            return 0  # posted before it was remembered: with what the close stated then
+        return self.counted - sum(posting.over_short or 0 for posting in told)
 
     @property
     def on_its_way(self) -> bool:
@@ -187,18 +204,20 @@ def hold(rows: Iterable[tuple[TicketRow, Value]]) -> Held:
 
 
 def differences(held: Held, control: StoreDay) -> list[Difference]:
-    """Everything that the close states otherwise than we hold it, to the minor unit; in a fixed order."""
+    """Everything that the close states otherwise than we hold it, to the minor unit; in a fixed order.
+
+    A tender is compared where the close names its kind: per till, for the whole store, or both. Nowhere means nothing taken.
+    """
     stated: dict[tuple[str, str], int] = {}
     for tender in control.tenders:
         key = (tender.register, tender.kind)
         stated[key] = stated.get(key, 0) + tender.expected
-    registers = {register for register, _ in stated}
+    by_till = any(register for register, _ in stated)
     ours: dict[tuple[str, str], int] = {}
     for (till, kind), amount in held.tenders.items():
-        if "" in registers or not registers:
-            ours["", kind] = ours.get(("", kind), 0) + amount
-        if till in registers or (registers and "" not in registers):
-            ours[till, kind] = amount
+        said = [place for place in ("", till) if (place, kind) in stated]
+        for place in said or [till if by_till else ""]:
+            ours[place, kind] = ours.get((place, kind), 0) + amount
     found = [
         Difference(till=till, what=kind, stated=stated.get((till, kind), 0), held=ours.get((till, kind), 0))
         for till, kind in sorted({*stated, *ours})

@@ -57,11 +57,10 @@ def create_credit(
 def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]]) -> int:
     """Post what is in no posting yet; returns how many tickets still wait. A supplement waits for the one before it."""
     route = desk.route
-    if route is None or not desk.may(route.erp, POST_DAY) or day.on_its_way or not left:
+    if route is None or not desk.may(route.erp, POST_DAY) or day.on_its_way or not (left or day.untold):
         return len(left)
     number = len(day.postings)
-    values = [value for _, value in left]
-    command = _command(desk, day, values)
+    command = _command(desk, day, [value for _, value in left])
     numbers: dict[str, list[int]] = {}
     for row, _ in left:
         numbers.setdefault(row.till, []).append(row.sequence)
@@ -71,6 +70,7 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
         total=command.total,
         ranges={till: ranges(found) for till, found in numbers.items()},
         tickets=len(left),
+        over_short=command.over_short,
     )
     day.postings.append(posting)
     if not (command.lines or command.tenders or command.paid_in or command.paid_out or command.over_short):
@@ -79,8 +79,9 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
     desk.stage(route.erp, POST_DAY, _intent(number), command)
     subjects = tuple(row.subject for row, value in left if value.goods)
     told_together(desk, desk.process.external_id, subjects, _intent(number))
-    if command.over_short:
-        over = command.over_short
+    over = day.counted - day.over_short if command.over_short else 0
+    if over:
+        day.over_short += over
         desk.postings.append(("over_short", (("payments", over), ("over_short", -over))))
     desk.event(
         "store_day.posting",
@@ -116,6 +117,8 @@ def take_posted(desk: Desk, settled: Settled) -> None:
         posting.document = settled.reference or posting.document
         posting.erp_total = settled.total if settled.outcome == "done" else posting.erp_total
         _compare(desk, settled, "store_day", posting.total)
+        if posting.state == "done" and not posting.made and posting.over_short:
+            _no_document(desk, process.day, posting, posting.over_short)
 
 
 def post_again(desk: Desk, day: DayState) -> None:
@@ -126,6 +129,18 @@ def post_again(desk: Desk, day: DayState) -> None:
             posting.state = "undone"
             day.left += posting.tickets
             desk.close("store_day.given_up", "it is posted again", about=_intent(posting.number))
+
+
+def _no_document(desk: Desk, day: DayState, posting: DayPosting, over: int) -> None:
+    """An ERP may make no document where nothing was sold; what people counted is told to a person then."""
+    currency = desk.process.currency
+    desk.case(
+        "store_day.over_short",
+        f"{day.store} of {day.date} is over or short by {decimal_text(over, currency)} {currency} (counted less expected), and "
+        f"{posting.connection} has made no document of it, for nothing was sold with it. Book it there by hand, then close "
+        "this case.",
+        about=_intent(posting.number),
+    )
 
 
 def _given_up(desk: Desk, day: DayState, posting: DayPosting) -> None:
@@ -199,8 +214,6 @@ def _command(desk: Desk, day: DayState, values: Sequence[Value]) -> PostDay:
     lines, business_date = day_lines(values), date.fromisoformat(day.date)
     before = day.documents
     number = len(before)
-    control = day.control
-    over = sum(tender.over_short for tender in control.tenders) if control is not None and not number else 0
     return PostDay(
         reference=_reference(process.order, number),
         connection=process.connection,
@@ -217,7 +230,7 @@ def _command(desk: Desk, day: DayState, values: Sequence[Value]) -> PostDay:
         supplements=process.order if number else "",
         document=before[0].document if number else "",
         legal_entity=place.legal_entity,
-        over_short=over,
+        over_short=day.untold,
         paid_in=sum(value.amount for value in values if value.kind == "paid_in"),
         paid_out=sum(value.amount for value in values if value.kind == "paid_out"),
         goods=day_goods(values),

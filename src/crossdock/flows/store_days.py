@@ -139,7 +139,7 @@ def follow_day(desk: Desk) -> None:
         return
     if GIVEN_UP in process.lifted:
         post_again(desk, day)
-    if day.left and not day.on_its_way and DIFFERENCE not in process.holds:
+    if (day.left or day.untold) and not day.on_its_way and DIFFERENCE not in process.holds:
         _count_at(desk, desk.now)
 
 

@@ -103,8 +103,8 @@ class PostDay(Model, frozen=True, kw_only=True):
     `tenders`, but for what stays owed. `posting_dates` are tried in order: the business date, then the next open dates
     if its period is closed. `supplement` counts from 1 where the day was posted before; then `supplements` is the
     reference of the first posting and `document` the ERP's own id of it. `over_short` is what people counted less what
-    was expected. `paid_in`, `paid_out`: cash besides the sales, both not negative. `goods` is what left the store, for an
-    ERP that keeps stock; what came back is in the credits.
+    was expected, in a supplement what of it no earlier posting told. `paid_in`, `paid_out`: cash besides the sales, both
+    not negative. `goods` is what left the store, for an ERP that keeps stock; what came back is in the credits.
     """
 
     reference: str

@@ -1,5 +1,6 @@
 """Stores: the ticket of a till, and the day of a store with its control totals."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
@@ -73,6 +74,22 @@ class TenderControl(Model, frozen=True, kw_only=True):
     def over_short(self) -> int:
         """Counted less expected; zero where nobody counted."""
         return 0 if self.counted is None else self.counted - self.expected
+
+
+def over_short(tenders: Iterable[TenderControl]) -> int:
+    """What a close counted less what it expected, each kind once: of its tills, or of the whole store where they do not say.
+
+    Tills say what a kind came to where each that names it was counted; else the store's count stands for all of them.
+    """
+    kinds: dict[str, tuple[list[TenderControl], list[TenderControl]]] = {}
+    for tender in tenders:
+        kinds.setdefault(tender.kind, ([], []))[0 if tender.register else 1].append(tender)
+    found = 0
+    for tills, store in kinds.values():
+        tills_say = bool(tills) and all(tender.counted is not None for tender in tills)
+        store_says = any(tender.counted is not None for tender in store)
+        found += sum(tender.over_short for tender in (store if store_says and not tills_say else tills))
+    return found
 
 
 class StoreDay(Model, frozen=True, kw_only=True):

@@ -14,7 +14,14 @@ from crossdock.model.money import Rate, UnitPrice
 from crossdock.model.order import Order
 from crossdock.model.pricing import Charge, Discount, DiscountAllocation, TaxLine, Tender
 from crossdock.model.reports import StoreDayReported, TicketReported, UploadReported
-from crossdock.model.tills import SequenceRange, StoreDay, StoreDayState, TenderControl, TillTicket
+from crossdock.model.tills import (
+    SequenceRange,
+    StoreDay,
+    StoreDayState,
+    TenderControl,
+    TillTicket,
+    over_short,
+)
 
 CASH_KINDS = ("paid_in", "paid_out", "float")
 SALE_KINDS = ("sale", "return", "mixed")
@@ -81,7 +88,7 @@ def store_day(body: wire.DayBody, connection: str, *, state: StoreDayState) -> S
             tax=body.tax,
             paid_in=body.paid_in,
             paid_out=body.paid_out,
-            over_short=sum(tender.over_short for tender in tenders),
+            over_short=over_short(tenders),
             float_opening=body.float_opening,
             float_closing=body.float_closing,
             opened_at=None if closed else body.at,
