@@ -82,7 +82,7 @@ def test_a_page_says_when_the_hub_does_not_answer(api, browser):
 
 
 def test_on_a_telephone_nothing_stands_off_the_screen(api, browser):
-    id_, case = api.parked("PH-1")
+    _, case = api.parked("PH-1")
     held = api.order("ph2", external_id="PH-2", holds=[{"code": "fraud"}])
     browser.size(400, 800)
     browser.go(f"{api.url}/login")
@@ -90,7 +90,9 @@ def test_on_a_telephone_nothing_stands_off_the_screen(api, browser):
     outside = """[...document.querySelectorAll('main td, main input, main select, main button, main p')]
       .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth)
       .map(e => e.outerHTML)"""
-    narrow = """[...document.querySelectorAll('main .scroll td.wide')].map(e => e.getBoundingClientRect().width)"""
+    narrow = (
+        """[...document.querySelectorAll('main .scroll td.wide')].map(e => e.getBoundingClientRect().width)"""
+    )
     for path in ("/", "/orders", "/cases", "/proof", f"/cases/{case['id']}", f"/orders/{held}"):
         browser.go(api.url + path)
         assert browser.run(outside) == [], path

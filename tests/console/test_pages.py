@@ -192,6 +192,24 @@ def test_a_held_order_is_released_on_its_page(api, console):
     api.until(lambda: "Release its holds" not in console.get(f"/orders/{id_}").text)
 
 
+def test_a_day_is_posted_with_its_difference_from_its_case_and_never_cancelled(api, console):
+    id_ = api.store_day(3, stated=2001)
+    case = next(c for c in api.cases(id_) if c["reason"] == "store_day.difference")
+    page = console.get(f"/cases/{case['id']}").text
+    assert page.index("Post with this difference") < page.index("Resolve")
+    for text in (console.get(f"/orders/{id_}").text, console.get(f"/orders/{id_}/live").text):
+        assert "1, 20.00 EUR" in text
+        assert "unpaid" not in text
+        assert "Cancel" not in text
+    fields = {"action": "release", "actor": "Ann", "reason": "a cent"}
+    reply = console.send(f"/cases/{case['id']}", csrf=console.csrf(), **fields)
+    assert reply.headers["location"] == f"/cases/{case['id']}"
+    api.until(lambda: "Post with this difference" not in console.get(f"/orders/{id_}").text)
+    assert "release the hold (difference): a cent" in console.get(f"/orders/{id_}").text
+    fields = {"action": "cancel_order", "actor": "Ann", "reason": "x"}
+    assert console.send(f"/orders/{id_}/act", csrf=console.csrf(), **fields).status == 422
+
+
 @pytest.mark.parametrize("fields", [{"reason": ""}, {"actor": ""}, {"action": "edit"}, {"action": "sing"}])
 def test_an_unclear_form_says_what_is_missing(api, console, fields):
     _, case = api.parked("UF-1")

@@ -25,6 +25,15 @@ webhook_secret = "${SECRET}"
 connector = "erp"
 url = "http://127.0.0.1:9"
 token = "${TOKEN}"
+[connections.tills]
+connector = "till"
+webhook_secret = "${SECRET}"
+[routes.tills]
+erp = "erp"
+post = "day"
+[locations.store-1]
+zone = "Europe/Berlin"
+stocked = false
 [routes.api]
 erp = "erp"
 locations = ["main"]
@@ -35,6 +44,7 @@ partner_code = "MAIN"
 body_bytes_max = 65536
 [policies]
 unknown_sku = "accept"
+day_settle_s = 0
 [policies.retries]
 base_s = 3600
 cap_s = 3600
@@ -124,6 +134,34 @@ class Api:
             x_crossdock_event=kind,
             x_crossdock_signature=sign(ENVIRON["SECRET"], body),
         )
+
+    def store_day(self, number, *, stated):
+        """A day of store-1 with a ticket of 20.00 EUR, closed with what its Z report states; return its id."""
+        date = f"2026-03-{number:02d}"
+        at = f"{date}T10:00:00Z"
+        ticket = {
+            "store": "store-1",
+            "till": "T1",
+            "sequence": number,
+            "business_date": date,
+            "currency": "EUR",
+            "at": at,
+            "lines": [{"sku": "MUG", "quantity": 2, "gross": 2000}],
+            "tenders": [{"kind": "cash", "amount": 2000}],
+            "total": 2000,
+        }
+        till = {
+            "till": "T1",
+            "tickets": 1,
+            "tenders": [{"kind": "cash", "expected": stated, "counted": stated}],
+        }
+        close = {"store": "store-1", "business_date": date, "at": at, "currency": "EUR", "tills": [till]}
+        for kind, body in (("ticket", ticket), ("day.closed", close)):
+            assert self.deliver("tills", kind, body).status == 200
+        listed = self.until(lambda: self.get(f"/v1/orders?number=store-1/{date}").json["orders"])
+        id_ = listed[0]["id"]
+        self.until(lambda: (self.get(f"/v1/orders/{id_}").json["day"] or {}).get("tickets"))
+        return id_
 
     def until(self, question):
         """The answer, once there is one."""

@@ -138,3 +138,35 @@ def test_impossible_questions_are_refused(api, query):
 def test_nothing_ends_while_actions_are_carried_out(api):
     assert all(thread.is_alive() for thread in threading.enumerate() if thread.name.startswith("crossdock"))
     assert api.get("/readyz").status == 200
+
+
+def test_a_day_that_is_held_for_its_difference_is_posted_from_its_case(api):
+    id_ = api.store_day(1, stated=2001)
+    case = next(c for c in api.cases(id_) if c["reason"] == "store_day.difference")
+    assert (case["hold"], case["actions"]) == ("difference", ["release", "resolve"])
+    assert api.get(f"/v1/orders/{id_}").json["holds"]
+    path = f"/v1/cases/{case['id']}/release"
+    first = api.post(path, named(reason="a cent, never mind"), idempotency_key="rel-1")
+    assert first.status == 202, first.text
+    api.until(lambda: not api.get(f"/v1/orders/{id_}").json["holds"])
+    steps = api.until(
+        lambda: [
+            step
+            for step in api.get(f"/v1/orders/{id_}/timeline").json["steps"]
+            if step["what"] == "book the store's day"
+        ]
+    )
+    assert steps
+    again = api.post(path, named(reason="a cent, never mind"), idempotency_key="rel-1")
+    assert again.json == first.json
+
+
+def test_a_hold_is_released_from_its_case_and_nothing_else_is(api):
+    held = api.order("hc", external_id="HC-1", holds=[{"code": "fraud"}])
+    case = next(c for c in api.cases(held) if c["reason"] == "order.held")
+    assert case["actions"] == ["release", "resolve"]
+    assert api.post(f"/v1/cases/{case['id']}/release", named()).status == 202
+    api.until(lambda: not api.get(f"/v1/orders/{held}").json["holds"])
+    _, parked = api.parked("HC-2")
+    refused = api.post(f"/v1/cases/{parked['id']}/release", named())
+    assert (refused.status, refused.json["field"]) == (400, "action")

@@ -70,6 +70,7 @@ def test_the_overview_tells_what_is_where(api):
     assert {each["name"]: each["mode"] for each in found["connections"]} == {
         "warehouse": "live",
         "erp": "live",
+        "tills": "live",
     }
     erp = api.until(
         lambda: next(c for c in api.get("/v1/overview").json["connections"] if c["name"] == "erp")
@@ -120,7 +121,7 @@ def test_metrics_say_what_the_overview_says(api):
         held["api", state] for state in ("in_flight", "parked")
     )
     states = [s.labels["state"] for s in families["crossdock_connection_state"].samples if s.value]
-    assert len(states) == 2
+    assert len(states) == 3
     assert all(family.documentation for name, family in families.items() if name.startswith("crossdock"))
 
 
@@ -161,6 +162,7 @@ def test_the_description_of_the_api_is_valid_and_complete(api):
         "/v1/cases/{case}",
         "/v1/cases/{case}/done",
         "/v1/cases/{case}/edit",
+        "/v1/cases/{case}/release",
         "/v1/cases/{case}/resolve",
         "/v1/cases/{case}/retry",
         "/v1/events/replays",

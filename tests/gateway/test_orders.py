@@ -227,6 +227,9 @@ def test_a_held_order_says_so_and_is_released_by_name(api):
     api.until(lambda: not api.get(f"/v1/orders/{id_}").json["holds"])
     steps = api.get(f"/v1/orders/{id_}/timeline").json["steps"]
     assert ("hold released", "Ann") in [(step["what"], step["by"]) for step in steps]
+    assert ("an operator acts", "Ann", "release the hold: called") in [
+        (step["what"], step["by"], step["detail"]) for step in steps
+    ]
 
 
 def test_an_order_is_cancelled_line_by_line_or_whole(api):
@@ -236,6 +239,8 @@ def test_an_order_is_cancelled_line_by_line_or_whole(api):
     api.until(lambda: api.get(f"/v1/orders/{id_}").json["lines"][0]["cancelled"] == 2)
     assert api.get(f"/v1/orders/{id_}").json["lines"][1]["cancelled"] == 0
     assert api.post(f"/v1/orders/{id_}/cancel", {"actor": "Ann", "reason": "all"}).status == 202
+    steps = api.get(f"/v1/orders/{id_}/timeline").json["steps"]
+    assert "cancel what has not left (2 of line 1): buyer called" in [step["detail"] for step in steps]
     api.until(lambda: api.get(f"/v1/orders/{id_}").json["summary"]["custody"] == "cancelled")
 
 
@@ -320,3 +325,21 @@ def test_a_replay_since_a_time_comes_in_parts(api):
 def test_an_unclear_replay_is_refused(api, fields, field):
     reply = api.post("/v1/replays", {"actor": "Ann", "reason": "r"} | fields)
     assert (reply.status, reply.json["field"]) == (400, field)
+
+
+def test_a_store_day_tells_its_sum_and_cannot_be_cancelled(api):
+    id_ = api.store_day(2, stated=2001)
+    view = api.get(f"/v1/orders/{id_}").json
+    assert (view["day"]["tickets"], view["day"]["total"], view["day"]["posted"]) == (1, 2000, None)
+    summary = view["summary"]
+    assert (summary["total"], summary["currency"], summary["money"]) == (2000, "EUR", "")
+    listed = api.get("/v1/orders?stage=day_closed").json["orders"]
+    assert summary in listed
+    story = api.get(f"/v1/orders/{id_}/timeline").json
+    assert "total 20.00 EUR" in next(s["detail"] for s in story["steps"] if s["what"].startswith("counted"))
+    [wait] = [wait for wait in story["waits"] if wait["why"].startswith("held: difference")]
+    assert (wait["what"], bool(wait["case"])) == ("posting to the ERP", True)
+    assert wait["remedy"].endswith("or post with this difference.")
+    refused = api.post(f"/v1/orders/{id_}/cancel", {"actor": "Ann", "reason": "wrong"})
+    assert (refused.status, refused.json["field"]) == (422, "order")
+    assert "store-1/2026-03-02 is a store's day" in refused.json["detail"]

@@ -174,7 +174,7 @@ def cases(
     if state not in ("open", "closed", "all"):
         raise NotFoundError(f"There is no state {state!r}. Write open, closed or all.")
     with opened(hub_of(config)) as reads:
-        found = [case_view(row) for row in reads.cases(after=0, state=state, limit=limit)]
+        found = [case_view(reads, row) for row in reads.cases(after=0, state=state, limit=limit)]
     if json:
         emit_json(found)
         return
@@ -225,15 +225,15 @@ def show_case(
         row = reads.case(number)
         if row is None:
             raise NotFoundError(f"There is no case {number}. `crossdock cases` lists them.")
-        about = raw_of(reads, row) if raw else None
+        about, view = raw_of(reads, row) if raw else None, case_view(reads, row)
     if raw and (about is None or not about.body_base64):
         raise NotFoundError(f"What case {number} is about is not kept any more.")
     if json:
-        emit_json({"case": case_view(row)} | ({"raw": about} if raw else {}))
+        emit_json({"case": view} | ({"raw": about} if raw else {}))
     elif about is not None:
         sys.stdout.buffer.write(base64.b64decode(about.body_base64))
     else:
-        print_case(case_view(row))
+        print_case(view)
 
 
 def proof(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:

@@ -10,7 +10,8 @@ from crossdock.cli.output import clean, console, local, say, table, when
 
 if TYPE_CHECKING:
     from crossdock.console.acting import CaseView
-    from crossdock.console.story import Step, Timeline, Wait
+    from crossdock.console.story import Step, Timeline
+    from crossdock.console.waits import Wait
 
 STYLES = {
     "case": "red",

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from crossdock.console import words
+from crossdock.console.days import is_day
 from crossdock.console.face import Face
-from crossdock.console.story import moment
+from crossdock.console.times import moment
 from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
@@ -21,7 +22,8 @@ from crossdock.engine.messages import (
     Receipt,
     subject_id,
 )
-from crossdock.errors import ConflictError, MappingError, NotFoundError
+from crossdock.errors import ConflictError, MappingError, NotFoundError, RejectedError
+from crossdock.flows.store_days import DIFFERENCE
 from crossdock.stores.sqlite.reads import CASE_COLUMNS, TIMELINE_ROWS_MAX, Reads
 
 ACTOR_CHARS_MAX = 80
@@ -29,14 +31,16 @@ REASON_CHARS_MAX = 500
 REPLAY_MAX = 1_000
 REPLAYS_PER_S_MAX = 100
 """A bulk replay takes a tenth of what a small machine handles."""
-CASE_ACTIONS = ("retry", "edit", "resolve", "done")
 OF_NO_ORDER = ("refused", "credentials", "gone", "late")
 """Cases of a value or of a connection: no order is theirs."""
-_ENGINE_NAMES = {"resolve": "resolve_case"}
+_ENGINE_NAMES = {"resolve": "resolve_case", "release": "release_hold"}
 
 
 class CaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the exception queue. `actions` are those that make sense for it."""
+    """One entry of the exception queue. `actions` are those that make sense for it.
+
+    `hold` is the hold of its order that `release` lifts, "" where none is in force.
+    """
 
     id: str
     order: str
@@ -55,6 +59,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     """How many messages of the same stream wait behind it."""
     actions: list[str]
+    hold: str = ""
 
 
 class Raw(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +73,9 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
     body_base64: str
 
 
-def case_view(row: dict[str, Any]) -> CaseView:
+def case_view(reads: Reads, row: dict[str, Any]) -> CaseView:
     """A row as people read it."""
+    hold = hold_in_force(reads, row)
     return CaseView(
         id=str(row["id"]),
         order="" if row["reason"] in OF_NO_ORDER else subject_id(row["subject"]),
@@ -86,25 +92,40 @@ def case_view(row: dict[str, Any]) -> CaseView:
         owner=row["owner"],
         resolution=row["resolution"],
         waiting=row["waiting"],
-        actions=[] if row["closed_at"] else actions_of(row),
+        actions=[] if row["closed_at"] else actions_of(row, hold),
+        hold=hold,
     )
 
 
 def list_cases(reads: Reads, *, state: str, reason: str, after: int, limit: int) -> list[CaseView]:
     """Cases by age. With a reason: the open ones of it."""
     if not reason:
-        return [case_view(row) for row in reads.cases(after=after, state=state, limit=limit)]
+        return [case_view(reads, row) for row in reads.cases(after=after, state=state, limit=limit)]
     rows = reads.rows("list_open_cases_of", after, reason, limit)
-    return [case_view(dict(zip(CASE_COLUMNS, row, strict=True))) for row in rows]
+    return [case_view(reads, dict(zip(CASE_COLUMNS, row, strict=True))) for row in rows]
 
 
-def actions_of(row: dict[str, Any]) -> list[str]:
-    """A parked message may be edited, a parked effect declared done; a case of facts is only ever resolved."""
+def actions_of(row: dict[str, Any], hold: str = "") -> list[str]:
+    """A parked message may be edited, a parked effect declared done, a hold released; else a case is only ever resolved."""
     if row["effect"]:
         return ["retry", "done", "resolve"]
     if row["about"] == f"message {row['message']}":
         return ["retry", "edit", "resolve"]
-    return ["resolve"]
+    return ["release", "resolve"] if hold else ["resolve"]
+
+
+def hold_of(row: dict[str, Any]) -> str:
+    """The hold that a case is about, whether it is still in force or not; "" where it is about none."""
+    if row["reason"] == "order.held":
+        return str(row["about"])
+    return DIFFERENCE if row["reason"] == "store_day.difference" else ""
+
+
+def hold_in_force(reads: Reads, row: dict[str, Any]) -> str:
+    """The hold that an open case is about, while its order is held by it."""
+    hold = "" if row["closed_at"] else hold_of(row)
+    order = reads.order(row["subject"]) if hold else None
+    return hold if order is not None and hold in order["process"].get("holds", {}) else ""
 
 
 def raw_of(reads: Reads, row: dict[str, Any]) -> Raw | None:
@@ -156,18 +177,18 @@ def act_on_case(
     require_named(actor, reason)
     with face.reads() as reads:
         row = reads.case(number)
+        actions = [] if row is None or row["closed_at"] else actions_of(row, hold_in_force(reads, row))
     if row is None:
         raise NotFoundError(f"There is no case {number}. It may be named by its number only.")
     if row["closed_at"] and not once:
         raise ConflictError(f"Case {number} is closed: {row['resolution']}. Look at its order's timeline.")
-    if not row["closed_at"] and action not in actions_of(row):
-        allowed = ", ".join(actions_of(row))
+    if not row["closed_at"] and action not in actions and not (once and action == "release"):
         raise MappingError(
-            f"Case {number} cannot be settled by {action}. It takes: {allowed}.", field="action"
+            f"Case {number} cannot be settled by {action}. It takes: {', '.join(actions)}.", field="action"
         )
     if action == "edit" and not body:
         raise MappingError("body: an edited message needs its new body.", field="body")
-    data: dict[str, Any] = {"case": number}
+    data: dict[str, Any] = {"code": hold_of(row)} if action == "release" else {"case": number}
     if body:
         data["body"] = base64.b64encode(body).decode()
     if reference:
@@ -181,6 +202,28 @@ def act_on_case(
         data=data,
         once=once,
     )
+
+
+def act_on_order(
+    face: Face,
+    subject: int,
+    action: str,
+    *,
+    actor: str,
+    reason: str,
+    data: Mapping[str, Any] | None = None,
+    once: str = "",
+) -> Receipt:
+    """Cancel, or release a hold; RejectedError where there is nothing of the kind."""
+    with face.reads() as reads:
+        order = reads.order(subject)
+    if action == "cancel_order" and order is not None and is_day(order):
+        raise RejectedError(
+            f"{order['external_id']} is a store's day: nothing of it can be cancelled. What differs is settled by the tickets "
+            "that are missing, by another Z report, or by releasing its hold.",
+            field="order",
+        )
+    return act(face, subject, action, actor=actor, reason=reason, data=data, once=once)
 
 
 def act(

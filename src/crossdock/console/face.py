@@ -13,7 +13,8 @@ import msgspec
 
 from crossdock.bootstrap.loops import clock_us
 from crossdock.console.overview import Overview, overview, partner_text
-from crossdock.console.story import Timeline, moment, timeline
+from crossdock.console.story import Timeline, timeline
+from crossdock.console.times import moment
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.stores.sqlite.reads import Reads
 

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from crossdock.console import words
+from crossdock.console.days import DayView, day_view, is_day
 from crossdock.console.face import Face
-from crossdock.console.story import moment
+from crossdock.console.times import moment
 from crossdock.domain.process import OrderProcess
 from crossdock.engine.messages import subject_id, subject_number
 from crossdock.errors import MappingError, NotFoundError
@@ -25,7 +26,11 @@ NAME_CHARS_MAX = 200
 
 
 class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a list. Money is in minor units of `currency`; `stage` says what the order is at, `text` in words."""
+    """One line of a list. Money is in minor units of `currency`; `stage` says what the order is at, `text` in words.
+
+    Of a store's day `total` is what is posted of it, else what was counted; where neither is known yet, `currency` is "".
+    Nobody pays a day: its `money` is "".
+    """
 
     id: str
     connection: str
@@ -82,6 +87,8 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     open_effects: dict[str, str]
     order: Order | None
     """The latest version. Once its persons were erased they stand there masked."""
+    day: DayView | None = None
+    """Set where it is a store's day and no order."""
 
 
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,11 +133,13 @@ def order_view(reads: Reads, subject: int) -> OrderView:
         return _unknown(row)
     process = msgspec.convert(row["process"], OrderProcess)
     document = reads.document(subject)
+    sale = process.sale.reference if process.sale is not None else ""
+    day = day_view(row)
     return OrderView(
         summary=summary(row),
         correlation_id=row["trace"],
         version=process.version,
-        erp_reference=process.sale.reference if process.sale is not None else "",
+        erp_reference=sale if day is None else ", ".join(day.documents),
         holds=process.holds,
         lines=[
             LineProgress(
@@ -160,6 +169,7 @@ def order_view(reads: Reads, subject: int) -> OrderView:
         shipments=[parcel.key for parcel in process.shipments],
         open_effects=process.pending,
         order=join_document(*document) if document is not None else None,
+        day=day,
     )
 
 
@@ -219,8 +229,10 @@ def order_page(
         money=money,
     )
     more = len(rows) > limit
-    orders = [summary(row) for row in rows[:limit]]
-    return OrderPage(orders=orders, next=write_cursor(rows[limit - 1]["subject"]) if more else "")
+    return OrderPage(
+        orders=summaries(reads, rows[:limit]),
+        next=write_cursor(rows[limit - 1]["subject"]) if more else "",
+    )
 
 
 def _named(face: Face, reads: Reads, number: str, *wanted: str) -> list[OrderSummary]:
@@ -239,8 +251,17 @@ def _named(face: Face, reads: Reads, number: str, *wanted: str) -> list[OrderSum
     ]
 
 
+def summaries(reads: Reads, rows: list[dict[str, Any]]) -> list[OrderSummary]:
+    """Rows of a list as people read them. What a store's day comes to stands in its process alone: these are read."""
+    return [summary((reads.order(row["subject"]) or row) if is_day(row) else row) for row in rows]
+
+
 def summary(row: dict[str, Any]) -> OrderSummary:
     """A row as people read it."""
+    if is_day(row):
+        day = day_view(row)
+        known = None if day is None else day.known
+        row = row | {"money": "", "total": known or 0, "currency": "" if known is None else row["currency"]}
     return OrderSummary(
         id=subject_id(row["subject"]),
         text=words.stage(row["stage"]),

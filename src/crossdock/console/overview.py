@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from crossdock.console import words
-from crossdock.console.story import moment
+from crossdock.console.times import moment
 from crossdock.stores.sqlite.reads import Reads
 
 if TYPE_CHECKING:

@@ -154,7 +154,7 @@ def act_on_order(request: Ask, face: NamedDependency[Face], order: FromPath[str]
         raise MappingError("Choose what to do.", field="action")
     with face.reads() as reads:
         subject = resolve(face, reads, order)
-    receipt = acting.act(
+    receipt = acting.act_on_order(
         face,
         subject,
         action,
@@ -195,12 +195,12 @@ def case_page(request: Ask, face: NamedDependency[Face], case: FromPath[int]) ->
         row = reads.case(case) if 0 < case <= CASE_MAX else None
         if row is None:
             raise NotFoundError(f"There is no case {case}. See the list of cases.")
-        raw = acting.raw_of(reads, row)
+        view, raw = acting.case_view(reads, row), acting.raw_of(reads, row)
     return PAGES.page(
         "case.html",
         session=session,
         here="cases",
-        case=acting.case_view(row),
+        case=view,
         raw=raw,
         pretty=_pretty(raw.body) if raw is not None and raw.body is not None else "",
         once=face.hub.new_trace(),

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from crossdock.console import words
-from crossdock.engine.messages import HUB, OPERATOR, subject_id
+from crossdock.console.days import is_day
+from crossdock.console.said import said, sentence
+from crossdock.console.times import moment
+from crossdock.console.waits import (
+    PARKED,
+    Cases,
+    Partner,
+    Rows,
+    Wait,
+    effect_waits,
+    message_waits,
+    order_waits,
+)
+from crossdock.engine.messages import HUB, OPERATOR, OperatorAction, subject_id
 from crossdock.errors import NotFoundError
 from crossdock.sdk.telling import TELL
 from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
 
 Kind = Literal["message", "event", "movement", "case", "attempt", "effect"]
 _ORDER: dict[str, int] = {"message": 0, "event": 1, "movement": 2, "case": 3, "attempt": 4, "effect": 5}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOVEMENTS_TOLD_MAX = 20
-DELAYED, WAITING, PARKED = 1, 2, 3
-NEVER_SENT = -1
+_MONEY = ("total", "erp_total")
+"""What of an event is money, in minor units of its currency or its order's."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,20 +47,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     effect: str = ""
     case: str = ""
     quiet: bool = False
-
-
-class Wait(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that has not happened yet, why not, and what to do about it ("" where nothing need be done)."""
-
-    what: str
-    why: str
-    since: datetime
-    remedy: str = ""
-    until: datetime | None = None
-    message: str = ""
-    behind: str = ""
-    effect: str = ""
-    case: str = ""
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +65,6 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """False where there is more than can be shown at once."""
 
 
-Partner = Callable[[str], str]
-"""Why a connection does not get its calls now, in words; "" where it does."""
-
-
 def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
     """Tell the story of a subject; NotFoundError where there is none."""
     found = reads.rows("get_subject", subject)
@@ -79,43 +73,38 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
     order = reads.order(subject) or {}
     known = reads.timeline(subject)
     cases = {row["id"]: row for row in known["cases"]}
-    steps = sorted(_steps(known, cases), key=lambda step: (step.at, _ORDER[step.kind]))
+    asked = said(reads, subject, [*known["messages"], *known["inbox"]])
+    told = _steps(known, cases, asked, order.get("currency", ""))
+    steps = sorted(told, key=lambda step: (step.at, _ORDER[step.kind]))
     return Timeline(
         id=subject_id(subject),
         connection=order.get("connection", ""),
         number=order.get("number", ""),
         stage=order.get("stage", "unknown"),
         custody=order.get("custody", ""),
-        money=order.get("money", ""),
+        money="" if not order or is_day(order) else order["money"],
         correlation_id=found[0][0],
         waits=[
-            *_message_waits(known, cases, known_order=order.get("stage", "unknown") != "unknown"),
-            *_order_waits(order, cases),
-            *_effect_waits(known, cases, partner),
+            *message_waits(known, cases, order.get("stage", "unknown")),
+            *order_waits(order, cases),
+            *effect_waits(known, cases, partner),
         ],
         steps=steps,
         complete=all(len(rows) < TIMELINE_ROWS_MAX for rows in known.values()),
     )
 
 
-def moment(microseconds: int) -> datetime:
-    """A time of the store as a datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
 # What happened
 
-Rows = Mapping[str, list[dict[str, Any]]]
-Cases = Mapping[int, dict[str, Any]]
 
-
-def _steps(known: Rows, cases: Cases) -> Iterator[Step]:
+def _steps(known: Rows, cases: Cases, asked: Mapping[int, OperatorAction], currency: str) -> Iterator[Step]:
     for row in known["messages"]:
-        yield _message(row, words.outcome(row["outcome"]), row["note"])
+        yield _message(row, words.outcome(row["outcome"]), row["note"], asked.get(row["id"]))
     for row in known["inbox"]:
-        yield _message(row, ("is next", "will be tried again", "waits", "stopped")[row["state"]], "")
+        state = ("is next", "will be tried again", "waits", "stopped")[row["state"]]
+        yield _message(row, state, "", asked.get(row["id"]))
     for row in known["events"]:
-        yield _event(row)
+        yield _event(row, currency)
     yield from _movements(known["movements"])
     for row in known["effects"]:
         yield _effect(row)
@@ -137,8 +126,10 @@ def _steps(known: Rows, cases: Cases) -> Iterator[Step]:
         yield from _case(number, row)
 
 
-def _message(row: dict[str, Any], outcome: str, note: str) -> Step:
+def _message(row: dict[str, Any], outcome: str, note: str, asked: OperatorAction | None) -> Step:
     ours = row["source"] == HUB
+    if asked is not None:
+        note = sentence(asked)
     detail = "; ".join(part for part in (note, row["origin"]) if part)
     what = row["kind"]
     if ours:
@@ -147,7 +138,7 @@ def _message(row: dict[str, Any], outcome: str, note: str) -> Step:
         at=moment(row["received_at"]),
         kind="message",
         what=what,
-        by=row["source"],
+        by=row["source"] if asked is None else asked.actor,
         outcome=outcome,
         detail=detail,
         message=str(row["id"]),
@@ -155,11 +146,14 @@ def _message(row: dict[str, Any], outcome: str, note: str) -> Step:
     )
 
 
-def _event(row: dict[str, Any]) -> Step:
+def _event(row: dict[str, Any], currency: str) -> Step:
     data = dict(row["data"])
     by = str(data.pop("actor", "hub"))
-    if isinstance(data.get("total"), int) and data.get("currency"):
-        data["total"] = words.amount(data["total"], str(data.pop("currency")))
+    currency = str(data.get("currency") or currency)
+    for key in _MONEY:
+        if isinstance(data.get(key), int) and currency:
+            data[key] = words.amount(data[key], currency)
+            data.pop("currency", None)
     told = [
         f"{words.plain(key)} {_short(value)}" for key, value in data.items() if value not in ("", [], None)
     ]
@@ -246,126 +240,3 @@ def _case(number: int, row: dict[str, Any]) -> Iterator[Step]:
             detail=row["resolution"],
             case=str(number),
         )
-
-
-# What it waits for
-
-
-def _message_waits(known: Rows, cases: Cases, *, known_order: bool) -> Iterator[Wait]:
-    heads = {row["id"]: row for row in known["inbox"]}
-    of_message = {row["message"]: number for number, row in cases.items() if not row["closed_at"]}
-    for row in known["inbox"]:
-        what = f"{row['kind']} from {row['source']}"
-        since, number = moment(row["received_at"]), str(row["id"])
-        if row["state"] == PARKED:
-            case = cases.get(of_message.get(row["id"], 0), {})
-            yield Wait(
-                what=what,
-                why=case.get("text") or "it is parked",
-                since=since,
-                remedy="Retry it, correct it and retry, or resolve it: what waits behind it goes on in order.",
-                message=number,
-                case=str(case.get("id", "")),
-            )
-        elif row["state"] == WAITING:
-            head = heads.get(row["held_by"])
-            behind = f"message {row['held_by']}" + (f" ({head['kind']})" if head else "")
-            parked = head is not None and head["state"] == PARKED
-            yield Wait(
-                what=what,
-                why=f"waits behind {behind}, which is {'parked' if parked else 'being tried again'}",
-                since=since,
-                remedy="Settle that one; this follows by itself." if parked else "",
-                message=number,
-                behind=str(row["held_by"]),
-                case=str(of_message.get(row["held_by"], "")),
-            )
-        elif row["state"] == DELAYED:
-            if row["kind"] == "order.awaited" and known_order:
-                continue  # nobody is told any more: it has come
-            ours = row["source"] == HUB
-            yield Wait(
-                what=words.timer(row["kind"]) if ours else what,
-                why="happens by itself when its time has come" if ours else "will be tried again by itself",
-                since=since,
-                until=moment(row["due_at"]),
-                message=number,
-            )
-
-
-def _order_waits(order: dict[str, Any], cases: Cases) -> Iterator[Wait]:
-    """What the order as a whole waits for: a person, stock, the ERP."""
-    process = order.get("process", {})
-    if not process or order["finished"]:
-        return
-    since = moment(order["updated_at"])
-    for code, reason in process.get("holds", {}).items():
-        yield Wait(
-            what="release to the warehouse",
-            why=f"held: {code}{', ' + reason if reason else ''}",
-            since=since,
-            remedy="Release the hold, or cancel the order.",
-            case=_open_case(cases, "order.held", code),
-        )
-    if order["stage"] == "waiting_stock":
-        why, remedy = "none of its locations has enough", "Receive stock, or cancel what cannot come."
-        yield Wait(what="stock", why=why, since=since, remedy=remedy)
-    if order["stage"] == "waiting_erp":
-        why = "by policy the ERP must have the sale first"
-        yield Wait(what="release to the warehouse", why=why, since=since)
-
-
-def _open_case(cases: Cases, reason: str, about: str) -> str:
-    found = (
-        number
-        for number, case in cases.items()
-        if (case["reason"], case["about"], case["closed_at"]) == (reason, about, 0)
-    )
-    return str(next(found, ""))
-
-
-def _effect_waits(known: Rows, cases: Cases, partner: Partner) -> Iterator[Wait]:
-    last: dict[int, str] = {}
-    for row in known["attempts"]:
-        if row["about"] == "effect":
-            last[row["id"]] = row["text"]
-    for row in known["effects"]:
-        if row["operation"] == TELL:
-            continue  # nothing of the order waits until others know
-        state = row["state"]
-        if state == NEVER_SENT:
-            continue
-        case = _case_of_effect(row, cases) if state >= 4 else None
-        why = words.EFFECT_STATES[state]
-        if state in (0, 1):
-            why = "; ".join(
-                part for part in (why, partner(row["connection"]), last.get(row["id"], "")) if part
-            )
-        elif case is not None:
-            why = f"{why}: {case['text']}"
-        yield Wait(
-            what=f"{row['connection']}: {words.operation(row['operation'])}",
-            why=why,
-            since=moment(row["staged_at"]),
-            remedy=_remedy(state),
-            until=moment(row["due_at"]) if state == 1 and row["due_at"] else None,
-            effect=str(row["id"]),
-            case=str(case["id"]) if case is not None else "",
-        )
-
-
-def _case_of_effect(row: dict[str, Any], cases: Cases) -> dict[str, Any] | None:
-    """Its own case where it has one; for one that is held, any open case of the order."""
-    ours = [case for case in cases.values() if not case["closed_at"]]
-    return next(
-        (case for case in ours if case["effect"] == row["id"]),
-        ours[0] if row["state"] == 6 and ours else None,
-    )
-
-
-def _remedy(state: int) -> str:
-    if state == 4:
-        return "Mend what the partner objects to, then retry it; or resolve it, and it is given up."
-    if state == 5:
-        return "Look at the partner whether it happened: then say so with its reference, or retry."
-    return "Settle the open case of this order; this follows by itself." if state == 6 else ""

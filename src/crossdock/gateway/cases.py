@@ -82,7 +82,7 @@ class CasesController(Controller):
             row = reads.case(case) if 0 < case <= NUMBER_MAX else None
             if row is None:
                 raise NotFoundError(f"There is no case {case}. `GET /v1/cases?state=all` lists them.")
-            return CaseDetail(case=case_view(row), raw=raw_of(reads, row))
+            return CaseDetail(case=case_view(reads, row), raw=raw_of(reads, row))
 
     @post("/{case:int}/retry", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
     def retry(
@@ -104,6 +104,13 @@ class CasesController(Controller):
     ) -> CaseDone:
         """Close the case. Its message is dropped, its call given up: settle by hand what they were for."""
         return _act(face, case, "resolve", data, key)
+
+    @post("/{case:int}/release", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
+    def release(
+        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
+    ) -> CaseDone:
+        """Release the hold that the case is about: the order goes on, or the store's day is posted with its difference."""
+        return _act(face, case, "release", data, key)
 
     @post("/{case:int}/done", dto=Strict[Happened], return_dto=None, status_code=202, sync_to_thread=True)
     def done(

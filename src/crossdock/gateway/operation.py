@@ -15,7 +15,7 @@ from crossdock.console import acting
 from crossdock.console.face import Face, Proof
 from crossdock.console.orders import resolve
 from crossdock.console.overview import Overview
-from crossdock.console.story import moment
+from crossdock.console.times import moment
 from crossdock.errors import MappingError, NotFoundError
 from crossdock.gateway.cases import Key
 from crossdock.gateway.orders import Act, check_key

@@ -170,13 +170,19 @@ class OrdersController(Controller):
         summary="Read what an ERP was told of an order, ticket or store day",
     )
     def postings(self, face: NamedDependency[Face], order: FromPath[str]) -> list[Posting]:
-        """Each document with the facts that it holds and the ERP's total; a store day is looked up as `store/date`."""
+        """Each document with the facts that it holds and the ERP's total.
+
+        The names of tickets and store days hold slashes, which a path cannot: `GET /v1/orders?number=store/date` gives the id.
+        """
         with face.reads() as reads:
             return postings_view(reads, resolve(face, reads, order))
 
     @post("/{order:str}/cancel", dto=Strict[Cancel], return_dto=None, status_code=202, sync_to_thread=True)
     def cancel(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]) -> Done:
-        """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it."""
+        """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it.
+
+        A store's day cannot be cancelled (422).
+        """
         lines = msgspec.to_builtins(data.lines)
         return _act(face, order, "cancel_order", data, {"lines": lines} if lines else {})
 
@@ -190,7 +196,7 @@ class OrdersController(Controller):
     def release_hold(
         self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[ReleaseHold]
     ) -> Done:
-        """Let a held order go on."""
+        """Let a held order go on, or a store's day be posted with the difference that it is held for."""
         return _act(face, order, "release_hold", data, {"code": data.code} if data.code else {})
 
     @post("/{order:str}/erase", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
@@ -267,5 +273,5 @@ def _act(face: Face, order: str, action: str, data: Act, more: dict[str, Any]) -
     with face.reads() as reads:
         subject = resolve(face, reads, order)
         order_view(reads, subject)
-    receipt = acting.act(face, subject, action, actor=data.actor, reason=data.reason, data=more)
+    receipt = acting.act_on_order(face, subject, action, actor=data.actor, reason=data.reason, data=more)
     return Done(message=str(receipt.message), order=subject_id(subject))
