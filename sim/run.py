@@ -192,7 +192,7 @@ class _Run:
                 quiet = 0
                 for name in WAREHOUSES:
                     self.people.count(name)
-            if world.now > limit:
+            if (why and world.now > limit) or world.now > limit + DAY:
                 raise Violation("i", f"It does not come to rest: {why}.")
         check_store(self.hub, self.known, world.clock())
         check_cases(self.hub)
