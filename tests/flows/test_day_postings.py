@@ -1,9 +1,25 @@
 """What a store's day is posted as, where it does not go straight on: voids first, given up, a corrected close."""
 
-import msgspec
+from datetime import UTC, datetime
 
+import msgspec
+import pytest
+
+from crossdock.domain.policy import Place
 from crossdock.domain.process import encode_process
-from tests.flows.stores import MINUTE, StoreHub, line, ticket, void, z_report, z_till
+from crossdock.domain.tickets import decode_value, encode_value
+from crossdock.flows.handler import RetailHandler
+from tests.flows.stores import (
+    MINUTE,
+    TILLS,
+    StoreHub,
+    line,
+    store_plan,
+    ticket,
+    void,
+    z_report,
+    z_till,
+)
 
 
 def sold(hub):
@@ -161,3 +177,96 @@ def test_what_a_day_was_short_before_that_was_remembered_is_not_told_again():
     hub.post("ticket", ticket(2))
     hub.advance(MINUTE)
     assert "over_short" not in hub.commands("post_day")[-1]
+
+
+# The start
+
+
+def started(since, mode="live"):
+    return StoreHub(store_plan(modes={"pos": mode}, since={"pos": since}))
+
+
+MORNING = datetime(2026, 3, 28, 10, 30, tzinfo=UTC)
+BACK = line("SKU-2", -1, 700)
+
+
+@pytest.mark.parametrize("mode", ["live", "adopt"])
+def test_a_day_across_the_start_is_left_as_a_whole_to_what_posted_before(mode):
+    hub = started(MORNING, mode)
+    hub.post("ticket", ticket(1, at="2026-03-28T09:00:00+01:00"))
+    hub.post("ticket", ticket(2, BACK, kind="return", at="2026-03-28T09:05:00+01:00"))
+    hub.post("ticket", ticket(3, at="2026-03-28T12:00:00+01:00"))
+    hub.post("ticket", ticket(4, BACK, kind="return", at="2026-03-28T12:05:00+01:00"))
+    hub.post("day.closed", z_report(z_till(last=4, cash=600)))
+    assert hub.effects == {}
+    (text,) = hub.day_cases().values()
+    for part in ("2 tickets", "3.00 EUR", "2026-03-28"):
+        assert part in text, part
+    assert hub.rows[hub.day_subject()].finished
+    hub.post("day.closed", z_report(z_till(last=4, cash=600), version="2"))
+    assert list(hub.day_cases()) == ["store_day.across_start|"]
+
+
+def test_the_first_day_that_begins_after_the_start_is_posted_as_a_whole():
+    hub = started(MORNING)
+    for n, at in ((1, "2026-03-29T09:00:00+02:00"), (2, "2026-03-30T03:00:00+02:00")):
+        hub.post("ticket", ticket(n, at=at))
+    hub.post("ticket", ticket(3, BACK, kind="return", at="2026-03-29T09:00:00+02:00"))
+    hub.post("day.closed", z_report(z_till(last=3, cash=1300), business_date="2026-03-29"))
+    assert [command["total"] for command in hub.commands("post_day")] == [2000]
+    assert [command["total"] for command in hub.commands("create_credit")] == [-700]
+
+
+@pytest.mark.parametrize(
+    ("store", "at", "posted"),
+    [
+        ("berlin", "2026-03-28T12:00:00+01:00", False),
+        ("berlin", "2026-03-29T03:30:00+02:00", False),
+        ("berlin", "2026-03-29T04:30:00+02:00", True),
+        ("tokyo", "2026-03-29T06:00:00+09:00", True),
+        ("tokyo", "2026-03-29T03:00:00+09:00", False),
+        ("new-york", "2026-03-28T23:00:00-04:00", False),
+        ("new-york", "2026-03-29T09:00:00-04:00", True),
+    ],
+)
+def test_a_start_that_is_a_date_is_the_first_business_date_of_every_store(store, at, posted):
+    zones = {"berlin": "Europe/Berlin", "tokyo": "Asia/Tokyo", "new-york": "America/New_York"}
+    places = {name: Place(id=name, zone=zone) for name, zone in zones.items()}
+    hub = StoreHub(store_plan(places=places, since={"pos": datetime(2026, 3, 29, tzinfo=UTC)}))
+    hub.post("ticket", ticket(1, store=store, at=at))
+    (date,) = {row.day for row in hub.tickets.values()}
+    hub.post("day.closed", z_report(z_till(cash=1000), store=store, business_date=date))
+    assert bool(hub.commands("post_day")) == posted
+    assert hub.day_cases(store, date) == {}
+
+
+def test_one_by_one_the_time_of_each_ticket_counts():
+    hub = StoreHub(store_plan(post="each", since={"pos": MORNING}))
+    hub.post("ticket", ticket(1, at="2026-03-28T09:00:00+01:00"))
+    hub.post("ticket", ticket(2, at="2026-03-28T12:00:00+01:00"))
+    assert [stage.operation for _, stage in hub.waiting] == ["create_sale"]
+
+
+def test_a_connection_that_goes_live_without_a_start_posts_what_it_sold_since_and_nothing_else():
+    hub = StoreHub(store_plan(modes={"pos": "observe"}))
+    hub.post("ticket", ticket(1))
+    hub.post("ticket", ticket(2, BACK, kind="return"))
+    live = store_plan()
+    hub.plan, hub.handler = live, RetailHandler(live, {"pos": TILLS})
+    hub.post("ticket", ticket(3, line(), BACK, kind="mixed"))
+    hub.post("day.closed", z_report(z_till(last=3, cash=600)))
+    (posted,) = hub.commands("post_day")
+    assert (posted["total"], posted["credited"], posted["tickets"]) == (1000, -700, 1)
+    assert [command["total"] for command in hub.commands("create_credit")] == [-700]
+    hub.settle("post_day", reference="J1", total=1000)
+    assert hub.day().stage == "day_posted"
+
+
+def test_tickets_that_were_kept_before_they_said_so_are_as_live_as_their_day():
+    hub = StoreHub()
+    hub.post("ticket", ticket(1))
+    for key, row in hub.tickets.items():
+        value = msgspec.structs.replace(decode_value(row.value), live=None)
+        hub.tickets[key] = msgspec.structs.replace(row, value=encode_value(value))
+    hub.post("day.closed", z_report(z_till(cash=1000)))
+    assert [command["total"] for command in hub.commands("post_day")] == [1000]

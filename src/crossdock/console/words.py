@@ -186,6 +186,7 @@ REASONS = {
     "store_day.gap": "tickets are missing",
     "store_day.currencies": "a day in two currencies",
     "store_day.not_closed": "store day not closed",
+    "store_day.across_start": "a day across the start",
     "store_day.given_up": "a posting was given up",
     "store_day.over_short": "over or short, and not booked",
     "store.silent": "store silent",

@@ -85,6 +85,8 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     left: int = 0
     """Tickets that are counted and not posted."""
     silent: bool = False
+    across: bool = False
+    """A person was told that it began before the start, and sold after it."""
     postings: list[DayPosting] = []
     over_short: int = 0
     """What the journal holds of it."""
@@ -157,6 +159,23 @@ def day_end(day: date, zone: str, ends_hour: int) -> int:
     """The moment at which a business day ends by the store's wall clock."""
     wall = datetime.combine(day + timedelta(days=1), time(ends_hour), tzinfo=ZoneInfo(zone))
     return int(wall.astimezone(UTC).timestamp()) * US
+
+
+def begins_since(day: date, since: datetime, zone: str, ends_hour: int) -> bool:
+    """Whether a business day is one of those from the start on. A day that had begun before is none of them, as a whole.
+
+    A start at midnight UTC is a date, and that of the first day in every zone; any other is a moment.
+    """
+    first = first_date(since)
+    if first is not None:
+        return day >= first
+    return day_end(day - timedelta(days=1), zone, ends_hour) >= int(since.timestamp()) * US
+
+
+def first_date(since: datetime) -> date | None:
+    """The date that a start is; None where it is a moment."""
+    start = since.astimezone(UTC)
+    return start.date() if start.time() == time() else None
 
 
 def posting_dates(day: date, today: date, closed_period: Literal["next_month", "today"]) -> tuple[date, ...]:

@@ -49,6 +49,10 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     amount: int = 0
     goods: tuple[tuple[str, int], ...] = ()
     """(SKU, quantity) of what left the store; what came back is in a credit of its own."""
+    live: bool | None = None
+    """Whether it is ours to post; None of a ticket that was kept before this was said, which is as its day is."""
+    across: bool = False
+    """Sold after the start, on a day that had begun before it."""
 
 
 _encode = msgspec.json.Encoder().encode

@@ -7,9 +7,9 @@ from datetime import date
 
 import msgspec
 
-from crossdock.domain.policy import Place, Plan
+from crossdock.domain.policy import Mode, Place, Plan
 from crossdock.domain.state import Snapshot, TicketRow
-from crossdock.domain.store_day import business_date
+from crossdock.domain.store_day import begins_since, business_date
 from crossdock.model.ids import ExternalRef
 from crossdock.model.tills import TillTicket
 
@@ -104,3 +104,14 @@ def ticket_date(plan: Plan, ticket: TillTicket, place: Place) -> date | None:
     if ticket.occurred_at is None:
         return None
     return business_date(ticket.occurred_at, place.zone, plan.policy.day_ends_hour)
+
+
+def day_mode(plan: Plan, connection: str, place: Place, day: date) -> Mode:
+    """The mode of a store's day and of its tickets, which are summed or not as a whole: that of the day's beginning.
+
+    There is nothing to take over of what a till has sold and others have posted: what is older is observed.
+    """
+    mode, since = plan.modes.get(connection, "live"), plan.since.get(connection)
+    if mode == "observe" or since is None:
+        return mode
+    return "live" if begins_since(day, since, place.zone, plan.policy.day_ends_hour) else "observe"

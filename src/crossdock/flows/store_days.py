@@ -25,7 +25,7 @@ from crossdock.domain.store_day import (
 )
 from crossdock.domain.tickets import Value
 from crossdock.errors import MappingError
-from crossdock.flows.day_book import Touched, day_ref, store_place, told_store
+from crossdock.flows.day_book import Touched, day_mode, day_ref, store_place, told_store
 from crossdock.flows.desk import SECOND, Again, Desk, canonical_hash
 from crossdock.flows.posting_sales import post_again, post_day
 from crossdock.model.currency import EXPONENTS
@@ -104,10 +104,7 @@ def open_day(desk: Desk, place: Place, told: Touched) -> DayState:
     process.connection = desk.message.source
     process.external_id = process.number = day_ref(told.store, day.isoformat())
     process.currency, process.placed_at = currency, desk.now
-    process.mode = desk.plan.modes.get(process.connection, "live")
-    since = desk.plan.since.get(process.connection)
-    if since is not None and ends <= int(since.timestamp()) * SECOND:
-        process.mode = "observe"
+    process.mode = day_mode(desk.plan, process.connection, place, day)
     desk.event("store_day.opened", {"store": told.store, "date": day.isoformat()})
     desk.timer(WATCH, desk.now + policy.silence_s * SECOND, _again(desk))
     desk.timer(LATE, max(desk.now, ends + policy.day_late_s * SECOND), Again())
@@ -160,6 +157,7 @@ def count(desk: Desk, day: DayState) -> str:
     standing += _currencies(day, held)
     _stand(desk, standing)
     _hold(desk, day, differs=bool(found) or len(held.currencies) > 1)
+    _across(desk, day, values)
     _post(desk, day, rows, values, mixed=len(held.currencies) > 1)
     desk.event(
         "store_day.counted",
@@ -190,11 +188,39 @@ def _post(
     if route is None or not route.erp or route.post == "each":
         day.left = 0
         return
-    by_row = {(row.till, row.sequence): value for row, value in values}
-    left = [(row, by_row[row.till, row.sequence]) for row in unposted(rows, day.postings)]
+    process = desk.process
+    as_its_day = process.mode != "observe"
+    live = {
+        (row.till, row.sequence): value
+        for row, value in values
+        if (as_its_day if value.live is None else value.live)
+    }
+    if any(value.live for value in live.values()) and not as_its_day:
+        process.mode = "live"  # its connection has gone live on this day, with no start named
+    left = [
+        (row, live[row.till, row.sequence])
+        for row in unposted(rows, day.postings)
+        if (row.till, row.sequence) in live
+    ]
     day.left = len(left)
-    if DIFFERENCE not in desk.process.holds and not mixed:
+    if DIFFERENCE not in process.holds and not mixed:
         day.left = post_day(desk, day, left)
+
+
+def _across(desk: Desk, day: DayState, values: Sequence[tuple[TicketRow, Value]]) -> None:
+    """Tell a person, once, of what was sold after the start on a day that had begun before it: it is not ours to post."""
+    sold = [value for _, value in values if value.across]
+    if not sold or day.across:
+        return
+    day.across = True
+    connection, currency = desk.process.connection, desk.process.currency
+    total = _figure(sum(value.total for value in sold), currency, "total")
+    desk.case(
+        "store_day.across_start",
+        f"The day {day.date} of {day.store} had begun before {connection} went live, so that all of it is left to what posted "
+        f"before. {len(sold)} tickets of it were sold after the start, {total} in all: see that they are posted there with "
+        "their day, then close this case.",
+    )
 
 
 def _hold(desk: Desk, day: DayState, *, differs: bool) -> None:

@@ -10,14 +10,23 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from crossdock.domain.ledger import ON_HAND, QUARANTINED
-from crossdock.domain.policy import Place, Route
+from crossdock.domain.policy import Mode, Place, Route
 from crossdock.domain.process import Line, OrderProcess, Parcel
 from crossdock.domain.state import DocumentRow, TicketRow
+from crossdock.domain.store_day import first_date
 from crossdock.domain.tickets import Value, encode_value, entries_of, gross_of, moves_stock, value_of
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import LANE_FREE, Arrival
 from crossdock.errors import ConflictError, MappingError, RejectedError
-from crossdock.flows.day_book import STORE_DAY, TOUCHED, day_ref, store_place, ticket_date, told_store
+from crossdock.flows.day_book import (
+    STORE_DAY,
+    TOUCHED,
+    day_mode,
+    day_ref,
+    store_place,
+    ticket_date,
+    told_store,
+)
 from crossdock.flows.desk import SECOND, Desk, canonical_hash, micros
 from crossdock.flows.documents import split_document
 from crossdock.flows.goods import HANDED_OVER
@@ -64,6 +73,7 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
     value, day, store = value_of(ticket), date.isoformat(), told_store(ticket.location, ticket.location_ref)
     process = desk.process
     _absorb(desk, ticket, value, day_ref(store, day))
+    value = _at_start(desk, ticket, value, day_mode(desk.plan, process.connection, place, date))
     if ticket.sale is not None and not ticket.training:
         _sell(desk, ticket.sale, place, day_ref(store, day))
     entries = entries_of(value)
@@ -164,18 +174,27 @@ def _absorb(desk: Desk, ticket: TillTicket, value: Value, day: str) -> None:
     process.known, process.ticket, process.channel = True, day, "till"
     process.connection, process.external_id = desk.message.source, ticket.external_id
     process.number, process.version = ticket.external_id, ticket.version or "1"
-    sold_at = ticket.occurred_at
-    process.mode = desk.plan.mode_at(process.connection, sold_at)
-    if process.mode == "adopt" and process.connection in desk.plan.since:
-        process.mode = (
-            "observe"  # of what a till has sold and others have posted there is nothing to take over
-        )
-    process.placed_at = micros(sold_at) or desk.now
+    process.placed_at = micros(ticket.occurred_at) or desk.now
     process.test = ticket.training
     process.commitment = "committed" if sale is not None or value.amount else "void"
     process.currency = value.currency or ticket.currency or (sale.currency if sale is not None else "")
     process.total = process.due = value.total
     process.captured = sum(amount for _, amount in value.tenders)
+
+
+def _at_start(desk: Desk, ticket: TillTicket, value: Value, of_day: Mode) -> Value:
+    """Decide whether it is live: by itself where each is posted by itself, else with its whole day. The value that says so."""
+    process, plan, route = desk.process, desk.plan, desk.route
+    since = plan.since.get(process.connection)
+    process.mode = plan.mode_at(process.connection, ticket.occurred_at)
+    if process.mode == "adopt" and since is not None:
+        process.mode = "observe"  # others have posted it: there is nothing to take over
+    across = False
+    if route is None or route.post == "day":
+        moment = since is not None and first_date(since) is None
+        across = moment and of_day == "observe" and process.mode == "live" and ticket.occurred_at is not None
+        process.mode = of_day
+    return msgspec.structs.replace(value, live=process.mode != "observe", across=across)
 
 
 def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
