@@ -100,7 +100,8 @@ CONNECTION = Section(
         Field(
             name="since",
             kind="since",
-            doc="Date (midnight UTC), or time with its offset, from which it is live. What is older is observed or taken over.",
+            doc="Date (midnight UTC), or time with its offset, from which it is live. What is older is observed or taken over. "
+            "Tills in sum: whole store days (see `till`).",
         ),
         Field(
             name="requests_per_s",
