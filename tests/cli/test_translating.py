@@ -72,6 +72,35 @@ def test_people_get_the_objects_on_stdout_and_the_rest_on_stderr(cli):
     assert "1 of 2 understood." in result.stderr
 
 
+def ticket(number, kind="card"):
+    return {
+        "store": "store-1",
+        "till": "T1",
+        "sequence": number,
+        "at": "2026-03-01T10:00:00Z",
+        "currency": "EUR",
+        "lines": [{"quantity": 1, "gross": 500, "sku": "MUG"}],
+        "tenders": [{"kind": kind, "amount": 500}],
+        "total": 500,
+    }
+
+
+def test_an_upload_is_told_ticket_by_ticket(cli):
+    upload = {"upload": "U1", "store": "store-1", "tickets": [ticket(1), ticket(2)]}
+    path = write(cli, "upload.json", upload)
+    [line] = lines(cli("translate", "--connector", "till", "--kind", "tickets", "--json", path))
+    assert [report["ticket"]["sequence"] for report in line["objects"]] == [1, 2]
+
+
+@pytest.mark.parametrize(("count", "wrong"), [(3, 1), (120, 77)])
+def test_a_ticket_of_an_upload_that_is_not_understood_is_named_with_its_field(cli, count, wrong):
+    tickets = [ticket(n, "Karte" if n == wrong else "card") for n in range(count)]
+    path = write(cli, "upload.json", {"upload": "U1", "store": "store-1", "tickets": tickets})
+    result = cli("translate", "--connector", "till", "--kind", "tickets", "--json", path)
+    assert result.exit_code == 1
+    assert lines(result)[0]["error"]["field"] == f"tickets[{wrong}].tenders[0].kind"
+
+
 def test_settings_are_given_by_name(cli):
     path = write(
         cli, "x.json", {"id": 1, "order_id": 2, "kind": "sale", "status": "success", "amount": "1.00"}

@@ -140,19 +140,41 @@ def _guess(connector: Connector, body: bytes) -> list[str]:
 
 
 def _pieces(connector: Connector, kind: str, body: bytes) -> Iterator[_Piece]:
-    """The messages of a body: itself, or what stands on the page that it is."""
+    """The messages of a body: itself, or what stands on the page or in the batch that it is."""
     page = kind
     if not kind.startswith(PAGE):
         wrapped = [guess for guess in _guess(connector, body) if guess.startswith(PAGE)]
         page = wrapped[0] if connector.spec.understands(kind) is not None and wrapped else ""
     children = connector.split(page, body) if page else None
     if children is None:
-        yield _Piece(kind, body)
+        yield from _batch(connector, kind, body, {})
         return
     named = "" if kind.startswith(PAGE) else kind
     found = list(children)
     for child, path in zip(found, _paths(body, len(found)), strict=True):
         yield _Piece(named or child.kind, child.body, path)
+
+
+def _batch(connector: Connector, kind: str, body: bytes, places: dict[bytes, list[str]]) -> Iterator[_Piece]:
+    """A single message, or those of a batch that a partner sends as one, which may hold smaller batches."""
+    children = None if kind.startswith(PAGE) else connector.split(kind, body)
+    if children is None:
+        found = places.get(body)
+        yield _Piece(kind, body, found.pop(0) if found else "")
+        return
+    places = places or _places(body)
+    for child in children:
+        yield from _batch(connector, child.kind, child.body, places)
+
+
+def _places(body: bytes) -> dict[bytes, list[str]]:
+    """Where each item of a batch's lists stands, by its bytes: the same bytes may stand there twice."""
+    places: dict[bytes, list[str]] = {}
+    for name, value in decode(body, dict[str, msgspec.Raw]).items():
+        if bytes(value).startswith(b"["):
+            for n, item in enumerate(msgspec.json.decode(value, type=list[msgspec.Raw])):
+                places.setdefault(bytes(item), []).append(f"{name}[{n}]")
+    return places
 
 
 def _paths(body: bytes, count: int) -> list[str]:
