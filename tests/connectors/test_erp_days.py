@@ -119,7 +119,10 @@ def test_a_second_try_asks_first_and_makes_nothing_twice(command, kind):
     call = CONNECTOR.post_day if kind == "days" else CONNECTOR.create_credit
     first = drive(call(command, FIRST), wire)
     again = drive(call(command, AGAIN), wire)
-    assert again == Done(reference=first.reference, total=first.total, already=True)
+    assert first.booked_at is not None
+    assert again == Done(
+        reference=first.reference, total=first.total, booked_at=first.booked_at, already=True
+    )
     assert wire.methods() == ["POST", "GET"]
     assert wire.simulator.state()["doubles"] == {}
 

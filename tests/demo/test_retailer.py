@@ -27,6 +27,12 @@ def test_the_hubs_configuration_has_no_mistake_and_no_doubt(retailer):
     assert config.plan.authority.stock == "erp"
 
 
+def test_the_erps_sales_are_read_so_that_compare_can_say_something(retailer):
+    erp = load_config(retailer.config, retailer.environ, all_secrets=True).connections["erp"]
+    assert "sales" in erp.feeds
+    assert erp.poll_every_s < 60
+
+
 def test_without_tickets_there_are_no_stores(tmp_path):
     made = found_retailer(tmp_path, 8765, Options(rate=10, seconds=8, tickets=0))
     connect(made, "http://127.0.0.1:9")

@@ -240,11 +240,10 @@ class ErpSimulator:
         return problem(404, f"there is no {request.path} here")
 
     def _book(self, kind: str, body: bytes, at: int) -> SimResponse:
-        answer = self.books.post(kind, body, self._rounding)
-        if answer.status >= 400:
-            return answer
-        (self.feeds.day if kind == "days" else self.feeds.credit)(body, at)
-        return json_response({**msgspec.json.decode(answer.body), "booked_at": exact(at)}, answer.status)
+        answer = self.books.post(kind, body, self._rounding, booked_at=exact(at))
+        if answer.status < 400:
+            (self.feeds.day if kind == "days" else self.feeds.credit)(body, at)
+        return answer
 
     def _sell(self, wanted: _SaleIn, now: int) -> SimResponse:
         if refusal := _adds_up(wanted):

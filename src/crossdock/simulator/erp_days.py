@@ -56,6 +56,7 @@ class Booked(msgspec.Struct, omit_defaults=True):
     supplements: str = ""
     tickets: int = 0
     original: str = ""
+    booked_at: str = ""
 
 
 class Books:
@@ -68,7 +69,7 @@ class Books:
         self.closed_until = date.fromisoformat(str(closed)) if closed else date.min
         self.documents: dict[str, list[Booked]] = {kind: [] for kind in self.KINDS}
 
-    def post(self, kind: str, body: bytes, rounding: int = 0) -> SimResponse:
+    def post(self, kind: str, body: bytes, rounding: int = 0, *, booked_at: str = "") -> SimResponse:
         """Book a day or a credit; refuse what does not add up, and what goes into a closed period."""
         wanted = msgspec.json.decode(body, type=_In)
         if wanted.posting_date <= self.closed_until:
@@ -99,14 +100,14 @@ class Books:
             supplements=wanted.supplements,
             tickets=wanted.tickets,
             original=wanted.original,
+            booked_at=booked_at,
         )
         held.append(booked)
-        answer_body = {"id": booked.id, "total": booked.total, "posting_date": booked.posting_date}
-        return json_response(answer_body, 201)
+        return json_response({**_told(booked), "posting_date": booked.posting_date}, 201)
 
     def named(self, kind: str, reference: str) -> list[dict[str, Any]]:
         """The documents under a reference."""
-        return [{"id": b.id, "total": b.total} for b in self.documents[kind] if b.reference == reference]
+        return [_told(booked) for booked in self.documents[kind] if booked.reference == reference]
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
@@ -126,6 +127,12 @@ class Books:
         return {
             kind: [msgspec.to_builtins(booked) for booked in held] for kind, held in self.documents.items()
         }
+
+
+def _told(booked: Booked) -> dict[str, Any]:
+    """When it was booked is told whoever asks: who got no reply must know it, too."""
+    when = {"booked_at": booked.booked_at} if booked.booked_at else {}
+    return {"id": booked.id, "total": booked.total, **when}
 
 
 def _coded(body: bytes, code: str) -> bytes:
