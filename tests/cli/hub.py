@@ -151,6 +151,9 @@ def serving():
             self.end_headers()
             self.wfile.write(data)
 
+        def do_GET(self):
+            self.do_POST()
+
         def log_message(self, *_):
             pass
 

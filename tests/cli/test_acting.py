@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 
 import pytest
 
@@ -12,7 +13,7 @@ def call(running):
     return hub, {**TOKEN, "CROSSDOCK_URL": url}
 
 
-@pytest.mark.parametrize("action", ["retry", "resolve"])
+@pytest.mark.parametrize("action", ["retry", "resolve", "release"])
 def test_a_case_is_settled_over_the_api_with_actor_and_reason(cli, running, action):
     hub, env = call(running)
     result = cli("cases", action, "7", "--reason", "mended", "--actor", "anna", env=env)
@@ -21,6 +22,9 @@ def test_a_case_is_settled_over_the_api_with_actor_and_reason(cli, running, acti
     assert path == f"/v1/cases/7/{action}"
     assert headers["authorization"] == "Bearer cdk_test"
     assert json.loads(body) == {"actor": "anna", "reason": "mended"}
+    assert re.match(
+        r"(What case 7 is about|Case 7|The hold of case 7) is .*, in the name of anna\.", result.stdout
+    )
 
 
 def test_a_corrected_body_is_handed_over_byte_by_byte(cli, running):

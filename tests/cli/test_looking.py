@@ -2,6 +2,8 @@ import re
 
 import pytest
 
+from tests.cli.hub import work
+
 
 def test_status_counts_what_is_there(worked):
     found = worked.json("status")
@@ -13,6 +15,36 @@ def test_status_counts_what_is_there(worked):
     text = worked("status").stdout
     assert "test at http://127.0.0.1:9 does not answer." in text
     assert "2 orders" in text
+    assert "`crossdock cases` lists them." in text
+
+
+def test_status_tells_which_partner_is_not_well_and_ends_with_one(worked, running):
+    hub, url = running
+    config = worked.folder / "crossdock.toml"
+    config.write_text(config.read_text().replace("port = 9", f"port = {url.rpartition(':')[2]}"))
+    erp = {"name": "erp", "state": "not_answering", "text": "does not answer (7 failures)", "waiting": 2}
+    well = erp | {"name": "shop", "state": "ok", "text": "is well"}
+    hub.answer = lambda path, headers, body: (200, {"connections": [erp, well]})
+    token = {"CROSSDOCK_TOKEN": "cdk_test"}
+    assert worked.json("status", env=token, code=1)["unwell"] == [erp]
+    told = worked("status", env=token)
+    assert told.exit_code == 1
+    assert "erp does not answer (7 failures). Calls that wait for it: 2." in told.stdout
+    hub.answer = lambda path, headers, body: (200, {"connections": [well]})
+    assert worked("status", env=token).exit_code == 0
+    unnamed = worked("status")
+    assert unnamed.exit_code == 1
+    assert "erp does not get its calls: the oldest has waited" in unnamed.stdout
+    assert "CROSSDOCK_TOKEN" in unnamed.stderr
+    hub.answer = lambda path, headers, body: (200 if path == "/healthz" else 401, {})
+    refused = worked("status", env=token)
+    assert refused.exit_code == 1
+    assert "The hub does not know the token" in refused.stderr
+
+
+def test_a_hub_without_orders_says_so(hub):
+    work(hub.folder, [])
+    assert "There are no orders yet." in hub("orders").stdout
 
 
 def test_orders_are_listed_newest_first(worked):
@@ -51,7 +83,9 @@ def test_the_story_says_what_waits_behind_what_and_why(worked):
     assert "What it waits for" in text
     assert re.search(r"waits behind message \d+ \(orders/updated\), which is parked", text)
     assert "order taken" in text
-    assert re.search(r"2026-03-01 \d\d:00:00", text)
+    assert "time (UTC)" in text
+    assert re.search(r"since 2026-03-01 \d\d:00:00 UTC", text)
+    assert "2026-03-01 10:00:00" in text
 
 
 def test_what_a_buyer_wrote_moves_no_cursor(worked):

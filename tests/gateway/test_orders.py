@@ -340,6 +340,7 @@ def test_a_store_day_tells_its_sum_and_cannot_be_cancelled(api):
     [wait] = [wait for wait in story["waits"] if wait["why"].startswith("held: difference")]
     assert (wait["what"], bool(wait["case"])) == ("posting to the ERP", True)
     assert wait["remedy"].endswith("or post with this difference.")
+    assert api.get("/v1/orders?number=store-1/2026-03-02").json["orders"] == [summary]
     refused = api.post(f"/v1/orders/{id_}/cancel", {"actor": "Ann", "reason": "wrong"})
     assert (refused.status, refused.json["field"]) == (422, "order")
     assert "store-1/2026-03-02 is a store's day" in refused.json["detail"]

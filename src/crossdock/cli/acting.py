@@ -22,6 +22,13 @@ from crossdock.cli.context import (
 from crossdock.cli.output import emit_json, say
 from crossdock.errors import ConfigurationError
 
+DONE = {
+    "retry": "What case {number} is about is tried again",
+    "edit": "What case {number} is about is tried again with the corrected body",
+    "resolve": "Case {number} is resolved",
+    "release": "The hold of case {number} is released",
+    "done": "What case {number} is about is marked as done",
+}
 NumberArgument = Annotated[int, typer.Argument(metavar="N", min=1, help="The case's number.")]
 
 
@@ -75,6 +82,19 @@ def resolve(
     _settle(number, "resolve", {"reason": reason, "actor": actor}, config=config, url=url, json=json)
 
 
+def release(
+    number: NumberArgument,
+    *,
+    reason: ReasonOption,
+    actor: ActorOption = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    url: UrlOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Release the hold that a case is about: the order goes on, or the store's day is posted with its difference."""
+    _settle(number, "release", {"reason": reason, "actor": actor}, config=config, url=url, json=json)
+
+
 def done(
     number: NumberArgument,
     *,
@@ -103,10 +123,8 @@ def _settle(number: int, action: str, body: dict[str, str], *, config: Path, url
     if json:
         emit_json(answer)
     else:
-        say(
-            f"Case {number}: {action} by {body['actor']}. Its order's timeline shows what came of it.",
-            "green",
-        )
+        said = f"{DONE[action].format(number=number)}, in the name of {body['actor']}."
+        say(f"{said} Its order's timeline shows what comes of it.", "green")
 
 
 def replay(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crossdock.cli import acting, comparing, events, feeding, looking, setting_up, translating
+from crossdock.cli import acting, comparing, events, feeding, looking, setting_up, status, translating
 from crossdock.cli.output import print_error
 from crossdock.errors import CrossdockError
 
@@ -58,6 +58,7 @@ cases.callback(invoke_without_command=True)(looking.cases)
 cases.command("show")(looking.show_case)
 cases.command("retry")(acting.retry)
 cases.command("edit")(acting.edit)
+cases.command("release")(acting.release)
 cases.command("resolve")(acting.resolve)
 cases.command("done")(acting.done)
 
@@ -69,7 +70,7 @@ app.command("init", rich_help_panel=SET_UP)(setting_up.init)
 app.command("check", rich_help_panel=SET_UP)(setting_up.check)
 app.command("up", rich_help_panel=SET_UP)(setting_up.up)
 app.command("demo", rich_help_panel=SET_UP)(setting_up.demo)
-app.command("status", rich_help_panel=LOOK)(looking.status)
+app.command("status", rich_help_panel=LOOK)(status.status)
 app.command("orders", rich_help_panel=LOOK)(looking.orders)
 app.command("trace", rich_help_panel=LOOK)(looking.trace)
 app.command("proof", rich_help_panel=LOOK)(looking.proof)

@@ -76,7 +76,10 @@ def opened(hub: HubConfig) -> Iterator[Reads]:
 
 
 def subject_of(reads: Reads, text: str) -> int:
-    """The order that `text` names: by our id, or by the channel's id or number, with its # or without."""
+    """The order that `text` names: by our id, or by the channel's id or number, with its # or without; or a store's day."""
+    from datetime import UTC, datetime
+
+    from crossdock.console.days import latest_days
     from crossdock.engine.messages import subject_id, subject_number
 
     subject = subject_number(text.strip().upper())
@@ -86,6 +89,7 @@ def subject_of(reads: Reads, text: str) -> int:
         raise NotFoundError(f"There is no order {text}. Look it up by the channel's number.")
     sources = sorted({row[0] for row in reads.rows("counters")})
     found = reads.find(text, sources) or reads.find(f"#{text}", sources)
+    found = found or latest_days(reads, text, sources, datetime.now(UTC).date())
     if not found:
         raise NotFoundError(
             f"No order goes by {text[:60]!r}. Give its id here (CD0000000001), or the channel's id or number."
@@ -119,6 +123,12 @@ class Api:
         from crossdock.sdk.calls import post
 
         return self._answer(post(path, json=body, headers={"idempotency-key": key} if key else {}))
+
+    def get(self, path: str) -> Any:
+        """What is answered to a question."""
+        from crossdock.sdk.calls import get
+
+        return self._answer(get(path))
 
     def _answer(self, request: Any) -> Any:
         import msgspec

@@ -1,97 +1,19 @@
-"""`status`, `orders`, `trace`, `cases` and `proof`: read beside a running hub, or where none runs."""
+"""`orders`, `trace`, `cases` and `proof`: read beside a running hub, or where none runs."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from crossdock.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, hub_of, opened, subject_of
-from crossdock.cli.output import emit_json, moment_of, say, table, when
+from crossdock.cli.output import emit_json, say, table, when
 from crossdock.errors import NotFoundError
 
-if TYPE_CHECKING:
-    from crossdock.stores.sqlite.reads import Reads
-
 NEWEST = 2**62
-EFFECT_STATES = ("ready", "retrying", "behind", "sending", "parked", "in_doubt", "held")
-VALUE_STATES = {0: "ready", 1: "retrying", 3: "sending", 4: "sent"}
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="How many at most.")]
-
-
-def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
-    """Say what came in, what is under way, what waits for whom."""
-    hub = hub_of(config)
-    with opened(hub) as reads:
-        found = _status(reads)
-    found["hub"] = {"name": hub.name, "url": hub.public_url, "answers": _answers(hub.local_url)}
-    if json:
-        emit_json(found)
-        return
-    running = "answers" if found["hub"]["answers"] else "does not answer"
-    say(f"{hub.name} at {hub.local_url} {running}.", "green" if found["hub"]["answers"] else "yellow")
-    orders = found["orders"]
-    say(
-        f"{orders['total']} orders, {orders['finished']} finished, {sum(found['cases'].values())} open cases."
-    )
-    _table_of("Messages", found["sources"])
-    _table_of("Calls to partners", found["effects"])
-    _table_of("Values to publish", found["values"])
-    table("Orders under way", ["stage", "orders"], orders["stages"].items(), ["orders"])
-    table("Open cases", ["reason", "cases"], found["cases"].items(), ["cases"])
-
-
-def _status(reads: Reads) -> dict[str, Any]:
-    total, finished = reads.rows("order_count")[0]
-    sources = ("source", "accepted", "processed", "unhandled", "repeated", "parked", "in_flight")
-    return {
-        "sources": [dict(zip(sources, row, strict=True)) for row in reads.rows("source_balance")],
-        "orders": {"total": total, "finished": finished, "stages": dict(reads.rows("orders_by_stage"))},
-        "effects": [
-            {
-                "connection": connection,
-                "operation": operation,
-                "state": EFFECT_STATES[state],
-                "count": count,
-                "oldest": moment_of(oldest),
-            }
-            for connection, operation, state, count, oldest in reads.rows("outbox_by_state")
-        ],
-        "values": [
-            {"connection": connection, "state": VALUE_STATES.get(state, str(state)), "count": count}
-            for connection, state, count in reads.rows("marks_by_state")
-        ],
-        "cases": dict(reads.rows("open_case_count")),
-    }
-
-
-def _table_of(title: str, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        columns = list(rows[0])
-        numbers = [column for column in columns if isinstance(rows[0][column], int)]
-        cells = [[when(v) if c == "oldest" else v for c, v in row.items()] for row in rows]
-        table(
-            title,
-            [column.replace("_", " ") for column in columns],
-            cells,
-            [n.replace("_", " ") for n in numbers],
-        )
-
-
-def _answers(url: str) -> bool:
-    from crossdock.errors import CrossdockError
-    from crossdock.sdk.calls import get
-    from crossdock.transport.http import HttpTransport
-
-    transport = HttpTransport(url)
-    try:
-        return transport.send(get("/healthz"), 1.0).status == 200
-    except CrossdockError:
-        return False
-    finally:
-        transport.close()
 
 
 def orders(
@@ -105,26 +27,27 @@ def orders(
 ) -> None:
     """List orders, newest first."""
     from crossdock.console import words
-    from crossdock.console.orders import summary
+    from crossdock.console.orders import summaries
     from crossdock.model.money import decimal_text
 
     _require_stage(stage)
     with opened(hub_of(config)) as reads:
         rows = reads.orders(before=NEWEST, limit=limit, connection=connection, stage=stage)
+        found = summaries(reads, rows)
     if json:
-        emit_json([summary(row) for row in rows])
+        emit_json(found)
         return
     listed = []
-    for order in map(summary, rows):
+    for order in found:
         total = f"{decimal_text(order.total, order.currency)} {order.currency}" if order.currency else ""
         told = [words.plain(code) for code in (order.custody, order.money)]
         listed.append(
             [order.id, order.connection, order.number, order.text, *told, total, when(order.placed_at)]
         )
-    columns = ["order", "channel", "number", "stage", "goods", "money", "total", "placed"]
+    columns = ["order", "channel", "number", "stage", "goods", "money", "total", "placed (UTC)"]
     table("", columns, listed, ["total"])
     if not listed:
-        say("No such order.")
+        say("No such order." if stage or connection else "There are no orders yet.")
 
 
 def _require_stage(stage: str) -> None:
@@ -192,7 +115,7 @@ def cases(
     ]
     table(
         "",
-        ["case", "order", "what", "field", "since", "behind it", "what to do"],
+        ["case", "order", "what", "field", "since (UTC)", "behind it", "what to do"],
         rows,
         ["case", "behind it"],
     )

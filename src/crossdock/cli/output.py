@@ -94,9 +94,9 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def local(moment: datetime) -> str:
-    """A time as the clock on this machine's wall shows it."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def utc(moment: datetime) -> str:
+    """A time in UTC, as the console, the API and the logs have it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def moment_of(microseconds: int) -> datetime | None:
@@ -105,5 +105,5 @@ def moment_of(microseconds: int) -> datetime | None:
 
 
 def when(moment: datetime | None) -> str:
-    """A time, or nothing."""
-    return local(moment) if moment is not None else ""
+    """A time, or nothing, for a column that says that it is UTC."""
+    return utc(moment).removesuffix(" UTC") if moment is not None else ""

@@ -14,12 +14,14 @@ INTRODUCTION = """\
 
 * The configuration is `./crossdock.toml`, or what `--config` or the variable `CROSSDOCK_CONFIG` names.
 * What looks (`status`, `orders`, `trace`, `cases`, `proof`) reads the store, beside a running hub or where none runs. It
-  needs the data folder and its key, and none of the partners' secrets.
+  needs the data folder and its key, and none of the partners' secrets. With the token `status` also asks the hub how its
+  partners are.
 * What acts (`cases retry`, `replay` ...) goes over the API of the running hub, with the token in `CROSSDOCK_TOKEN`, an
   actor and a reason. `--url` or `CROSSDOCK_URL` names a hub elsewhere.
 * With `--json` there is JSON on stdout and nothing else; all that is no result goes to stderr.
-* Ends with 0; with 1 where something was found wanting (a payload that is not understood, a proof that does not balance);
-  with 2 for an error, which is told in one line with what to do.
+* Times are UTC.
+* Ends with 0; with 1 where something was found wanting (a payload that is not understood, a proof that does not balance, a
+  partner that does not get its calls); with 2 for an error, which is told in one line with what to do.
 
 Examples:
 
@@ -28,6 +30,7 @@ Examples:
     crossdock trace '#1001'
     crossdock cases show 7 --raw > body.json
     crossdock cases edit 7 --file body.json --reason "price corrected with the shop"
+    crossdock cases release 9 --reason "the cent is known; finance accepts it"
     crossdock replay '#1001' --dry-run
     crossdock feed --connection shop --times 2 --shuffle deliveries
 

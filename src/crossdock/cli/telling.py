@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from crossdock.cli.output import clean, console, local, say, table, when
+from crossdock.cli.output import clean, console, say, table, utc, when
 
 if TYPE_CHECKING:
     from crossdock.console.acting import CaseView
@@ -24,7 +24,7 @@ STYLES = {
 
 
 def print_timeline(story: Timeline, *, everything: bool) -> None:
-    """The whole story. Times are this machine's."""
+    """The whole story. Times are UTC."""
     from crossdock.console import words
 
     name = " ".join(
@@ -46,8 +46,8 @@ def print_timeline(story: Timeline, *, everything: bool) -> None:
             _print_wait(wait)
     say("")
     steps = [step for step in story.steps if everything or not step.quiet]
-    rows = [[local(step.at), _what(step), step.by, step.outcome, _detail(step)] for step in steps]
-    table("What happened", ["time", "what", "by", "outcome", ""], rows)
+    rows = [[when(step.at), _what(step), step.by, step.outcome, _detail(step)] for step in steps]
+    table("What happened", ["time (UTC)", "what", "by", "outcome", ""], rows)
     left_out = len(story.steps) - len(steps)
     if left_out:
         say(f"Left out what repeats this ({left_out}); --all shows it.", "dim")
@@ -63,14 +63,14 @@ def _detail(step: Step) -> str:
     names = [
         f"{kind} {number}" for kind, number in (("message", step.message), ("case", step.case)) if number
     ]
-    return "; ".join(part for part in (step.detail, ", ".join(names)) if part)
+    return f"{step.detail} ({', '.join(names)})" if step.detail and names else step.detail or ", ".join(names)
 
 
 def _print_wait(wait: Wait) -> None:
-    until = f", until {local(wait.until)}" if wait.until is not None else ""
+    until = f", until {utc(wait.until)}" if wait.until is not None else ""
     line = Text("  ")
     line.append(clean(wait.what), "yellow")
-    line.append(clean(f": {wait.why} (since {local(wait.since)}{until})"))
+    line.append(clean(f": {wait.why} (since {utc(wait.since)}{until})"))
     console().print(line, soft_wrap=True)
     if wait.remedy:
         case = f" `crossdock cases show {wait.case}`" if wait.case else ""
@@ -81,7 +81,7 @@ def print_case(case: CaseView) -> None:
     """One case, and what may be done about it. Of the message only where to find it: it holds persons."""
     from datetime import datetime
 
-    closed = when(datetime.fromisoformat(case.closed_at)) if case.closed_at else ""
+    closed = utc(datetime.fromisoformat(case.closed_at)) if case.closed_at else ""
     say(f"case {case.id}: {case.title}", "bold red" if not closed else "bold")
     say(case.text)
     facts = [
@@ -89,7 +89,7 @@ def print_case(case: CaseView) -> None:
         ("field", case.field),
         ("about", case.about),
         ("from", case.source),
-        ("opened", when(datetime.fromisoformat(case.opened_at))),
+        ("opened", utc(datetime.fromisoformat(case.opened_at))),
         ("waiting behind it", str(case.waiting) if case.waiting else ""),
         ("closed", f"{closed} by {case.owner or 'the hub'}: {case.resolution}" if closed else ""),
     ]

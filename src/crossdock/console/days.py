@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
 from crossdock.domain.store_day import DayState
+from crossdock.stores.sqlite.reads import Reads
+
+DAYS_BACK = 31
+STORE_CHARS_MAX = 80
 
 
 class DayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +60,11 @@ def day_view(row: Mapping[str, Any]) -> DayView | None:
         documents=[posting.document for posting in done if posting.document],
         left=day.left,
     )
+
+
+def latest_days(reads: Reads, store: str, sources: Sequence[str], today: date) -> list[int]:
+    """The days of a store of the last month, newest first: one look into the index of names for each."""
+    if not store or "/" in store or len(store) > STORE_CHARS_MAX:
+        return []
+    dates = (today + timedelta(days=1 - back) for back in range(DAYS_BACK + 1))
+    return [subject for day in dates for subject in reads.find(f"{store}/{day.isoformat()}", sources)]

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from crossdock.bootstrap.loops import clock_us
 from crossdock.console import words
-from crossdock.console.days import DayView, day_view, is_day
+from crossdock.console.days import DayView, day_view, is_day, latest_days
 from crossdock.console.face import Face
 from crossdock.console.times import moment
 from crossdock.domain.process import OrderProcess
@@ -236,12 +237,13 @@ def order_page(
 
 
 def _named(face: Face, reads: Reads, number: str, *wanted: str) -> list[OrderSummary]:
-    """The few that go by a name, by the index of names."""
+    """The few that go by a name, by the index of names; where none does, the days of the store that has it."""
     subject = subject_number(number)
     if subject is not None:
         subjects = [subject]
     else:
         subjects = reads.find(number, face.sources()) if len(number) <= NAME_CHARS_MAX else []
+        subjects = subjects or latest_days(reads, number, face.sources(), moment(clock_us()).date())
     rows = [row for row in (_row(reads, subject) for subject in subjects) if row is not None]
     keys = ("connection", "stage", "custody", "money")
     return [
