@@ -206,6 +206,7 @@ def test_a_sale_is_cancelled_in_part_and_then_whole():
     drive(CONNECTOR.cancel_sale(CancelSale(**fields), intent("c2")), wire)
     (sale,) = wire.simulator.state()["documents"]
     assert (sale["cancelled"], sale["changes"]) == ({"1": 3, "2": 1}, ["c1", "c2"])
+    assert [request.headers["idempotency-key"] for request in wire.requests[-2:]] == ["c1", "c2"]
     require_schema(contract("erp"), "Cancellation", wire.requests[1].body)
 
 
