@@ -96,7 +96,9 @@ def test_what_the_template_offers_is_right(cli):
     names = re.findall(r"\$\{(\w+)\}", path.read_text())
     config = load_config(path, dict.fromkeys(names, "x"), Registry(installed=False))
     assert config.warnings == ()
-    assert list(config.connections) == ["shop", "warehouse", "erp"]
+    assert list(config.connections) == ["shop", "warehouse", "erp", "tills"]
+    assert config.plan.routes["tills"].post == "day"
+    assert config.plan.places["store-01"].zone == "Europe/Berlin"
 
 
 def test_check_finds_nothing_in_a_whole_hub(hub, secrets):

@@ -14,6 +14,18 @@ def test_the_example_is_read_without_a_word(repository):
     assert config.plan.routes["shop"].locations == ("berlin", "lyon")
 
 
+def test_what_the_example_holds_as_comments_is_right_too(repository, tmp_path):
+    text = (repository / "examples" / "crossdock.toml").read_text("utf-8")
+    path = tmp_path / "crossdock.toml"
+    path.write_text(re.sub(r"(?m)^#(?=\S)", "", text))
+    config = load_config(
+        path, dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "x"), Registry(installed=False)
+    )
+    assert config.warnings == ()
+    assert config.plan.routes["tills"].post == "day"
+    assert config.plan.places["store-01"].zone == "Europe/Berlin"
+
+
 def test_the_example_names_every_variable_that_it_needs(repository):
     text = (repository / "examples" / "crossdock.toml").read_text("utf-8")
     head = text.partition("[hub]")[0]
