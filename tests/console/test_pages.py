@@ -198,7 +198,7 @@ def test_a_day_is_posted_with_its_difference_from_its_case_and_never_cancelled(a
     page = console.get(f"/cases/{case['id']}").text
     assert page.index("Post with this difference") < page.index("Resolve")
     for text in (console.get(f"/orders/{id_}").text, console.get(f"/orders/{id_}/live").text):
-        assert "1, 20.00 EUR" in text
+        assert "20.00 EUR in 1 ticket" in text
         assert "unpaid" not in text
         assert "Cancel" not in text
     fields = {"action": "release", "actor": "Ann", "reason": "a cent"}
@@ -206,6 +206,8 @@ def test_a_day_is_posted_with_its_difference_from_its_case_and_never_cancelled(a
     assert reply.headers["location"] == f"/cases/{case['id']}"
     api.until(lambda: "Post with this difference" not in console.get(f"/orders/{id_}").text)
     assert "release the hold (difference): a cent" in console.get(f"/orders/{id_}").text
+    freed = console.get(f"/cases/{case['id']}").text
+    assert "Nothing is held back for it any more." in freed or "closed by" in freed
     fields = {"action": "cancel_order", "actor": "Ann", "reason": "x"}
     assert console.send(f"/orders/{id_}/act", csrf=console.csrf(), **fields).status == 422
 

@@ -201,6 +201,7 @@ def case_page(request: Ask, face: NamedDependency[Face], case: FromPath[int]) ->
         session=session,
         here="cases",
         case=view,
+        freed=bool(acting.hold_of(row)) and not view.hold,
         raw=raw,
         pretty=_pretty(raw.body) if raw is not None and raw.body is not None else "",
         once=face.hub.new_trace(),

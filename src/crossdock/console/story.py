@@ -76,6 +76,11 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
     asked = said(reads, subject, [*known["messages"], *known["inbox"]])
     told = _steps(known, cases, asked, order.get("currency", ""))
     steps = sorted(told, key=lambda step: (step.at, _ORDER[step.kind]))
+    waits = [
+        *message_waits(known, cases, order.get("stage", "unknown")),
+        *order_waits(order, cases),
+        *effect_waits(known, cases, partner),
+    ]
     return Timeline(
         id=subject_id(subject),
         connection=order.get("connection", ""),
@@ -84,11 +89,7 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
         custody=order.get("custody", ""),
         money="" if not order or is_day(order) else order["money"],
         correlation_id=found[0][0],
-        waits=[
-            *message_waits(known, cases, order.get("stage", "unknown")),
-            *order_waits(order, cases),
-            *effect_waits(known, cases, partner),
-        ],
+        waits=sorted(waits, key=lambda wait: not wait.remedy),  # what a person can settle stands first
         steps=steps,
         complete=all(len(rows) < TIMELINE_ROWS_MAX for rows in known.values()),
     )
