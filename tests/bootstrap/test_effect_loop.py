@@ -8,6 +8,7 @@ import pytest
 from crossdock.bootstrap import loops
 from crossdock.bootstrap.hands import Hands, HandsThread
 from crossdock.bootstrap.loops import EffectLoop, Signals, forever
+from crossdock.engine.pace import Breaker
 from crossdock.errors import OverloadedError, UnclearError
 from tests.bootstrap.waiting import eventually
 from tests.engine.partner import Outbound
@@ -180,3 +181,15 @@ def test_when_it_stops_what_is_under_way_is_finished_and_recorded_and_nothing_is
     left = [rig.outbox(receipt) for receipt in receipts]
     assert left.count([]) == 3
     assert left.count([("by_none", 0, 0)]) == 7
+
+
+def test_the_log_says_once_that_a_partner_is_away_and_once_that_it_is_back(rig, caplog):
+    lane = rig.lanes["partner"]
+    well = lane.breaker
+    for breaker in (well, Breaker(trips=1, until=1), Breaker(trips=2, until=2), well, well):
+        lane.breaker = breaker
+        rig.loop._say()
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == [
+        "partner does not answer",
+        "partner answers again",
+    ]

@@ -124,6 +124,7 @@ class EffectLoop:
         self._writer, self._clock, self._signals = writer, clock, signals
         self._over: deque[Attempted] = deque()
         self._unrecorded: list[Attempted] = []
+        self._away: set[str] = set()
 
     def done(self, attempted: Attempted) -> None:
         """A call is over. Any thread may say so."""
@@ -157,7 +158,17 @@ class EffectLoop:
         over = [self._over.popleft() for _ in range(len(self._over))]
         self._dispatcher.learn(over, self._clock())
         self._unrecorded += over
+        self._say()
         return self._unrecorded
+
+    def _say(self) -> None:
+        """For whoever reads the log: which partner has stopped answering, and which is back."""
+        away = {name for name, lane in self._dispatcher.lanes.items() if lane.breaker.tripped}
+        for name in sorted(away - self._away):
+            log.warning("%s does not answer; its work waits, and it is asked again from time to time", name)
+        for name in sorted(self._away - away):
+            log.warning("%s answers again", name)
+        self._away = away
 
     def _write(self, finished: Sequence[Attempted]) -> list[Call]:
         """Record what is finished and claim what may go, or neither."""

@@ -127,7 +127,8 @@ class IntakeApp:
                 ref=hashlib.blake2b(body, digest_size=16).hexdigest(),
             )
         ref_kind, ref = gate.ref_kind, gate.ref
-        if not ref and gate.delivery_id:  # about nothing that has a name: the delivery's own lets it be known again
+        if not ref and gate.delivery_id:
+            # It is about nothing that has a name: by the delivery's own it is known again.
             ref_kind, ref = "delivery", gate.delivery_id
         return Arrival(
             source=name,
