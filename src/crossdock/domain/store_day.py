@@ -90,6 +90,8 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     postings: list[DayPosting] = []
     over_short: int = 0
     """What the journal holds of it."""
+    accepted: tuple[tuple[str, int, int], ...] = ()
+    """Differences that a person has accepted: what about, stated and held. With other figures they are new ones."""
 
     @property
     def stage(self) -> Literal["day_open", "day_closed", "day_posted"]:
@@ -136,7 +138,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a close states, and what we hold: of a till's tender, of paid in or out, or of the number of tickets."""
+    """What a close states, and what we hold: of a till's tender, of paid in or out, of all tickets or their number."""
 
     till: str
     what: str
@@ -241,6 +243,9 @@ def differences(held: Held, control: StoreDay) -> list[Difference]:
         Difference(till=till, what=kind, stated=stated.get((till, kind), 0), held=ours.get((till, kind), 0))
         for till, kind in sorted({*stated, *ours})
     ]
+    if control.sales_gross or control.returns_gross:
+        net = control.sales_gross - control.returns_gross
+        found.append(Difference(till="", what="sales less returns", stated=net, held=held.total))
     found.append(Difference(till="", what="paid_in", stated=control.paid_in, held=held.paid_in))
     found.append(Difference(till="", what="paid_out", stated=control.paid_out, held=held.paid_out))
     if control.tickets:

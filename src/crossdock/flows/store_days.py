@@ -152,10 +152,13 @@ def count(desk: Desk, day: DayState) -> str:
     found = differences(held, control)
     missing = gaps(held, control)
     day.tickets, day.total, day.checked = held.tickets, held.total, True
+    if DIFFERENCE in process.lifted and not day.accepted:
+        day.accepted = tuple((each.about, each.stated, each.held) for each in found)
+    found = [each for each in found if (each.about, each.stated, each.held) not in day.accepted]
     standing = [_differs(day, process.currency, difference) for difference in found]
     standing += [_gap(day, till, ranges) for till, ranges in missing.items()]
     standing += _currencies(day, held)
-    _stand(desk, standing)
+    _stand(desk, day, standing)
     _hold(desk, day, differs=bool(found) or len(held.currencies) > 1)
     _across(desk, day, values)
     _post(desk, day, rows, values, mixed=len(held.currencies) > 1)
@@ -233,7 +236,7 @@ def _hold(desk: Desk, day: DayState, *, differs: bool) -> None:
         process.holds.pop(DIFFERENCE, None)
 
 
-def _stand(desk: Desk, standing: list[Standing]) -> None:
+def _stand(desk: Desk, day: DayState, standing: list[Standing]) -> None:
     """Open or renew the cases that the count asks for, close those that it no longer does."""
     names = [f"{reason}|{about}" for reason, about, _ in standing]
     for reason, about, text in standing:
@@ -241,7 +244,9 @@ def _stand(desk: Desk, standing: list[Standing]) -> None:
     for name in desk.process.cases:
         if name not in names:
             reason, _, about = name.partition("|")
-            desk.close(reason, "the tickets that came since settle it", about=about)
+            accepted = about in {each for each, _, _ in day.accepted} and reason == "store_day.difference"
+            why = "posted with this difference" if accepted else "the tickets that came since settle it"
+            desk.close(reason, why, about=about)
     desk.process.cases = names
 
 
@@ -253,8 +258,8 @@ def _differs(day: DayState, currency: str, difference: Difference) -> Standing:
     )
     text = (
         f"{day.store}, {where}, {difference.what} of {day.date}: the Z report states {stated}, the tickets held come to "
-        f"{held}, a difference of {apart}. Ask the store for what is missing, or for the right report; or release the hold "
-        f"'{DIFFERENCE}' to post what is held."
+        f"{held}, a difference of {apart}. Ask the store for what is missing, or for the right report; or post what is held "
+        f"with this difference: on the case's page, or `crossdock cases release` (the hold '{DIFFERENCE}')."
     )
     return "store_day.difference", difference.about, text
 
