@@ -5,7 +5,6 @@ What `crossdock.bootstrap` does with threads is done here turn by turn, in an or
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +41,6 @@ from sim.watched import WatchedStore
 from sim.wire import Taken, Wire
 from sim.world import HOUR, MINUTE, SECOND, Killed, Violation, World
 
-logging.getLogger("crossdock").setLevel(logging.CRITICAL)
 IDLE = 15 * MINUTE
 LAZY = 0.1
 """How often a turn comes late, so that work gathers."""

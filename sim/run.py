@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import shutil
 import tempfile
 import time
@@ -73,12 +74,15 @@ def simulate(story: Story, trace: IO[str] | None = None) -> Told:
     """Run a story; never raises for what it finds."""
     began = time.process_time()
     folder = Path(tempfile.mkdtemp(prefix="crossdock-sim-", dir=MEMORY if MEMORY.is_dir() else None))
-    was_on = gc.isenabled()
+    log, was_on = logging.getLogger("crossdock"), gc.isenabled()
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     gc.disable()
     try:
         return _Run(story, folder, trace).told(began)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        log.setLevel(level)
         if was_on:
             gc.enable()
 

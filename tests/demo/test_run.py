@@ -38,7 +38,7 @@ def test_a_short_run_with_every_fault_and_a_kill_balances(tmp_path):
     assert out, err
     report = json.loads(out)
     crosses = [found for found in report["findings"] + report["invariants"] if not found["ok"]]
-    assert not crosses, err
+    assert not crosses, f"{crosses}\n{err}"
     assert report["ok"]
     assert running.returncode == 0
     (death,) = report["played"]["deaths"]
@@ -59,7 +59,8 @@ def test_three_workers_over_postgres_of_which_one_is_killed_now_and_then_balance
         out, err = running.communicate()
     assert out, err
     report = json.loads(out)
-    assert not [found for found in report["findings"] + report["invariants"] if not found["ok"]], err
+    crosses = [found for found in report["findings"] + report["invariants"] if not found["ok"]]
+    assert not crosses, f"{crosses}\n{err}"
     deaths = report["played"]["deaths"]
     assert [death["name"] for death in deaths][:2] == ["worker 1", "worker 2"][: len(deaths)]
     assert all(0 < death["killed_at"] < death["back_at"] for death in deaths)

@@ -301,7 +301,9 @@ POLICIES = Section(
             high=23,
         ),
         _seconds(
-            _POLICY, "day_settle_s", "After its close a store's day waits so long for tickets on their way."
+            _POLICY,
+            "day_settle_s",
+            "After its close a store's day waits so long for tickets on their way; what comes later is counted in turns of half of it.",
         ),
         _seconds(_POLICY, "day_late_s", "After its end a store's day that is still open becomes a case."),
         _seconds(

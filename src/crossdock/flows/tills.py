@@ -40,8 +40,6 @@ from crossdock.model.quantity import LineQuantity
 from crossdock.model.reports import TicketReported, UploadReported
 from crossdock.model.tills import TillTicket
 
-TOUCH_S = 30
-"""Late tickets of one day tell it at most so often, so that an upload after hours counts it a few times, not thousands."""
 NO_RESTOCK = ("restock", "no")
 """A property of a line that was taken back and cannot be sold again."""
 _encode = msgspec.json.Encoder().encode
@@ -268,7 +266,9 @@ def _tell_day(desk: Desk, ticket: TillTicket, value: Value, store: str, day: str
     )
     if not desk.book.add(row, touches=stage != "day_open"):
         return
-    turn = desk.now // (TOUCH_S * SECOND)
+    # Late tickets of one day tell it once a turn, so that an upload after hours counts it a few times, not thousands.
+    each = max(1, desk.plan.policy.day_settle_s // 2) * SECOND
+    turn = desk.now // each
     touched = {"store": store, "date": day, "currency": desk.process.currency}
     desk.decision.children.append(
         Arrival(
@@ -279,7 +279,7 @@ def _tell_day(desk: Desk, ticket: TillTicket, value: Value, store: str, day: str
             ref=ref,
             delivery_id=f"touched:{stage}:{turn}",
             lane=LANE_FREE,
-            due_at=(turn + 2) * TOUCH_S * SECOND if stage else 0,
+            due_at=(turn + 2) * each if stage else 0,
             parent=message.id,
             trace=message.trace,
         )
