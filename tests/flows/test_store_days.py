@@ -77,6 +77,14 @@ def test_a_z_report_that_is_a_cent_off_names_store_till_tender_and_both_figures(
     assert hub.process(hub.day_subject()).holds
 
 
+def test_a_tender_that_the_z_report_does_not_name_is_told_as_that():
+    hub = StoreHub()
+    sold(hub)
+    hub.post("day.closed", z_report(z_till(last=3, cash=3000)))
+    (text,) = hub.day_cases().values()
+    assert "the Z report does not name card, the tickets held come to 10.00 EUR" in text
+
+
 def test_a_person_releases_the_hold_and_what_is_held_is_posted():
     hub = StoreHub()
     sold(hub)

@@ -138,12 +138,16 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a close states, and what we hold: of a till's tender, of paid in or out, of all tickets or their number."""
+    """What a close states, and what we hold: of a till's tender, of paid in or out, of all tickets or their number.
+
+    named: the close says something of it; what it does not name counts as nothing taken.
+    """
 
     till: str
     what: str
     stated: int
     held: int
+    named: bool = True
 
     @property
     def about(self) -> str:
@@ -240,8 +244,14 @@ def differences(held: Held, control: StoreDay) -> list[Difference]:
         for place in said or [till if by_till else ""]:
             ours[place, kind] = ours.get((place, kind), 0) + amount
     found = [
-        Difference(till=till, what=kind, stated=stated.get((till, kind), 0), held=ours.get((till, kind), 0))
-        for till, kind in sorted({*stated, *ours})
+        Difference(
+            till=till,
+            what=kind,
+            stated=stated.get((till, kind), 0),
+            held=amount,
+            named=(till, kind) in stated,
+        )
+        for (till, kind), amount in sorted((dict.fromkeys(stated, 0) | ours).items())
     ]
     if control.sales_gross or control.returns_gross:
         net = control.sales_gross - control.returns_gross

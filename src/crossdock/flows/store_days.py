@@ -256,8 +256,13 @@ def _differs(day: DayState, currency: str, difference: Difference) -> Standing:
         _figure(amount, currency, difference.what)
         for amount in (difference.stated, difference.held, difference.held - difference.stated)
     )
+    states = (
+        f"the Z report states {stated}"
+        if difference.named
+        else f"the Z report does not name {difference.what}"
+    )
     text = (
-        f"{day.store}, {where}, {difference.what} of {day.date}: the Z report states {stated}, the tickets held come to "
+        f"{day.store}, {where}, {difference.what} of {day.date}: {states}, the tickets held come to "
         f"{held}, a difference of {apart}. Ask the store for what is missing, or for the right report; or post what is held "
         f"with this difference: on the case's page, or `crossdock cases release` (the hold '{DIFFERENCE}')."
     )
@@ -274,8 +279,9 @@ def _gap(day: DayState, till: str, missing: list[tuple[int, int]]) -> Standing:
     shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in missing[:GAPS_SHOWN_MAX])
     more = f" and {len(missing) - GAPS_SHOWN_MAX} more gaps" if len(missing) > GAPS_SHOWN_MAX else ""
     text = (
-        f"{day.store}, till {till} of {day.date}: tickets {shown}{more} are missing. Ask the store to send them, or to say "
-        "that these numbers were never used."
+        f"{day.store}, till {till} of {day.date}: tickets {shown}{more} are missing. A ticket that came and was not "
+        "understood is among the cases: settle it there. Else ask the store to send them, or to say that these numbers "
+        "were never used."
     )
     return "store_day.gap", till, text
 
