@@ -14,8 +14,9 @@ from crossdock.bootstrap.link import ReadThese, Unpacker, packed
 from crossdock.bootstrap.reading import ReadAhead, messages_of, read_ahead
 from crossdock.connectors import wms
 from crossdock.connectors.shopify import build
-from crossdock.engine.messages import Arrival, Message, Receipt
+from crossdock.engine.messages import HUB, Arrival, Message, Receipt
 from crossdock.errors import MappingError
+from crossdock.flows.day_book import TOUCHED
 from crossdock.flows.desk import canonical_hash
 from crossdock.flows.handler import RetailHandler
 from crossdock.gateway.edge import Core
@@ -92,15 +93,15 @@ def test_what_comes_too_late_is_not_kept_for_its_message_may_have_been_edited(ha
         ahead.translate(message(1, b'{"edited": true}'))
 
 
-def test_each_is_asked_for_once_and_only_behind_the_next_batch(handler):
+def test_each_is_asked_for_once(handler):
     ahead = ReadAhead(handler)
-    assert ahead.wanted(range(1, 6), 10) == []
-    assert ahead.wanted(range(1, 41), 10) == list(range(11, 41))
-    assert ahead.wanted(range(11, 51), 10) == list(range(41, 51))
+    assert ahead.wanted([]) == []
+    assert ahead.wanted(range(11, 41)) == list(range(11, 41))
+    assert ahead.wanted(range(21, 51)) == list(range(41, 51))
     ahead.being_read([61, 62])
-    assert ahead.wanted(range(31, 71), 10) == [*range(51, 61), *range(63, 71)]
+    assert ahead.wanted(range(41, 71)) == [*range(51, 61), *range(63, 71)]
     ahead.alone()
-    assert ahead.wanted(range(31, 71), 10) == list(range(41, 71))
+    assert ahead.wanted(range(41, 71)) == list(range(41, 71))
 
 
 def test_nothing_of_a_person_who_was_forgotten_is_kept_and_what_is_still_being_read_is_not_taken(handler):
@@ -206,6 +207,48 @@ def test_what_cannot_be_read_and_what_is_not_single_is_left_to_the_core(handler)
     assert [number for number, _ in read] == [1]
     for unread in (arrivals(b"[]", kind="page.orders"), arrivals(good, kind="carts/update")):
         assert read_ahead(handler, messages_of(unread, receipts(1))) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "body"),
+    [
+        (
+            HUB,
+            "effect.settled",
+            {
+                "effect": 7,
+                "connection": "erp",
+                "operation": "create_sale",
+                "intent": "sale",
+                "outcome": "done",
+            },
+        ),
+        ("shop", TOUCHED, {"store": "berlin", "date": "2026-03-14", "currency": "EUR"}),
+    ],
+)
+def test_a_message_of_our_own_is_left_to_the_core(handler, source, kind, body):
+    ours = Arrival(source=source, kind=kind, body=msgspec.json.encode(body), received_at=NOW)
+    (whole,) = messages_of([ours], receipts(1))
+    assert handler.translate(whole)
+    assert read_ahead(handler, [whole]) == []
+
+
+def test_what_was_read_ahead_and_is_not_understood_is_read_by_the_core(handler):
+    ahead = ReadAhead(handler)
+    (body,) = orders(1)
+    ahead.remember([(1, b'[{"outcome":"done"}]')])
+    assert ahead.translate(message(1, body)) == handler.translate(message(1, body))
+
+
+def test_the_store_tells_partners_messages_behind_the_next_batch(tmp_path):
+    opened = open_store(tmp_path / "x.db", Vault(b"k" * 32))
+    theirs = arrivals(*orders(4))
+    ours = [Arrival(source=HUB, kind="effect.settled", body=b"{}", received_at=NOW)]
+    numbers = [r.message for r in opened.accept([*theirs[:2], *ours, *theirs[2:], *ours], NOW)]
+    assert opened.behind(1, 10) == [numbers[1], numbers[3], numbers[4]]
+    assert opened.behind(1, 2) == [numbers[1]]
+    assert opened.behind(9, 2) == []
+    opened.close()
 
 
 def test_what_was_known_or_refused_is_not_read():

@@ -340,9 +340,11 @@ class Hub:
 
     def _look_ahead(self, batch: int) -> None:
         """Messages pile up: have those behind the next batch read by whoever listens and calls."""
-        ready = self.store.ready(WINDOW * batch)
-        if self.hands is not None and (wanted := self._ahead.wanted(ready, batch)):
-            self.hands.read(wanted, ready[batch])
+        if self.hands is None:
+            return
+        behind = self.store.behind(batch, (WINDOW - 1) * batch)
+        if wanted := self._ahead.wanted(behind):
+            self.hands.read(wanted, behind[0])
 
     def _look(self) -> None:
         """Look for work that others have brought. Claims keep this process's share of what several share."""

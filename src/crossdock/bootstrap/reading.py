@@ -6,13 +6,14 @@ its turn comes is read by the core.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from crossdock.engine.messages import Arrival, Message, Receipt
+from crossdock.engine.messages import HUB, Arrival, Message, Receipt
 from crossdock.flows.handler import RetailHandler
 from crossdock.model.reports import Report
 
@@ -24,6 +25,8 @@ ASKED_MAX = 100_000
 BODY_BYTES_MAX = 256 * 1024
 """A larger body is left to the core: whoever reads ahead also listens."""
 READ_BYTES_MAX = 32 * 1024 * 1024
+_REPORTS = get_args(Report)
+log = logging.getLogger("crossdock")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[Report, ...]).decode
 """JSON keeps a time as it was written, offset and all; MessagePack does not, and what is told twice would hash differently."""
@@ -50,14 +53,19 @@ def messages_of(arrivals: Sequence[Arrival], receipts: Sequence[Receipt]) -> lis
 
 
 def read_ahead(handler: RetailHandler, messages: Sequence[Message]) -> list[tuple[int, bytes]]:
-    """What single messages of partners say, by message id. Whatever cannot be read is left to the core."""
+    """What single messages of partners say, by message id. Whatever cannot be read, and whatever is our own, is left to
+    the core.
+    """
     read: list[tuple[int, bytes]] = []
     for message in messages:
-        if len(message.body) > BODY_BYTES_MAX or handler.inbound(message.source, message.kind) is None:
+        if message.source == HUB or len(message.body) > BODY_BYTES_MAX:
             continue
         try:
-            if handler.split(message) is None:
-                read.append((message.id, _encode(handler.translate(message))))
+            if handler.inbound(message.source, message.kind) is None or handler.split(message) is not None:
+                continue
+            reports = handler.translate(message)
+            if all(isinstance(report, _REPORTS) for report in reports):
+                read.append((message.id, _encode(reports)))
         except Exception:  # noqa: S112 - it is the core that says what is wrong with it
             continue
     return read
@@ -110,9 +118,9 @@ class ReadAhead:
             self._asked.clear()
             self._bytes = 0
 
-    def wanted(self, ready: Sequence[int], batch: int) -> list[int]:
-        """Which of those that are due next are to be read ahead, and are not being read yet."""
-        found = [number for number in ready[batch:] if number not in self._asked and number not in self._read]
+    def wanted(self, behind: Sequence[int]) -> list[int]:
+        """Which of those that are behind the next batch are not read, and not being read yet."""
+        found = [number for number in behind if number not in self._asked and number not in self._read]
         self.being_read(found)
         return found
 
@@ -127,4 +135,10 @@ class ReadAhead:
             self._asked.discard(message.id)
             known = self._read.pop(message.id, None)
             self._bytes -= len(known or b"")
-        return self._handler.translate(message) if known is None or message.attempt > 0 else _decode(known)
+        if known is None or message.attempt > 0:
+            return self._handler.translate(message)
+        try:
+            return _decode(known)
+        except msgspec.DecodeError:  # ours, not the message's: whoever sent it must not suffer for it
+            log.exception("what was read ahead of message %s is not understood; it is read again", message.id)
+            return self._handler.translate(message)

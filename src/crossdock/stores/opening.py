@@ -28,8 +28,10 @@ class HubStore(Store, Protocol):
         """A reader of its own for a face; close it when the thread ends."""
         ...
 
-    def ready(self, limit: int) -> list[int]:
-        """What this pipeline will claim next, in order, as far as that can be known; for the thread that claims."""
+    def behind(self, batch: int, limit: int) -> list[int]:
+        """Partners' messages among the `limit` that this pipeline will claim after the next `batch`, in order, as far as
+        that can be known; for the thread that claims.
+        """
         ...
 
     def tell_partners(self, states: Mapping[str, str]) -> None:

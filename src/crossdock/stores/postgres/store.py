@@ -116,7 +116,7 @@ class PostgresStore:
             self._inbox.unclaim_all_but(claimed)
             raise
 
-    def ready(self, limit: int) -> list[int]:
+    def behind(self, batch: int, limit: int) -> list[int]:
         """Nothing: who of several claims what is not known before."""
         return []
 

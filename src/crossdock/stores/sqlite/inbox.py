@@ -18,7 +18,7 @@ from crossdock.domain.state import (
     Unseen,
     UnseenChanges,
 )
-from crossdock.engine.messages import LANE_STREAM, Message, OpenCase
+from crossdock.engine.messages import HUB, LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
 from crossdock.stores.sqlite.cache import Memory
@@ -144,6 +144,10 @@ class Inbox:
         text = self._db.run("ready_ids", limit + len(self._claimed))[0][0]
         found = msgspec.json.decode(text, type=list[int])
         return [number for number in found if number not in self._claimed][:limit]
+
+    def of_partners(self, ids: Sequence[int]) -> list[int]:
+        """Those of these that are not the hub's own, in the same order."""
+        return [row[0] for row in self._db.ask("of_partners", ids, HUB)] if ids else []
 
     def _bounded(self, ids: list[int]) -> list[int]:
         """The first of these whose bodies can be read together; always one."""

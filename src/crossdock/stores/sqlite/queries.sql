@@ -23,6 +23,9 @@ select first, size, crashes from batch where worker = ?1;
 select '[' || coalesce(group_concat(id), '') || ']'
 from (select id from inbox indexed by inbox_ready where state = 0 order by id limit ?1);
 
+-- name: of_partners
+select json_group_array(json_array(i.id)) from jsonb_each(?1) j join inbox i on i.id = j.value where i.source <> ?2;
+
 -- name: read_messages
 select '[' || coalesce(group_concat(
   '[' || i.id || ',' || json_quote(i.source) || ',' || json_quote(i.kind) || ',' || i.subject || ',' || i.lane || ','

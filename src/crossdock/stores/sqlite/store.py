@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +102,10 @@ class SqliteStore:
         with self._or_unclaimed(), self._db.transaction("claiming messages"):
             return self._inbox.claim(limit)
 
-    def ready(self, limit: int) -> list[int]:
-        """Messages that are due and not claimed, in the order accepted; for the writer's thread."""
+    def behind(self, batch: int, limit: int) -> list[int]:
+        """Partners' messages among the `limit` due after the next `batch`, in the order accepted; for the writer's thread."""
         with translated("looking ahead"):
-            return self._inbox.ready(limit)
+            return self._inbox.of_partners(self._inbox.ready(batch + limit)[batch:])
 
     def tell_partners(self, states: Mapping[str, str]) -> None:
         """Nobody else asks."""
@@ -214,8 +214,11 @@ class SqliteStore:
         self._memory.clear()
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the file, on a connection of its own, beside the writer."""
-        with translated("moving the log into the file"):
+        """Move what can be moved of the log into the file, on a connection of its own, beside the writer.
+
+        Where somebody else is at it, nothing is left to do.
+        """
+        with translated("moving the log into the file"), suppress(apsw.BusyError):
             self._checkpointer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def truncate_log(self) -> None:
