@@ -8,6 +8,7 @@ import selectors
 import socket
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 
@@ -33,15 +34,17 @@ class Sender:
 
     def __init__(self, requests: list[bytes], port: int, connections: int, rate: float) -> None:
         self._requests, self._rate = requests, rate
-        self._idle = [Line(port) for _ in range(min(connections, len(requests)))]
+        # The one that has rested longest goes first: a server closes what is not used.
+        self._idle = deque(Line(port) for _ in range(min(connections, len(requests))))
         self._selector = selectors.DefaultSelector()
         for line in self._idle:
             self._selector.register(line.socket, selectors.EVENT_READ, line)
         self._latencies: list[float] = []
         self._refused = 0
+        self._answer = b""
         self._next = 0
 
-    def run(self) -> dict[str, float]:
+    def run(self) -> dict[str, float | str]:
         """Send everything; seconds, requests a second, latencies in milliseconds."""
         start = time.perf_counter()
         while len(self._latencies) + self._refused < len(self._requests):
@@ -53,6 +56,7 @@ class Sender:
         return {
             "accepted": len(latencies),
             "refused": self._refused,
+            "refusal": self._answer.decode(errors="replace"),
             "seconds": seconds,
             "per_s": len(latencies) / seconds,
             "p50_ms": _percentile(latencies, 0.50),
@@ -68,18 +72,22 @@ class Sender:
             early = due - time.perf_counter()
             if early > 0:
                 return early
-            self._idle.pop().send(self._requests[self._next], due)
+            self._idle.popleft().send(self._requests[self._next], due)
             self._next += 1
         return None
 
     def _read(self, line: Line) -> None:
-        line.reply += line.socket.recv(65_536)
+        received = line.socket.recv(65_536)
+        if not received:
+            raise ConnectionError("The hub closed a connection; what was asked on it is not answered.")
+        line.reply += received
         if b"\r\n\r\n" not in line.reply or not _whole(line.reply):
             return
         if b" 200 " in line.reply[:16]:
             self._latencies.append(time.perf_counter() - line.began)
         else:
             self._refused += 1
+            self._answer = line.reply[:600]
         self._idle.append(line)
 
 

@@ -356,7 +356,11 @@ def ordering(world: World, reads: Reads, count: int, first: int) -> dict[str, fl
     """So many orders at a steady rate; from our receipt to the ERP's answer recorded."""
     file = requests_file(world, count, first)
     before, began = parts.done_of(reads), clock_us()
-    sent(send(world, file, connections=16, rate=ORDERS_PER_S))
+    taken = sent(send(world, file, connections=16, rate=ORDERS_PER_S))
+    if taken["refused"]:
+        raise RuntimeError(
+            f"The hub refused {taken['refused']:.0f} of {count} orders; at last: {taken['refusal']}"
+        )
     parts.until(reads, lambda: all(parts.done_of(reads)[n] - before[n] >= count for n in parts.EFFECTS))
     return percentiles(sorted(row[0] / 1_000 for row in reads.rows("captured_to_done", "create_sale", began)))
 
