@@ -6,7 +6,6 @@ Read `Hub.__init__` to see what wraps what: store, writer, pipeline, dispatcher,
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import random
 import sys
@@ -29,6 +28,7 @@ from crossdock.bootstrap.loops import (
     Signals,
     TickLoop,
     clock_us,
+    few_cycles,
     forever,
 )
 from crossdock.bootstrap.reading import WINDOW, ReadAhead
@@ -58,8 +58,6 @@ from crossdock.transport.opening import transport_for
 
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
-GC_THRESHOLDS = (50_000, 20, 50)
-"""Messages make no cycles; looking for some after every 700 objects took a tenth of the time."""
 SETTLE_GRACE_US = 5_000_000
 CHECKPOINT_S = 0.5
 PARTS = ("pipeline", "effects", "ticks")
@@ -135,8 +133,7 @@ class Hub:
         hands perform the calls to partners and read ahead; without any, a thread of this process does.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        few_cycles()
         now = clock_us()
         self.store.recover(now, SETTLE_GRACE_US, self.keyed())
         self.store.schedules(self._schedules(), now)
@@ -354,10 +351,9 @@ class Hub:
     def _checkpoint(self) -> None:
         self.signals.stopping.wait(CHECKPOINT_S)
         self._reach(crash.CHECKPOINT)
+        self.store.checkpoint()
         if self.store.wal_bytes() > self.config.limits.wal_bytes_max:
-            self.writer.alone(self.store.truncate_log)
-        else:
-            self.store.checkpoint()
+            self.writer.alone(self.store.truncate_log)  # nobody writes meanwhile, but most has been moved just now
 
     def _dispatch(self, effects: EffectLoop) -> None:
         forever(self.signals, "effects", effects.turn)

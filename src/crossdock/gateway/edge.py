@@ -47,7 +47,7 @@ from crossdock.bootstrap.link import (
     packed,
     trouble_of,
 )
-from crossdock.bootstrap.loops import clock_us
+from crossdock.bootstrap.loops import clock_us, few_cycles
 from crossdock.bootstrap.reading import BODY_BYTES_MAX, BUSY_FROM, messages_of, read_ahead
 from crossdock.config import Config
 from crossdock.config.registry import Registry
@@ -310,6 +310,7 @@ async def run(greeting: Greeting, end: socket.socket) -> None:
         return
     serving = asyncio.ensure_future(server.serve())
     await server.listening()
+    few_cycles()
     core.send(Up())
     await asyncio.gather(serving, hands.run(core.over))
     await asyncio.sleep(LAST_WORDS_S)
