@@ -353,9 +353,8 @@ class Hub:
         self._reach(crash.CHECKPOINT)
         self.store.checkpoint()
         if self.store.wal_bytes() > self.config.limits.wal_bytes_max:
-            self.writer.alone(
-                self.store.truncate_log
-            )  # nobody writes meanwhile, but most has been moved just now
+            # Nobody writes meanwhile, but most has been moved just now.
+            self.writer.alone(self.store.truncate_log)
 
     def _dispatch(self, effects: EffectLoop) -> None:
         forever(self.signals, "effects", effects.turn)
