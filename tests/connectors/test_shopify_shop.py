@@ -45,6 +45,15 @@ def test_a_first_poll_without_a_start_begins_now_and_an_idle_one_stays():
 
 
 @pytest.mark.fault(27)
+def test_a_first_poll_after_one_that_was_not_understood_begins_where_that_began():
+    wire, _ = shop(orders_max=1, rate=2)
+    wire.simulator.due_events(NOW + 900 * SECOND)
+    again = Poll(feed="orders", since="2026-03-28T11:00:00+00:00")
+    page = drive(CONNECTOR.poll(again, Intent(key="p", now="2026-04-28T12:30:00Z")), wire)
+    assert len(CONNECTOR.split(page.kind, page.body)) == 1
+
+
+@pytest.mark.fault(27)
 def test_a_page_mark_that_shopify_forgot_begins_the_round_again():
     mark = json.dumps({"since": "2026-01-01T00:00:00Z", "page": "gone"})
     asked = []

@@ -301,11 +301,14 @@ def test_an_operation_that_the_connector_does_not_have_parks(rig):
     assert rig.outbox(receipt) == [("fax", PARKED, 1)]
 
 
-def test_a_connection_that_only_observes_is_sent_nothing(store):
+def test_a_connection_that_only_observes_is_read_and_sent_nothing(store):
     rig = Outbound(store, live=False)
-    rig.effect("by_key")
-    assert rig.deliver() == 0
-    assert rig.wire.sent == []
+    rig.wire.will("/page", Response(status=200, body=b"[]"))
+    told = rig.effect("by_key")
+    rig.effect("poll", ref="2")
+    assert rig.deliver() == 1
+    assert [request.path for request in rig.wire.sent] == ["/page"]
+    assert rig.outbox(told) == [("by_key", 0, 0)]
 
 
 def test_every_crash_point_of_an_effect_is_reached_in_order(rig):

@@ -15,6 +15,7 @@ from crossdock.engine.messages import (
     Message,
 )
 from crossdock.errors import ConfigurationError, ContractError, MappingError
+from crossdock.flows.desk import instant
 from crossdock.flows.documents import fill_command
 from crossdock.flows.handler import RetailHandler
 from crossdock.model.commands import Poll, SetQuantity
@@ -141,9 +142,23 @@ def test_a_tick_asks_for_what_changed_since_the_cursor(handler):
     hub = Hub()
     decision = hub._world([(tick, reports)]).handle(tick, reports, hub.now)
     assert msgspec.json.decode(decision.effects[0].command) == {"feed": "stock", "cursor": "c9"}
+    assert decision.cursor is None
     other = message(HUB, TICK, {"connection": "wms", "feed": "stock"})
     reports = handler.translate(other)
     assert hub._world([(other, reports)]).handle(other, reports, hub.now).outcome == "unhandled"
+
+
+def test_until_a_page_was_understood_a_feed_is_read_since_it_was_first_asked_for(handler):
+    """A first page that was parked must not have the second begin at its own moment."""
+    hub, cursor = Hub(), ""
+    for _ in range(2):
+        tick = message(HUB, TICK, {"connection": "erp", "feed": "stock"}, headers={"cursor": cursor})
+        reports = handler.translate(tick)
+        decision = hub._world([(tick, reports)]).handle(tick, reports, hub.now + 5_000_000)
+        asked = msgspec.json.decode(decision.effects[0].command)
+        assert asked == {"feed": "stock", "since": instant(tick.received_at)}
+        cursor = decision.cursor[2] if decision.cursor else cursor
+    assert decision.cursor is None
 
 
 def test_a_connector_translates_with_its_context(handler):

@@ -204,8 +204,6 @@ def _connections(
 def _health(partner: PartnerState | None, now: int, age: int) -> tuple[State, str]:
     if partner is None:
         return "paused", "is not configured any more: its work waits until it is"
-    if not partner.live:
-        return "observing", "is only observed: nothing is sent"
     if partner.unattended:
         return (
             "paused",
@@ -222,6 +220,8 @@ def _health(partner: PartnerState | None, now: int, age: int) -> tuple[State, st
                 f"does not answer ({failures}); next probe in {words.duration(partner.breaker.until - now)}",
             )
         return "not_answering", f"does not answer ({failures}); a probe is due now"
+    if not partner.live:
+        return "observing", "is only observed: its feeds are read, and nothing is sent"
     if age > SLOW_US:
         return "slow", f"is behind: the oldest call has waited {words.duration(age)}"
     if partner.paced > 0:

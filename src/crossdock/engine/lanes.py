@@ -32,7 +32,7 @@ class Lane(msgspec.Struct, kw_only=True):
     done: int = 0
     failed: int = 0
     live: bool = True
-    """False in observe: nothing is ever sent."""
+    """False in observe: its feeds are read, and it is told nothing."""
 
     @property
     def batches(self) -> Mapping[str, int]:
@@ -40,9 +40,15 @@ class Lane(msgspec.Struct, kw_only=True):
         operations = self.connector.spec.operations
         return {o.name: o.batch_max for o in operations if o.kind == "once" and o.batch_max > 1}
 
+    @property
+    def polls(self) -> str | None:
+        """The operation that reads its feeds; None where it has none."""
+        return next((o.name for o in self.connector.spec.operations if o.kind == "poll"), None)
+
     def want(self, now: int) -> Want | None:
-        """What could be claimed for it now; None where nothing may go."""
-        if not self.live or now < self.paused_until:
+        """What could be claimed for it now; None where nothing may go. Reading is no effect on anyone."""
+        only = "" if self.live else self.polls
+        if only is None or now < self.paused_until:
             return None
         self.pace = self.pace.refilled(now)
         if self.breaker.tripped:
@@ -54,7 +60,13 @@ class Lane(msgspec.Struct, kw_only=True):
             return None
         deadline = max((o.deadline_s for o in self.connector.spec.operations), default=30.0)
         batches = {} if self.breaker.tripped else self.batches  # a probe carries one
-        return Want(connection=self.name, limit=limit, lease_until=now + int(deadline * US), batches=batches)
+        return Want(
+            connection=self.name,
+            limit=limit,
+            lease_until=now + int(deadline * US),
+            batches=batches,
+            only=only,
+        )
 
     def next_at(self, now: int) -> int | None:
         """When it may go on by the passing of time alone; None where it needs no waiting."""

@@ -49,7 +49,7 @@ class Publisher:
         wants = []
         for lane in self._lanes.values():
             operations = [o for o in lane.connector.spec.operations if o.kind == "latest"]
-            if operations and (may := lane.want(now)) is not None:
+            if operations and lane.live and (may := lane.want(now)) is not None:
                 size = max(o.batch_max for o in operations) * min(may.limit, CALLS_MAX)
                 wants.append(Want(connection=lane.name, limit=size, lease_until=now + 3 * TURN_US))
         marks = self._store.claim_marks(wants, now) if wants else []

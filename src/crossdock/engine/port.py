@@ -111,13 +111,15 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 class Want(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a connection's work a dispatcher can take now.
 
-    limit counts calls; an operation in `batches` carries so many effects in one call.
+    limit counts calls; an operation in `batches` carries so many effects in one call. only: the one operation whose
+    effects may go, "" for all.
     """
 
     connection: str
     limit: int
     lease_until: int
     batches: Mapping[str, int] = {}
+    only: str = ""
 
     @property
     def effects_max(self) -> int:

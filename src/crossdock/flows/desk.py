@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ from crossdock.flows.places import our_place
 from crossdock.model.ids import ExternalRef
 
 SECOND = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
@@ -185,6 +186,11 @@ def canonical_hash(value: Any) -> str:
 def digest(data: bytes) -> str:
     """Sixteen bytes of BLAKE2b, as hexadecimal text."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def instant(at: int) -> str:
+    """Microseconds since 1970 UTC, as ISO 8601."""
+    return (_EPOCH + timedelta(microseconds=at)).isoformat()
 
 
 def micros(moment: datetime | None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ from crossdock.engine.messages import (
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.announcing import REPLAY, Replay
 from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date, told_store
-from crossdock.flows.desk import SECOND, Again
+from crossdock.flows.desk import SECOND, Again, instant
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
@@ -56,7 +55,6 @@ from crossdock.sdk.spec import Connector, Inbound, Translation
 
 API = "api"
 CANONICAL = "order.canonical"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     SETTLED: msgspec.json.Decoder(Settled),
     OPERATOR: msgspec.json.Decoder(OperatorAction),
@@ -148,7 +146,7 @@ class RetailHandler:
         context = Translation(
             connection=message.source,
             subject=message.subject_id,
-            received_at=(_EPOCH + timedelta(microseconds=message.received_at)).isoformat(),
+            received_at=instant(message.received_at),
         )
         return connector.translate(message.kind, message.headers, message.body, context)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from crossdock.engine.messages import PAGE_PREFIX, Stage
-from crossdock.flows.desk import Desk
+from crossdock.flows.desk import Desk, instant
 from crossdock.model.commands import Poll
 
+FIRST = "first asked for at "
+"""Begins the cursor of a feed of which no page has been understood yet. Without it a first page that cannot be read at once
+would lose what came before the second: a partner that is asked without a cursor may begin at the moment."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -23,7 +26,14 @@ def take_tick(desk: Desk, tick: Tick) -> str:
     if "poll" not in desk.plan.offers.get(tick.connection, ()):
         desk.event("poll.not_offered", {"connection": tick.connection, "feed": tick.feed})
         return "unhandled"
-    _poll(desk, tick.connection, tick.feed, desk.message.headers.get("cursor", ""))
+    cursor = desk.message.headers.get("cursor", "")
+    if not cursor:
+        cursor = FIRST + instant(desk.message.received_at)
+        desk.decision.cursor = (tick.connection, tick.feed, cursor)
+    if cursor.startswith(FIRST):
+        _poll(desk, tick.connection, tick.feed, "", since=cursor.removeprefix(FIRST))
+    else:
+        _poll(desk, tick.connection, tick.feed, cursor)
     desk.event("poll.asked", {"connection": tick.connection, "feed": tick.feed})
     return "processed"
 
@@ -41,9 +51,9 @@ def take_page(desk: Desk) -> str:
     return "processed"
 
 
-def _poll(desk: Desk, connection: str, feed: str, cursor: str) -> None:
+def _poll(desk: Desk, connection: str, feed: str, cursor: str, since: str = "") -> None:
     """Reading is no effect on anyone, so it goes on while we only observe."""
-    command = _encode(Poll(feed=feed, cursor=cursor))
+    command = _encode(Poll(feed=feed, cursor=cursor, since=since))
     intent = f"{feed}:{desk.message.id}"
     desk.decision.effects.append(
         Stage(connection=connection, operation="poll", intent=intent, command=command)

@@ -187,10 +187,15 @@ class SetQuantity(Model, frozen=True, kw_only=True):
 
 
 class Poll(Model, frozen=True, kw_only=True):
-    """`poll`: read what changed since `cursor` ("" is the first time); the reply is a Page."""
+    """`poll`: read what changed since `cursor` ("" is the first time); the reply is a Page.
+
+    since: until a first page has been understood, when the feed was first asked for (ISO 8601); what came since then is to
+    be read however often that fails.
+    """
 
     feed: str
     cursor: str = ""
+    since: str = ""
 
 
 class Tell(Model, frozen=True, kw_only=True):

@@ -75,6 +75,14 @@ class OutboxSuite(StoreCase):
         self.staged(store, *both)
         assert [e.connection for e in self.effects(store, "shop")] == ["shop"]
 
+    def test_of_a_connection_that_is_only_read_one_operation_is_claimed(self, store: Any) -> None:
+        self.staged(store, Stage(connection="shop", operation="acknowledge", intent="a"))
+        self.staged(store, Stage(connection="shop", operation="poll", intent="orders:1"), ref="2")
+        reading = Want(connection="shop", limit=10, lease_until=NOW + 30 * SECOND, only="poll")
+        assert [effect.operation for effect in store.claim_effects([reading], NOW)] == ["poll"]
+        assert store.claim_effects([reading], NOW) == []
+        assert [effect.operation for effect in self.effects(store, "shop")] == ["acknowledge"]
+
     def test_a_reply_comes_in_with_the_settlement(self, store: Any) -> None:
         subject = self.staged(store, Stage(connection="erp", operation="create_sale", intent="sale"))
         (effect,) = self.effects(store)

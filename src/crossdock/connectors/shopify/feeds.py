@@ -63,7 +63,7 @@ def poll(version: str, command: Poll, intent: Intent, start: str) -> Calls:
     feed = FEEDS.get(command.feed)
     if feed is None:
         raise RejectedError(f"Shopify has no feed {command.feed!r}; it has {', '.join(FEEDS)}.", field="feed")
-    cursor = _read(command.cursor) or Cursor(since=(start or intent.now) if feed.by else "")
+    cursor = _read(command.cursor) or Cursor(since=(start or command.since or intent.now) if feed.by else "")
     path = f"/admin/api/{version}/{feed.path}"
     reply = yield get(path, query=_query(feed, cursor, intent.now), accept=(400,) if cursor.page else ())
     if reply.status in (400, 404) and cursor.page:

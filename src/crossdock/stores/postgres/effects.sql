@@ -12,6 +12,7 @@ select distinct subject from case_file where subject = any($1::bigint[]) and clo
 -- Whatever another transaction is just looking at is left for the next time.
 -- name: due_effects
 select id, operation, attempt, unclear, turn from outbox where connection = $1::text and state = 0 and turn >= $2::bigint
+  and ($4::text = '' or operation = $4::text)
 order by turn limit $3::bigint for update skip locked;
 
 -- name: claim_effects

@@ -59,7 +59,8 @@ class Outbox:
         for want in wants:
             if want.connection in held:
                 floors = self._effect_floors.setdefault(want.connection, Floors())
-                due = session.run("due_effects", want.connection, floors.floor(now), want.effects_max)
+                asked = (want.connection, floors.floor(now), want.effects_max, want.only)
+                due = session.run("due_effects", *asked)
                 if due:
                     floors.saw(now, due[0][4])
                     chosen = want.choose([row[:4] for row in due])

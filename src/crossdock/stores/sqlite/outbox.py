@@ -49,7 +49,7 @@ class Outbox:
         """Inside a transaction: take due heads, in the order staged, connection after connection."""
         taken: list[tuple[int, int]] = []
         for want in wants:
-            text = self._db.run("ready_effects", want.connection, want.effects_max)[0][0]
+            text = self._db.run("ready_effects", want.connection, want.effects_max, want.only)[0][0]
             taken += [(number, want.lease_until) for number in want.choose(_due.decode(text))]
         if not taken:
             return []

@@ -106,7 +106,8 @@ join seen n on n.subject = j.value->>0 and n.source = j.value->>1 and n.kind = j
 
 -- name: ready_effects
 select coalesce(json_group_array(json_array(id, operation, attempt, unclear)), '[]') from (
-  select id, operation, attempt, unclear from outbox indexed by outbox_ready where connection = ?1 and state = 0 order by id limit ?2);
+  select id, operation, attempt, unclear from outbox indexed by outbox_ready where connection = ?1 and state = 0
+    and (?3 = '' or operation = ?3) order by id limit ?2);
 
 -- name: read_claimed
 select '[' || coalesce(group_concat(
