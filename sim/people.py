@@ -53,7 +53,7 @@ class People:
         self._tries: dict[int, int] = {}
         self.dropped: dict[int, list[str]] = {}
         """Subject -> what an operator gave up of it: `connection operation`, or `message`."""
-        self.mended: dict[str, bytes] = {}
+        self.mended: dict[tuple[str, str], bytes] = {}
         self._counts = 0
         self._counted: dict[str, int] = {}
         self._end = START + days * DAY
@@ -125,7 +125,7 @@ class People:
         if self._faults.strikes("poison", 0.04):
             spoiled = body.replace(b'"total_price":"', b'"total_price":"about ', 1)
             event = self._partners.shops[shop].event("orders/create", spoiled, self._world.now)
-            self.mended[event[0]["x-shopify-webhook-id"]] = body
+            self.mended[shop, event[0]["x-shopify-webhook-id"]] = body
         return event
 
     def _move(self, shop: str, order_id: int) -> None:
@@ -248,7 +248,7 @@ class People:
         raw = self._hub.reader.raw(row["message"], row["subject"])
         if raw is None:
             return
-        whole = self.mended.get(raw["headers"].get("x-shopify-webhook-id", ""))
+        whole = self.mended.get((raw["source"], raw["headers"].get("x-shopify-webhook-id", "")))
         tries = self._tries[-row["message"]] = self._tries.get(-row["message"], 0) + 1
         if whole is not None:
             self._do(row["id"], "edit", reason="mended", body=whole)
