@@ -1,8 +1,10 @@
 """The dispatcher over the real store and a scripted wire: once per key, whatever the partner does."""
 
+import msgspec
 import pytest
 
 from crossdock.engine import crash
+from crossdock.engine.messages import Settled
 from crossdock.errors import ContractError, NotSentError, UnclearError
 from crossdock.sdk.calls import Response
 from tests.engine.partner import Outbound
@@ -293,6 +295,18 @@ def test_an_error_whose_words_cannot_be_written_parks_like_any_other(rig):
     rig.deliver()
     assert rig.outbox(receipt) == [("by_key", PARKED, 1)]
     assert len(rig.cases()) == 1
+
+
+def test_a_reply_that_cannot_be_read_is_told_as_unsure_and_a_refusal_is_not(rig):
+    rig.wire.will("/by_key", ContractError("a page of HTML"), Response(status=422, body=b"{}"))
+    told = []
+    for ref in ("1", "2"):
+        rig.effect("by_key", ref=ref)
+        (call,) = rig.dispatcher.take(rig.now)
+        attempted = rig.dispatcher.perform(call)
+        told += [msgspec.json.decode(result.reply.body, type=Settled).unsure for result in attempted.results]
+        rig.dispatcher.settle([attempted], rig.now)
+    assert told == [True, False]
 
 
 def test_an_operation_that_the_connector_does_not_have_parks(rig):

@@ -221,6 +221,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1
     booked_at: int = 0
     """When the partner booked it, by its own clock; 0 where it does not say."""
+    unsure: bool = False
+    """Of what was not done: something was sent all the same, and the reply could not be read."""
 
 
 SETTLED = "effect.settled"

@@ -223,7 +223,7 @@ class Performer:
         text = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
         if isinstance(recovery, Park):
             field = error.field or "" if isinstance(error, CrossdockError) else ""
-            return parked(effect, recovery, text, field, acted=failure.acted)
+            return parked(effect, recovery, text, field, acted=failure.acted or effect.unclear)
         due = max(recovery.due_at, now + int(operation.settle_s * US) if recovery.unclear else 0)
         return EffectResult(
             effect=effect,
@@ -242,7 +242,7 @@ def parked(
 ) -> EffectResult:
     """An effect that stops until a person decides."""
     text = text[:TEXT_CHARS_MAX]
-    settled = _settled(effect, park.outcome, reason=text, field=field, code=code)
+    settled = _settled(effect, park.outcome, reason=text, field=field, code=code, unsure=acted)
     return EffectResult(
         effect=effect,
         state="in_doubt" if park.outcome == "in_doubt" else "parked",
