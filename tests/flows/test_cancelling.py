@@ -180,16 +180,6 @@ def test_a_warehouse_that_takes_no_cancellations_is_a_case():
     assert hub.reasons() == ["cancellation.by_hand"]
 
 
-def test_a_release_whose_reply_could_not_be_read_may_be_under_way_and_is_asked_to_stop():
-    """Else it is shipped, and once more by the request that takes its place."""
-    hub = taken()
-    hub.settle("release", outcome="refused", reason="a page of HTML", unsure=True)
-    assert hub.reasons() == ["effect.in_doubt"]
-    hub.tell("shop", told(2, cancelled=True))
-    assert "cancel_release" in hub.staged()
-    assert hub.rows[1].custody != "cancelled"
-
-
 def test_a_release_that_was_refused_stops_at_once():
     hub = taken()
     hub.settle("release", outcome="refused", reason="bad address")

@@ -106,3 +106,13 @@ def test_a_timer_that_time_has_overtaken_changes_nothing():
     decision = hub.tell(HUB, Again(), kind="reservation.expire")
     assert decision.outcome == "stale"
     assert (hub.rows[1].custody, hub.level("SKU-1").allocated) == (before.custody, 2)
+
+
+def test_a_release_whose_reply_could_not_be_read_may_be_under_way_and_is_asked_to_stop():
+    """Else it is shipped, and once more by the request that takes its place."""
+    hub = taken()
+    hub.settle("release", outcome="refused", reason="a page of HTML", unsure=True)
+    assert hub.reasons() == ["effect.in_doubt"]
+    hub.tell("shop", told(2, cancelled=True))
+    assert "cancel_release" in hub.staged()
+    assert hub.rows[1].custody != "cancelled"
