@@ -297,16 +297,16 @@ def test_an_error_whose_words_cannot_be_written_parks_like_any_other(rig):
     assert len(rig.cases()) == 1
 
 
-def test_a_reply_that_cannot_be_read_is_told_as_unsure_and_a_refusal_is_not(rig):
+def test_a_reply_that_cannot_be_read_leaves_a_call_in_doubt_and_a_refusal_does_not(rig):
     rig.wire.will("/by_key", ContractError("a page of HTML"), Response(status=422, body=b"{}"))
     told = []
     for ref in ("1", "2"):
         rig.effect("by_key", ref=ref)
         (call,) = rig.dispatcher.take(rig.now)
         attempted = rig.dispatcher.perform(call)
-        told += [msgspec.json.decode(result.reply.body, type=Settled).unsure for result in attempted.results]
+        told += [msgspec.json.decode(result.reply.body, type=Settled).outcome for result in attempted.results]
         rig.dispatcher.settle([attempted], rig.now)
-    assert told == [True, False]
+    assert told == ["in_doubt", "refused"]
 
 
 def test_an_operation_that_the_connector_does_not_have_parks(rig):

@@ -79,7 +79,7 @@ def named(value):
     return type(value).__name__ if isinstance(value, Exception) else str(value)
 
 
-def expected_of_effect(error, doubles, acted, probe):
+def expected_of_effect(error, doubles, acted, unclear, probe):
     """The rule in its own words: doubt first, then credentials, then whether trying again could help."""
     kind = type(error)
     if acted and doubles == "none":
@@ -88,16 +88,19 @@ def expected_of_effect(error, doubles, acted, probe):
         return Retry(NOW + 300 * S, spent=False, unclear=acted)
     if kind in RETRIED:
         return Retry(NOW + FIRST_WAIT, spent=not probe and kind not in SPENDS_NOTHING, unclear=acted)
-    return Park(REASONS[kind])
+    return Park(REASONS[kind], "in_doubt" if acted or unclear else "refused")
 
 
 @pytest.mark.parametrize("probe", [False, True], ids=["call", "probe"])
+@pytest.mark.parametrize("unclear", [False, True], ids=["first", "tried"])
 @pytest.mark.parametrize("acted", [False, True], ids=["harmless", "acted"])
 @pytest.mark.parametrize("doubles", DOUBLES)
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=named)
-def test_every_failure_of_an_effect_has_its_result(error, doubles, acted, probe):
-    result = after_effect_failure(error, 1, POLICY, NOW, HALF, doubles=doubles, acted=acted, probe=probe)
-    assert result == expected_of_effect(error, doubles, acted, probe)
+def test_every_failure_of_an_effect_has_its_result(error, doubles, acted, unclear, probe):
+    result = after_effect_failure(
+        error, 1, POLICY, NOW, HALF, doubles=doubles, acted=acted, unclear=unclear, probe=probe
+    )
+    assert result == expected_of_effect(error, doubles, acted, unclear, probe)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_every_failure_of_an_effect_has_its_result(error, doubles, acted, probe)
 )
 def test_attempts_run_out_only_where_they_are_spent(error, attempt, acted, probe, result):
     found = after_effect_failure(
-        error, attempt, POLICY, NOW, HALF, doubles="lookup", acted=acted, probe=probe
+        error, attempt, POLICY, NOW, HALF, doubles="lookup", acted=acted, unclear=False, probe=probe
     )
     assert found == result
 
@@ -157,7 +160,9 @@ def test_every_failure_of_a_message_has_its_result(error, attempt, result):
 )
 def test_a_partners_own_word_on_when_to_come_back_is_obeyed_up_to_a_limit(retry_after, attempt, wait):
     error = ThrottledError("x", retry_after=retry_after)
-    result = after_effect_failure(error, attempt, POLICY, NOW, HALF, doubles="key", acted=False, probe=False)
+    result = after_effect_failure(
+        error, attempt, POLICY, NOW, HALF, doubles="key", acted=False, unclear=False, probe=False
+    )
     assert result == Retry(NOW + wait, spent=False)
 
 

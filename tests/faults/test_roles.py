@@ -160,7 +160,7 @@ def test_the_database_is_stopped_at_once_and_comes_back(retailer, server):
 def test_a_gateway_knows_why_a_partner_waits_and_whether_anybody_calls_it(retailer):
     retailer.send(2)
     retailer.settled(60)
-    assert retailer.partner("erp_key")["state"] == "ok"
+    eventually(lambda: retailer.partner("erp_key")["state"] == "ok")
     retailer.partners.end()
     retailer.send(20)
     eventually(lambda: retailer.partner("erp_key")["state"] == "not_answering")

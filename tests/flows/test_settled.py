@@ -111,7 +111,7 @@ def test_a_timer_that_time_has_overtaken_changes_nothing():
 def test_a_release_whose_reply_could_not_be_read_may_be_under_way_and_is_asked_to_stop():
     """Else it is shipped, and once more by the request that takes its place."""
     hub = taken()
-    hub.settle("release", outcome="refused", reason="a page of HTML", unsure=True)
+    hub.settle("release", outcome="in_doubt", reason="a page of HTML")
     assert hub.reasons() == ["effect.in_doubt"]
     hub.tell("shop", told(2, cancelled=True))
     assert "cancel_release" in hub.staged()

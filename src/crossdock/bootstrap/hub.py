@@ -206,9 +206,9 @@ class Hub:
         return own
 
     def _tell_partners(self) -> None:
-        self.stopping.wait(PARTNERS_TOLD_S)
         states = {name: _encoded(state_of(lane)).decode() for name, lane in self.lanes.items()}
         self.writer.call(lambda: self.store.tell_partners(states))
+        self.stopping.wait(PARTNERS_TOLD_S)
 
     def erase(self, subject: int) -> None:
         """Forget the persons of a subject; its old salt does not stay behind in the log."""

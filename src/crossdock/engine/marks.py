@@ -153,6 +153,7 @@ class Publisher:
             self._jitter(),
             doubles="key",
             acted=failure.acted,
+            unclear=False,
             probe=False,
         )
         if isinstance(recovery, Park):

@@ -204,7 +204,8 @@ class Decision(msgspec.Struct, kw_only=True):
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """The body of a message of kind `effect.settled`: what became of an effect.
 
-    outcome: `done`, `refused`, `in_doubt` (unclear, and the partner cannot be asked), `exhausted` (attempts ran out).
+    outcome: `done`, `refused`, `in_doubt` (something was sent, and nobody knows what came of it), `exhausted`
+    (attempts ran out).
     """
 
     effect: int
@@ -221,8 +222,6 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1
     booked_at: int = 0
     """When the partner booked it, by its own clock; 0 where it does not say."""
-    unsure: bool = False
-    """Of what was not done: something was sent all the same, and the reply could not be read."""
 
 
 SETTLED = "effect.settled"

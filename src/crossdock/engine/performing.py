@@ -218,12 +218,13 @@ class Performer:
             self._jitter(),
             doubles=operation.doubles,
             acted=failure.acted,
+            unclear=effect.unclear,
             probe=probe,
         )
         text = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
         if isinstance(recovery, Park):
             field = error.field or "" if isinstance(error, CrossdockError) else ""
-            return parked(effect, recovery, text, field, acted=failure.acted or effect.unclear)
+            return parked(effect, recovery, text, field, acted=failure.acted)
         due = max(recovery.due_at, now + int(operation.settle_s * US) if recovery.unclear else 0)
         return EffectResult(
             effect=effect,
@@ -242,10 +243,10 @@ def parked(
 ) -> EffectResult:
     """An effect that stops until a person decides."""
     text = text[:TEXT_CHARS_MAX]
-    settled = _settled(effect, park.outcome, reason=text, field=field, code=code, unsure=acted)
+    settled = _settled(effect, park.outcome, reason=text, field=field, code=code)
     return EffectResult(
         effect=effect,
-        state="in_doubt" if park.outcome == "in_doubt" else "parked",
+        state="in_doubt" if park.reason == "in_doubt" else "parked",
         unclear=effect.unclear or acted,
         resume=effect.resume,
         kind=park.reason,

@@ -178,8 +178,9 @@ class ClaimedEffect(msgspec.Struct, frozen=True, kw_only=True):
 class EffectResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one attempt.
 
-    state: `done`, `parked` (refused, or attempts ran out), `in_doubt`, `retry` (at due_at), `pending` (at due_at, with
-    resume; no attempt spent), `released` (never begun: as if not claimed). reply goes through the inbox.
+    state: `done`, `parked` (refused, not understood, or attempts ran out), `in_doubt` (the partner cannot be asked: a retry
+    is a person's word that it did not happen), `retry` (at due_at), `pending` (at due_at, with resume; no attempt spent),
+    `released` (never begun: as if not claimed). reply goes through the inbox.
     """
 
     effect: ClaimedEffect

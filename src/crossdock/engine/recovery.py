@@ -77,19 +77,23 @@ def after_effect_failure(
     *,
     doubles: Literal["key", "lookup", "none"],
     acted: bool,
+    unclear: bool,
     probe: bool,
 ) -> Recovery:
     """What becomes of an effect whose attempt `attempt` (from 1) failed.
 
     doubles: how the partner avoids doubles. acted: a request of the attempt may have been carried out, whatever its last
-    one came to. probe: the attempt was a breaker's probe: it spends nothing.
+    one came to; unclear: of an attempt before. What may have been carried out is in doubt, never refused: a reply that
+    cannot be read, or a defect of ours after it, says nothing of what the partner did. probe: the attempt was a breaker's
+    probe: it spends nothing.
     """
     if acted and doubles == "none":
         return Park("in_doubt", "in_doubt")
     if isinstance(error, CredentialsError):
         return Retry(now + int(policy.paused_s * US), spent=False, unclear=acted)
     if not isinstance(error, RetryableError):
-        return Park(error.kind if isinstance(error, CrossdockError) else "internal")
+        kind = error.kind if isinstance(error, CrossdockError) else "internal"
+        return Park(kind, "in_doubt" if acted or unclear else "refused")
     spent = not probe and not isinstance(error, NotSentError | ThrottledError | OverloadedError)
     if spent and attempt >= policy.attempts_max:
         return Park(error.kind, "exhausted")

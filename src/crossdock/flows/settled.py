@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from crossdock.domain.process import Sale
 from crossdock.engine.messages import Settled
 from crossdock.flows.cancelling import answer
@@ -26,9 +24,6 @@ _WORDS = {
 def take_settled(desk: Desk, settled: Settled) -> str:
     """Record the outcome of an effect of this order. Returns the outcome of the message."""
     process = desk.process
-    if settled.unsure and settled.outcome == "refused":
-        # Nobody refused it: what came back could not be read, and a release may be under way.
-        settled = msgspec.structs.replace(settled, outcome="in_doubt")
     key = effect_key(settled.connection, settled.operation, settled.intent)
     before = process.pending.get(key)
     if settled.outcome == "done" or settled.code == "dropped":
