@@ -45,7 +45,7 @@ class Sender:
         self._next = 0
 
     def run(self) -> dict[str, float | str]:
-        """Send everything; seconds, requests a second, latencies in milliseconds."""
+        """Send everything; seconds, requests a second, latencies in milliseconds, and the last refusal where there was one."""
         start = time.perf_counter()
         while len(self._latencies) + self._refused < len(self._requests):
             wait = self._start_what_is_due(start)
@@ -53,16 +53,17 @@ class Sender:
                 self._read(key.data)
         seconds = time.perf_counter() - start
         latencies = sorted(self._latencies)
+        refusal = {"refusal": self._answer.decode(errors="replace")} if self._refused else {}
         return {
             "accepted": len(latencies),
             "refused": self._refused,
-            "refusal": self._answer.decode(errors="replace"),
             "seconds": seconds,
             "per_s": len(latencies) / seconds,
             "p50_ms": _percentile(latencies, 0.50),
             "p95_ms": _percentile(latencies, 0.95),
             "p99_ms": _percentile(latencies, 0.99),
             "max_ms": latencies[-1] * 1000 if latencies else 0.0,
+            **refusal,
         }
 
     def _start_what_is_due(self, start: float) -> float | None:

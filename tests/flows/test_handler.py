@@ -15,7 +15,7 @@ from crossdock.engine.messages import (
     Message,
 )
 from crossdock.errors import ConfigurationError, ContractError, MappingError
-from crossdock.flows.desk import instant
+from crossdock.flows.desk import moment
 from crossdock.flows.documents import fill_command
 from crossdock.flows.handler import RetailHandler
 from crossdock.model.commands import Poll, SetQuantity
@@ -156,7 +156,7 @@ def test_until_a_page_was_understood_a_feed_is_read_since_it_was_first_asked_for
         reports = handler.translate(tick)
         decision = hub._world([(tick, reports)]).handle(tick, reports, hub.now + 5_000_000)
         asked = msgspec.json.decode(decision.effects[0].command)
-        assert asked == {"feed": "stock", "since": instant(tick.received_at)}
+        assert asked == {"feed": "stock", "since": moment(tick.received_at).isoformat()}
         cursor = decision.cursor[2] if decision.cursor else cursor
     assert decision.cursor is None
 

@@ -24,7 +24,7 @@ from crossdock.errors import CrossdockError, LeaseLostError, RacedError
 log = logging.getLogger("crossdock")
 IDLE_S = 0.1
 GC_THRESHOLDS = (50_000, 20, 50)
-"""Looking for some after every 700 objects took a tenth of the time, and stopped the edge for 40 ms now and then."""
+"""Looking for some after every 700 objects took a tenth of the time."""
 AFTER_ERROR_S = 1.0
 GATHER_S = 0.004
 Clock = Callable[[], int]

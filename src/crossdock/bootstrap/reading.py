@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from crossdock.engine.messages import HUB, Arrival, Message, Receipt
+from crossdock.engine.messages import Arrival, Message, Receipt
 from crossdock.flows.handler import RetailHandler
 from crossdock.model.reports import Report
 
@@ -58,7 +58,7 @@ def read_ahead(handler: RetailHandler, messages: Sequence[Message]) -> list[tupl
     """
     read: list[tuple[int, bytes]] = []
     for message in messages:
-        if message.source == HUB or len(message.body) > BODY_BYTES_MAX:
+        if len(message.body) > BODY_BYTES_MAX:
             continue
         try:
             if handler.inbound(message.source, message.kind) is None or handler.split(message) is not None:

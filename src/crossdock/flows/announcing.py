@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ import msgspec
 from crossdock.domain.policy import Plan
 from crossdock.engine.messages import HUB, SETTLED, Event, Message, Settled, Stage, subject_id
 from crossdock.errors import RejectedError
-from crossdock.flows.desk import Desk
+from crossdock.flows.desk import Desk, moment
 from crossdock.model.commands import Tell
 from crossdock.model.events import CloudEvent
 from crossdock.sdk.telling import TELL
@@ -21,7 +20,6 @@ REPLAY = "events.replay"
 """The kind of a message that asks to tell events of its subject again."""
 REPLAYED_MAX = 250
 """Events in one such message."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
 _settled = msgspec.json.Decoder(Settled)
 
@@ -101,7 +99,7 @@ def cloud_event(source: str, message: Message, told: Told) -> CloudEvent:
         source=source,
         type=told.type,
         subject=public,
-        time=_EPOCH + timedelta(microseconds=told.at),
+        time=moment(told.at),
         datacontenttype="application/json",
         dataschema=f"urn:crossdock:event:{told.type}:1",
         data=told.data,

@@ -188,9 +188,9 @@ def digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def instant(at: int) -> str:
-    """Microseconds since 1970 UTC, as ISO 8601."""
-    return (_EPOCH + timedelta(microseconds=at)).isoformat()
+def moment(at: int) -> datetime:
+    """Microseconds since 1970 UTC, as a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
 
 
 def micros(moment: datetime | None) -> int:

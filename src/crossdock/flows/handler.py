@@ -29,7 +29,7 @@ from crossdock.engine.messages import (
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.announcing import REPLAY, Replay
 from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date, told_store
-from crossdock.flows.desk import SECOND, Again, instant
+from crossdock.flows.desk import SECOND, Again, moment
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
@@ -146,7 +146,7 @@ class RetailHandler:
         context = Translation(
             connection=message.source,
             subject=message.subject_id,
-            received_at=instant(message.received_at),
+            received_at=moment(message.received_at).isoformat(),
         )
         return connector.translate(message.kind, message.headers, message.body, context)
 

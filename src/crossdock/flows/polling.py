@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from crossdock.engine.messages import PAGE_PREFIX, Stage
-from crossdock.flows.desk import Desk, instant
+from crossdock.flows.desk import Desk, moment
 from crossdock.model.commands import Poll
 
 FIRST = "first asked for at "
@@ -28,7 +28,7 @@ def take_tick(desk: Desk, tick: Tick) -> str:
         return "unhandled"
     cursor = desk.message.headers.get("cursor", "")
     if not cursor:
-        cursor = FIRST + instant(desk.message.received_at)
+        cursor = FIRST + moment(desk.message.received_at).isoformat()
         desk.decision.cursor = (tick.connection, tick.feed, cursor)
     if cursor.startswith(FIRST):
         _poll(desk, tick.connection, tick.feed, "", since=cursor.removeprefix(FIRST))
