@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from crossdock.engine.messages import (
+    DUE_AT,
     HUB,
     LANE_FREE,
     LANE_STREAM,
@@ -149,14 +150,15 @@ def test_a_tick_asks_for_what_changed_since_the_cursor(handler):
 
 
 def test_until_a_page_was_understood_a_feed_is_read_since_it_was_first_asked_for(handler):
-    """A first page that was parked must not have the second begin at its own moment."""
-    hub, cursor = Hub(), ""
+    """A first page that was parked must not have the second begin at its own moment, nor the first tick at its own."""
+    hub, cursor, first = Hub(), "", 1_700_000_000_000_000
     for _ in range(2):
-        tick = message(HUB, TICK, {"connection": "erp", "feed": "stock"}, headers={"cursor": cursor})
+        headers = {"cursor": cursor, DUE_AT: str(first)}
+        tick = message(HUB, TICK, {"connection": "erp", "feed": "stock"}, headers=headers)
         reports = handler.translate(tick)
         decision = hub._world([(tick, reports)]).handle(tick, reports, hub.now + 5_000_000)
         asked = msgspec.json.decode(decision.effects[0].command)
-        assert asked == {"feed": "stock", "since": moment(tick.received_at).isoformat()}
+        assert asked == {"feed": "stock", "since": moment(first).isoformat()}
         cursor = decision.cursor[2] if decision.cursor else cursor
     assert decision.cursor is None
 

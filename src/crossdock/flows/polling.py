@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from crossdock.engine.messages import PAGE_PREFIX, Stage
+from crossdock.engine.messages import DUE_AT, PAGE_PREFIX, Stage
 from crossdock.flows.desk import Desk, moment
 from crossdock.model.commands import Poll
 
@@ -28,7 +28,8 @@ def take_tick(desk: Desk, tick: Tick) -> str:
         return "unhandled"
     cursor = desk.message.headers.get("cursor", "")
     if not cursor:
-        cursor = FIRST + moment(desk.message.received_at).isoformat()
+        asked_at = int(desk.message.headers.get(DUE_AT) or desk.message.received_at)
+        cursor = FIRST + moment(asked_at).isoformat()
         desk.decision.cursor = (tick.connection, tick.feed, cursor)
     if cursor.startswith(FIRST):
         _poll(desk, tick.connection, tick.feed, "", since=cursor.removeprefix(FIRST))

@@ -18,6 +18,7 @@ from crossdock.engine.messages import (
     Arrival,
     CloseCase,
     Mark,
+    Message,
     OpenCase,
     Stage,
 )
@@ -69,6 +70,44 @@ class OutboxSuite(StoreCase):
         assert second.operation == "create_delivery"
         store.settle([EffectResult(effect=second, state="done")], NOW)
         assert [e.operation for e in self.effects(store)] == ["create_invoice"]
+
+    @pytest.mark.parametrize("later", [-SECOND, 0, SECOND])
+    def test_what_an_older_message_stages_later_goes_later(self, store: Any, later: int) -> None:
+        """A message that was parked and is retried has led to its call now, whatever its number, and whatever the clock does."""
+        old, new = self.two(store)
+        sale = Stage(connection="erp", operation="create_sale", intent="sale")
+        invoice = Stage(connection="erp", operation="create_invoice", intent="i1")
+        self.finish(store, new, effects=[sale, invoice])
+        delivery = Stage(connection="erp", operation="create_delivery", intent="d2")
+        finished = Finished(message=old, outcome="processed", effects=[delivery])
+        store.commit(Batch(finished=[finished], now=NOW + later))
+        assert self.one_by_one(store) == ["create_sale", "create_invoice", "create_delivery"]
+
+    def test_what_a_case_held_goes_in_the_order_staged(self, store: Any) -> None:
+        old, new = self.two(store)
+        held = [Stage(connection="erp", operation=f"o{n}", intent="i", held_by_case=True) for n in range(2)]
+        opened = OpenCase(reason="doubtful", text="look")
+        self.finish(store, new, effects=held[:1], cases=[opened])
+        self.finish(store, old, effects=held[1:])
+        assert not self.effects(store)
+        self.take(store, arrival(body=b"3"))
+        self.finish(store, *self.claim(store), closed=[CloseCase(reason="doubtful", resolution="fine")])
+        assert self.one_by_one(store) == ["o0", "o1"]
+
+    def two(self, store: Any) -> list[Message]:
+        """Messages of two sources about one order, the older one first."""
+        (receipt,) = self.take(store, arrival())
+        self.take(store, Arrival(source="wms", kind="shipment", body=b"{}", subject=receipt.subject))
+        return sorted(self.claim(store), key=lambda message: message.id)
+
+    def one_by_one(self, store: Any) -> list[str]:
+        """What the ERP is called for, each after the one before."""
+        called: list[str] = []
+        while found := self.effects(store):
+            (effect,) = found
+            called.append(effect.operation)
+            store.settle([EffectResult(effect=effect, state="done")], NOW)
+        return called
 
     def test_a_sick_connection_holds_back_no_other(self, store: Any) -> None:
         both = [Stage(connection=c, operation="o", intent="i") for c in ("erp", "shop")]

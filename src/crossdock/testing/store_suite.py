@@ -12,6 +12,7 @@ import pytest
 
 from crossdock.domain.state import Changes, DocumentRow, Level, Movement, Needs, Posting
 from crossdock.engine.messages import (
+    DUE_AT,
     HUB,
     LANE_FREE,
     Arrival,
@@ -230,6 +231,15 @@ class InboxSuite(StoreCase):
         (again,) = self.claim(store)
         assert again.headers["cursor"] == "c7"
         assert again.subject == tick.subject
+
+    def test_a_feed_is_due_from_the_moment_that_it_is_configured(self, store: Any) -> None:
+        """Where the hub dies before it first asks, what came meanwhile is asked for, too."""
+        feed = {"shop/orders": ("shop", "orders", 60 * SECOND)}
+        store.schedules(feed, NOW)
+        store.schedules(feed, NOW + 5 * SECOND)
+        store.wake(NOW + 6 * SECOND)
+        (tick,) = self.claim(store)
+        assert (tick.headers["cursor"], tick.headers[DUE_AT]) == ("", str(NOW))
 
     def test_a_feed_that_is_still_to_be_read_is_not_asked_for_again(self, store: Any) -> None:
         store.schedules({"shop/orders": ("shop", "orders", 60 * SECOND)}, NOW)

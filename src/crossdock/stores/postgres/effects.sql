@@ -4,7 +4,7 @@
 select subject, connection, operation, intent from effect where subject = any($1::bigint[]);
 
 -- name: waiting_keys
-select distinct subject, connection from outbox where subject = any($1::bigint[]);
+select subject, connection, max(staged_at) from outbox where subject = any($1::bigint[]) group by subject, connection;
 
 -- name: subjects_with_case
 select distinct subject from case_file where subject = any($1::bigint[]) and closed_at = 0;
@@ -51,7 +51,8 @@ update outbox set turn = nextval('turn'), state = case
   when due_at > $3::bigint then 1
   else 0 end
 from (
-  select (select min(o.id) from outbox o where o.subject = g.subject and o.connection = g.connection) as id
+  select (
+    select o.id from outbox o where o.subject = g.subject and o.connection = g.connection order by o.staged_at, o.id limit 1) as id
   from unnest($1::bigint[], $2::text[]) g(subject, connection)) head
 where outbox.id = head.id and outbox.state = 2;
 

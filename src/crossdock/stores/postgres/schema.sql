@@ -139,7 +139,7 @@ create table outbox (
 create index outbox_ready on outbox (connection, turn) where state = 0;
 create index outbox_delayed on outbox (due_at) where state = 1;
 create index outbox_claimed on outbox (owner) where state = 3;
-create index outbox_key on outbox (subject, connection);
+create index outbox_key on outbox (subject, connection, staged_at);
 
 -- state: 0 ready, 1 delayed, 3 claimed, 4 sent. dirty: marked again while it was claimed.
 create table mark (

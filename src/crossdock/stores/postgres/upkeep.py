@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import msgspec
-
-from crossdock.engine.messages import HUB, LANE_FREE, TICK, Arrival
+from crossdock.engine.messages import HUB, LANE_FREE, Arrival
 from crossdock.engine.port import Late
 from crossdock.stores.postgres.intake import Intake
 from crossdock.stores.postgres.leases import SCHEDULER, Leases
 from crossdock.stores.postgres.session import Session
+from crossdock.stores.ticks import tick
 
 WAKE_MAX = 5_000
 """Rows of a kind that one wake makes due; the rest at the next."""
@@ -37,7 +36,7 @@ class Upkeep:
             if not session.change("move_schedule", name, now + every, next_at) or busy:
                 continue
             cursor = session.run("read_cursor", connection, feed)
-            arrivals.append(_tick(connection, feed, cursor[0][0] if cursor else ""))
+            arrivals.append(tick(connection, feed, cursor[0][0] if cursor else "", next_at))
         self._intake.accept(session, arrivals, now)
         found = session.run("next_due")[0][0]
         return None if found is None else int(found)
@@ -82,16 +81,3 @@ class Upkeep:
         if effects and self._keyed:
             session.run("recover_keyed", self._keyed)
         return {"effects": effects, "marks": session.change("recover_marks", self._owner, also)}
-
-
-def _tick(connection: str, feed: str, cursor: str) -> Arrival:
-    body = msgspec.json.encode({"connection": connection, "feed": feed})
-    return Arrival(
-        source=HUB,
-        kind=TICK,
-        body=body,
-        headers={"cursor": cursor},
-        ref_kind="feed",
-        ref=f"{connection}/{feed}",
-        lane=LANE_FREE,
-    )

@@ -215,7 +215,10 @@ def _open_case(session: Session, message: Message, case: OpenCase, about: str, n
 
 
 def _stage(session: Session, finished: Sequence[Finished], now: int) -> None:
-    """Effects whose key is new; the first of its (connection, subject) is due, unless a case holds it."""
+    """Effects whose key is new; the first of its (connection, subject) is due, unless a case holds it.
+
+    Within such a stream no two have one staged_at, and it never falls: that is their order, whatever the clock does.
+    """
     staging = [f for f in finished if f.effects]
     if not staging:
         return
@@ -223,10 +226,11 @@ def _stage(session: Session, finished: Sequence[Finished], now: int) -> None:
     known, waiting, cased = session.together(
         ("staged_keys", subjects), ("waiting_keys", subjects), ("subjects_with_case", subjects)
     )
-    keys, taken, held = set(known), set(waiting), {row[0] for row in cased}
+    keys, held = set(known), {row[0] for row in cased}
+    last = {(subject, connection): staged_at for subject, connection, staged_at in waiting}
     effects: list[Row] = []
     outbox: list[Row] = []
-    for f in sorted(staging, key=lambda f: f.message.id):
+    for f in staging:
         message, subject = f.message.id, f.message.subject
         if len(f.effects) >= EFFECTS_PER_MESSAGE_MAX:
             raise ConflictError(f"Message {message} leads to {len(f.effects)} effects, which is too many.")
@@ -239,17 +243,17 @@ def _stage(session: Session, finished: Sequence[Finished], now: int) -> None:
             state = READY
             if e.held_by_case and subject in held:
                 state = HELD
-            elif stream in taken:
+            elif stream in last:
                 state = BEHIND
             elif e.due_at > now:
                 state = DELAYED
-            taken.add(stream)
+            last[stream] = max(now, last.get(stream, 0) + 1)
             number = message * EFFECTS_PER_MESSAGE_MAX + position
             effects.append((*key, number, message, now))
             outbox.append(
                 (
                     *(number, e.connection, e.operation, subject, e.intent, state, e.due_at, 0, 0, 0, ""),
-                    *(int(e.held_by_case), e.command.decode(), e.document, now),
+                    *(int(e.held_by_case), e.command.decode(), e.document, last[stream]),
                 )
             )
     session.copy("effect", effects)

@@ -18,13 +18,12 @@ from inbox where id = $1::bigint;
 update case_file set closed_at = $2::bigint, resolution = $3::text
 where closed_at = 0 and message = any($1::bigint[]) and about = 'message ' || message;
 
--- What a case held is due again, unless another of its key goes first. Ids say nothing about who stands at the head: an
--- older message that was handled later stages a lower one.
+-- What a case held is due again, unless another of its key goes first.
 -- name: release_held
 update outbox set turn = nextval('turn'), state = case when exists (
     select 1 from outbox o
     where o.subject = outbox.subject and o.connection = outbox.connection and o.id <> outbox.id
-      and (o.state not in (2, 6) or (o.state = 6 and o.id < outbox.id))) then 2
+      and (o.state not in (2, 6) or (o.state = 6 and (o.staged_at, o.id) < (outbox.staged_at, outbox.id)))) then 2
   when due_at > $2::bigint then 1 else 0 end
 where state = 6 and subject = any($1::bigint[])
   and not exists (select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0);

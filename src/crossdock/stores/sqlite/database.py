@@ -23,7 +23,7 @@ from crossdock.errors import (
 )
 from crossdock.stores.sql import named_queries
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The number of the last file in `migrations/`; all of them together make `schema.sql`, a test proves it."""
 PAGE_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 8 * 1024

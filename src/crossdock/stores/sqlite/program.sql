@@ -120,13 +120,12 @@ insert into row_unseen_forgotten (v) select r.value from jsonb_each(new.unseen_f
 create temp view row_released as select null as subject, null as now;
 
 -- name: row_released_each
--- What a case held is due again, unless another of its key goes first. Ids say nothing about who stands at the head: an
--- older message that was handled later stages a lower one.
+-- What a case held is due again, unless another of its key goes first.
 create temp trigger row_released_each instead of insert on row_released begin
   update outbox set state = case when exists (
       select 1 from outbox o
       where o.subject = outbox.subject and o.connection = outbox.connection and o.id <> outbox.id
-        and (o.state not in (2, 6) or (o.state = 6 and o.id < outbox.id))) then 2
+        and (o.state not in (2, 6) or (o.state = 6 and (o.staged_at, o.id) < (outbox.staged_at, outbox.id)))) then 2
     when due_at > new.now then 1 else 0 end
   where state = 6 and subject = new.subject
     and not exists (select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0);
@@ -210,7 +209,7 @@ create temp trigger row_effect_next_each instead of insert on row_effect_next be
     when due_at > (new.v->>8) then 1
     else 0 end
   where state = 2 and id = (
-    select min(o.id) from outbox o where o.subject = new.v->>1 and o.connection = new.v->>2);
+    select o.id from outbox o where o.subject = new.v->>1 and o.connection = new.v->>2 order by o.staged_at, o.id limit 1);
 end;
 
 -- name: effect_left (id, subject, connection, operation, intent, outcome, reference, attempts, now)
@@ -279,7 +278,8 @@ insert into row_left (v) select r.value from jsonb_each(new."left") r;
 create temp view row_outbox as select null as v;
 
 -- name: row_outbox_each
--- Row by row: the second of a key waits behind the first.
+-- Row by row: the second of a key waits behind the first. Within a key no two have one staged_at, and it never falls: that is
+-- their order, whatever the clock does. Ids are not: an older message that is handled later stages a lower one.
 create temp trigger row_outbox_each instead of insert on row_outbox begin
   insert into outbox (id, connection, operation, subject, intent, state, due_at, attempt, lease_until, unclear, resume,
     held, command, document, staged_at)
@@ -291,7 +291,9 @@ create temp trigger row_outbox_each instead of insert on row_outbox begin
       when (new.v->>5) > (new.v->>10) then 1
       else 0
     end,
-    new.v->>5, 0, 0, 0, '', new.v->>6, new.v->>7, new.v->>8, new.v->>10);
+    new.v->>5, 0, 0, 0, '', new.v->>6, new.v->>7, new.v->>8,
+    max(new.v->>10, coalesce(1 + (
+      select max(o.staged_at) from outbox o where o.subject = new.v->>3 and o.connection = new.v->>1), 0)));
 end;
 
 -- name: effect (id, connection, operation, subject, intent, due, held by case, command, document, message, now)

@@ -161,7 +161,7 @@ select min(due) from (
 
 -- A feed that is being read, or waits to be, is not asked for once more: after an outage that would be many times over.
 -- name: due_schedules
-select name, connection, feed, every_us, exists (
+select name, connection, feed, every_us, next_at, exists (
     select 1 from reference r join outbox o on o.subject = r.subject and o.connection = s.connection
     where r.connection = 'hub' and r.kind = 'feed' and r.ref = s.connection || '/' || s.feed) as busy
 from schedule s where next_at <= ?1 order by name;

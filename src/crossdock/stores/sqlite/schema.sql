@@ -140,7 +140,7 @@ create table outbox (
 create index outbox_ready on outbox (connection) where state = 0;
 create index outbox_delayed on outbox (due_at) where state = 1;
 create index outbox_claimed on outbox (state) where state = 3;
-create index outbox_key on outbox (subject, connection);
+create index outbox_key on outbox (subject, connection, staged_at);
 create index outbox_held on outbox (subject) where state = 6;
 
 -- state: 0 ready, 1 delayed, 3 claimed, 4 sent. dirty: marked again while it was claimed.

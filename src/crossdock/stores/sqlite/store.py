@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from crossdock.domain.state import Needs, Snapshot
-from crossdock.engine.messages import HUB, LANE_FREE, SETTLED, TICK, Arrival, Message, Receipt, Settled
+from crossdock.engine.messages import HUB, LANE_FREE, SETTLED, Arrival, Message, Receipt, Settled
 from crossdock.engine.port import (
     Batch,
     Claim,
@@ -41,6 +41,7 @@ from crossdock.stores.sqlite.inbox import Inbox
 from crossdock.stores.sqlite.intake import Intake
 from crossdock.stores.sqlite.outbox import Outbox
 from crossdock.stores.sqlite.reads import Reads
+from crossdock.stores.ticks import tick
 from crossdock.stores.vault import Vault
 
 
@@ -154,12 +155,12 @@ class SqliteStore:
                 self._db.run(name, now)
             due = self._db.run("due_schedules", now)
             arrivals = []
-            for name, connection, feed, every, busy in due:
+            for name, connection, feed, every, next_at, busy in due:
                 self._db.run("move_schedule", name, now + every)
                 if busy:
                     continue
                 cursor = self._db.run("read_cursor", connection, feed)
-                arrivals.append(_tick(connection, feed, cursor[0][0] if cursor else ""))
+                arrivals.append(tick(connection, feed, cursor[0][0] if cursor else "", next_at))
             if arrivals:
                 self._intake.accept(arrivals, now)
             found = self._db.run("next_due")[0][0]
@@ -298,19 +299,6 @@ class SqliteStore:
         body = msgspec.json.encode(settled)
         reply = Arrival(source=HUB, kind=SETTLED, body=body, subject=subject, lane=LANE_FREE)
         self._intake.plan([reply], now, program)
-
-
-def _tick(connection: str, feed: str, cursor: str) -> Arrival:
-    body = msgspec.json.encode({"connection": connection, "feed": feed})
-    return Arrival(
-        source=HUB,
-        kind=TICK,
-        body=body,
-        headers={"cursor": cursor},
-        ref_kind="feed",
-        ref=f"{connection}/{feed}",
-        lane=LANE_FREE,
-    )
 
 
 def open_store(path: Path, vault: Vault) -> SqliteStore:
