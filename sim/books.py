@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from crossdock.bootstrap.proof import prove
 from crossdock.domain.process import OrderProcess, decode_process
+from crossdock.engine.sweeping import TOLD_AGAIN_US
 from crossdock.flows.quantities import published_quantity
 from sim.hub import SimHub
 from sim.invariants import Invariants
@@ -59,7 +60,7 @@ def check_alerts(hub: SimHub) -> None:
     if not hub.alive or world.now - hub.awake_since < HOUR or world.now < hub.frozen_until:
         return
     late = world.clock() - (policy.grace_s + policy.late_s) * SECOND - HOUR
-    count, first = hub.reader.rows("overdue_effects", late)[0]
+    count, first = hub.reader.rows("overdue_effects", late, world.clock() - TOLD_AGAIN_US)[0]
     if count:
         raise Violation("i", f"{count} effects are late and nobody is told; the first is {first}.")
 

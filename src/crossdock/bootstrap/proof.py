@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from crossdock.domain.totals import check_totals
+from crossdock.engine.sweeping import TOLD_AGAIN_US
 from crossdock.flows.documents import join_document
 from crossdock.stores.reads import Reads
 
@@ -150,7 +151,7 @@ def _quantities(reads: Reads) -> Check:
 
 
 def _overdue(reads: Reads, now: int) -> Check:
-    count, _ = reads.rows("overdue_effects", now - EFFECT_DEADLINE_US)[0]
+    count, _ = reads.rows("overdue_effects", now - EFFECT_DEADLINE_US, now - TOLD_AGAIN_US)[0]
     text = (
         "nothing waits in the outbox beyond its deadline"
         if not count

@@ -13,6 +13,8 @@ EVERY_US = 60 * US
 """How often it is looked: each time reads what is unfinished, which is bounded by what is in progress."""
 AGAIN_US = 3600 * US
 """How often a partner that is still late is told anew, with its figures of then."""
+TOLD_AGAIN_US = AGAIN_US + 2 * EVERY_US
+"""Who closes the case of a partner that stays late is told again within this."""
 REMINDED_MAX = 500
 """Subjects that are reminded at a time; the next ones a minute later."""
 

@@ -97,12 +97,14 @@ select count(*) from level l where l.on_hand < 0 and l.as_of > 0
   and not exists (select 1 from case_file c where c.closed_at = 0 and c.about = l.sku || '@' || l.location);
 
 -- A connection that shuts us out, is gone, or does not get its calls in time is a case of its own.
+-- ?2: a case about late calls that was closed since then has told a person, who is not told again at once.
 -- name: overdue_effects
 select count(*), min(id) from outbox o where o.state in (0, 1, 2, 3) and o.staged_at < ?1
   and o.connection not in (
     select about from case_file where closed_at = 0 and reason in ('credentials', 'gone'))
   and o.connection || ' ' || o.operation not in (
-    select about from case_file where closed_at = 0 and reason = 'late')
+    select c.about from reference r join case_file c on c.subject = r.subject
+    where r.connection = 'hub' and r.kind = 'connection' and c.reason = 'late' and (c.closed_at = 0 or c.closed_at >= ?2))
   and not exists (select 1 from case_file c where c.subject = o.subject and c.closed_at = 0);
 
 -- name: nameless_replays

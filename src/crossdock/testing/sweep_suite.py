@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from crossdock.domain.state import Changes
-from crossdock.engine.messages import HUB, Settled, Stage
+from crossdock.engine.messages import HUB, CloseCase, OpenCase, Settled, Stage
 from crossdock.engine.port import EffectResult, Late
 from crossdock.testing.store_case import NOW, SECOND, StoreCase, arrival, process
 
@@ -77,3 +77,27 @@ class SweepSuite(StoreCase):
         reply = arrival(source=HUB, kind="effect.settled", body=msgspec.json.encode(told), subject=subject)
         store.settle([EffectResult(effect=claimed, state="parked", reply=reply)], NOW)
         assert store.late(LATER) == []
+
+    def test_a_case_about_late_calls_tells_a_person_also_for_a_while_after_it_was_closed(
+        self, store: Any
+    ) -> None:
+        self.staged(store, stage())
+        self.take(store, arrival("erp", source=HUB, ref_kind="connection"))
+        opened = OpenCase(reason="late", about="erp create", text="one waits")
+        assert self.overdue(store, NOW) == 1
+        self.finish(store, *self.claim(store), cases=[opened])
+        assert self.overdue(store, NOW + SECOND) == 0
+        self.take(store, arrival("erp", source=HUB, ref_kind="connection", body=b"2"))
+        closed = CloseCase(reason="late", about="erp create", resolution="seen")
+        self.finish(store, *self.claim(store), closed=[closed])
+        assert self.overdue(store, NOW) == 0
+        assert self.overdue(store, NOW + SECOND) == 1
+
+    def overdue(self, store: Any, told_since: int) -> int:
+        """Calls that are late and that no person was told of since then."""
+        reads = store.reads()
+        try:
+            ((count, _),) = reads.rows("overdue_effects", LATER, told_since)
+            return int(count)
+        finally:
+            reads.close()
