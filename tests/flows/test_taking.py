@@ -105,6 +105,15 @@ def test_the_same_version_with_another_content_is_a_conflict_and_changes_nothing
 
 
 @pytest.mark.fault(38)
+def test_a_version_that_names_another_order_is_not_taken():
+    """As after an edit that carries another one's id."""
+    hub = stocked()
+    hub.tell("shop", told())
+    with pytest.raises(MappingError, match="450789470") as raised:
+        hub.tell("shop", told(2, external_id="450789470"))
+    assert raised.value.field == "external_id"
+
+
 def test_an_older_version_that_arrives_late_is_stale():
     hub = stocked()
     hub.tell("shop", told(2, cancelled=True))

@@ -53,6 +53,29 @@ def test_edit_and_retry_releases_what_waits_in_order(api):
     assert outcomes == ["handled", "dropped by a person"]
 
 
+def test_an_edit_that_names_another_order_is_refused(api):
+    """It would be taken for a version of the wrong one."""
+    id_, case = api.parked("X-1")
+    other = json.dumps(order(external_id="X-2", number="#X-2"))
+    reply = api.post(f"/v1/cases/{case['id']}/edit", named(body=other))
+    assert (reply.status, reply.json["field"]) == (400, "body")
+    assert all(name in reply.json["detail"] for name in ("X-1", "X-2"))
+    assert case["id"] in [c["id"] for c in api.cases(id_)]
+
+
+def test_an_edit_of_a_webhook_that_names_another_order_is_refused(api):
+    ticket = {"store": "store-1", "till": "T9", "sequence": 4711, "lines": "none"}
+    assert api.deliver("tills", "ticket", ticket).status == 200
+    found = api.until(
+        lambda: [c for c in api.get("/v1/cases?limit=200").json["cases"] if c["source"] == "tills"]
+    )
+    path = f"/v1/cases/{found[-1]['id']}/edit"
+    reply = api.post(path, named(body=json.dumps(ticket | {"sequence": 4712})))
+    assert (reply.status, reply.json["field"]) == (400, "body"), reply.text
+    assert "store-1/T9/4711" in reply.json["detail"]
+    assert api.post(path, named(body=json.dumps(ticket | {"lines": []}))).status == 202
+
+
 def test_another_order_is_never_slowed_by_a_parked_one(api):
     api.parked("O-1")
     began = time.monotonic()

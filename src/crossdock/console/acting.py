@@ -11,7 +11,7 @@ import msgspec
 
 from crossdock.console import words
 from crossdock.console.days import is_day
-from crossdock.console.face import Face
+from crossdock.console.face import API, Face
 from crossdock.console.times import moment
 from crossdock.engine.messages import (
     HUB,
@@ -178,6 +178,8 @@ def act_on_case(
     with face.reads() as reads:
         row = reads.case(number)
         actions = [] if row is None or row["closed_at"] else actions_of(row, hold_in_force(reads, row))
+        if row is not None and action == "edit" and "edit" in actions and body:
+            _require_same_key(face, reads, row, body)
     if row is None:
         raise NotFoundError(f"There is no case {number}. It may be named by its number only.")
     if row["closed_at"] and not once:
@@ -202,6 +204,42 @@ def act_on_case(
         data=data,
         once=once,
     )
+
+
+def _require_same_key(face: Face, reads: Reads, row: dict[str, Any], body: bytes) -> None:
+    """Refuse an edited delivery that names another thing than it did: it would be taken for a version of the wrong one."""
+    message = reads.raw(row["message"], row["subject"])
+    if message is None:
+        return
+    try:
+        was, now = (_key(face, message, text) for text in (message["body"], body))
+    except (MappingError, msgspec.DecodeError):
+        return  # what has no key of its own keeps the one that it came under
+    if was[-1] and was != now:
+        raise MappingError(
+            f"body: it is about {' '.join(now)}, and the message is about {' '.join(was)}. Leave its id as it was; what is about "
+            "another one is sent by its source.",
+            field="body",
+        )
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Of a canonical order, what it is known by."""
+
+    connection: str
+    external_id: str
+
+
+def _key(face: Face, message: Mapping[str, Any], body: bytes) -> tuple[str, str]:
+    """What a body names, as (kind, id)."""
+    if message["source"] == API:
+        named = msgspec.json.decode(body, type=_Named)
+        return named.connection, named.external_id
+    connector = face.hub.connectors.get(message["source"])
+    if connector is None:
+        return "", ""
+    gate = connector.gate(message["headers"], body)
+    return gate.ref_kind, gate.ref
 
 
 def act_on_order(

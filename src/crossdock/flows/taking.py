@@ -43,6 +43,12 @@ def take_order(desk: Desk, report: OrderReported) -> str:
     if process.known and is_newer(process.version, order.version):
         desk.event("order.stale_ignored", {"version": order.version, "held": process.version})
         return "stale"
+    if process.known and order.external_id != process.external_id:
+        raise MappingError(
+            f"This is a version of order {process.external_id} of {process.connection}, and names {order.external_id}. Correct the "
+            "id, then retry.",
+            field="external_id",
+        )
     connection = order.connection
     route = desk.plan.routes.get(connection)
     if route is None:
