@@ -6,6 +6,8 @@ import os
 import select
 import signal
 
+NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
 
 class StopSignals:
     """Listens from when it is made, in the main thread; what was told is kept until it is asked for.
@@ -17,7 +19,7 @@ class StopSignals:
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
         self._told = False
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in NUMBERS:
             signal.signal(number, self._hear)
 
     def wait(self, wait_s: float) -> bool:
@@ -27,4 +29,8 @@ class StopSignals:
     def _hear(self, *_: object) -> None:
         if not self._told:
             self._told = True
+            for (
+                number
+            ) in NUMBERS:  # the handler is gone when the interpreter ends, and one more would kill it
+                signal.signal(number, signal.SIG_IGN)
             os.write(self._write, b"!")
