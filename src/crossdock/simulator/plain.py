@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -80,7 +81,7 @@ class Keys:
 
     def __init__(self, keys_max: int = 0) -> None:
         self._max = keys_max
-        self._kept: dict[str, tuple[int, SimResponse]] = {}
+        self._kept: OrderedDict[str, tuple[int, SimResponse]] = OrderedDict()
 
     def answer(self, key: str, body: bytes) -> SimResponse | None:
         """Return the answer that this key had, None where it is new."""
@@ -97,7 +98,7 @@ class Keys:
             return
         self._kept[key] = (_mark(body), answer)
         if self._max and len(self._kept) > self._max:
-            del self._kept[next(iter(self._kept))]
+            self._kept.popitem(last=False)
 
 
 class Agenda:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
@@ -18,7 +19,8 @@ class Recent(Generic[K, V]):
     def __init__(self, bytes_max: int = RECENT_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._kept: dict[K, tuple[V, int]] = {}
+        # A dict finds its oldest by passing over all that has left before it, which took longer than all else here.
+        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, key: K, value: V, size: int) -> None:
@@ -28,7 +30,8 @@ class Recent(Generic[K, V]):
             self._kept[key] = (value, size)
             self._bytes += size
             while self._bytes > self._bytes_max and self._kept:
-                self._drop(next(iter(self._kept)))
+                _, (_, size) = self._kept.popitem(last=False)
+                self._bytes -= size
 
     def drop(self, key: K) -> None:
         """Forget one."""
