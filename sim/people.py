@@ -9,7 +9,7 @@ import msgspec
 
 from crossdock.console.acting import act, act_on_case, replay_since
 from crossdock.console.story import moment
-from crossdock.domain.process import decode_process
+from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.errors import CrossdockError
 from crossdock.simulator.base import Event
 from crossdock.simulator.plain import instant, signed
@@ -23,7 +23,6 @@ from sim.world import DAY, HOUR, MINUTE, START, Violation, World
 ROUND = 20 * MINUTE
 FACTS = (
     "cancellation.too_late",
-    "cancellation.refused",
     "cancellation.unanswered",
     "cancellation.by_hand",
     "order.cancelled_and_shipped",
@@ -198,6 +197,9 @@ class People:
             self._settle_effect(row)
         elif row["about"] == f"message {row['message']}":
             self._settle_message(row)
+        elif reason == "cancellation.refused":
+            self._look_there(row)
+            self._do(number, "resolve", reason="the warehouse was asked")
         elif reason in FACTS or reason.startswith(("shipment.", "order.cancelled", "return.", "refund.")):
             if reason != "credentials" or not self._faults.within(self._faults.revoked, row["about"]):
                 self._do(number, "resolve", reason="settled outside")
@@ -207,6 +209,36 @@ class People:
                 self._do(number, "resolve", reason="they have gone out")
         elif reason == "sale.wanted_again":
             self._do(number, "resolve", reason="raised by hand")
+
+    def _look_there(self, row: dict[str, Any]) -> None:
+        """Where it stands cancelled all the same, the warehouse says so again: it was asked twice, and its keys were forgotten."""
+        request = self._process(row["subject"]).request(row["about"])
+        for name, warehouse in self._partners.warehouses.items():
+            release = warehouse.releases.get(row["about"])
+            if release is None or request is None:
+                continue
+            known: dict[str, int] = {}
+            for item in request.items:
+                known[item.line] = known.get(item.line, 0) + item.stopped
+            missed = {line: n - known.get(line, 0) for line, n in release.cancelled.items()}
+            lines = [{"line_id": line, "quantity": n} for line, n in missed.items() if n > 0]
+            if lines:
+                about = {"order_id": release.order_id, "request_id": release.request_id}
+                body = {
+                    **about,
+                    "occurred_at": instant(self._world.now),
+                    "outcome": "accepted",
+                    "accepted": lines,
+                }
+                event = signed(
+                    SECRET.encode(), "release.cancelled", f"again-{row['id']}", msgspec.json.encode(body)
+                )
+                self._wires[name].undelivered += 1
+                self._wires[name].attempt(event)
+
+    def _process(self, subject: int) -> OrderProcess:
+        ((value,),) = self._hub.ask("select value from process where subject = ?", subject)
+        return decode_process(value)
 
     def _settle_effect(self, row: dict[str, Any]) -> None:
         found = self._hub.reader.rows("get_call", row["effect"])

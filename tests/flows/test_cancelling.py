@@ -147,6 +147,20 @@ def test_an_answer_that_cannot_be_read_is_no_refusal():
     assert hub.process().requests[0].items[0].out == 0
 
 
+def test_a_warehouse_that_refused_and_then_says_that_it_stopped_is_believed():
+    """It was asked twice, and had forgotten the first time: it refuses to stop what it has stopped."""
+    hub = taken()
+    hub.settle_all()
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle("cancel_release")
+    hub.tell("wms", answered("refused"))
+    hub.tell("wms", answered("accepted", accepted=quantities(l1=2, l2=1)))
+    hub.settle_all()
+    assert hub.rows[1].custody == "cancelled"
+    assert "cancel_sale" in hub.staged()
+    assert hub.level("SKU-1").allocated == 0
+
+
 def test_a_part_acceptance_stops_a_part():
     hub = taken()
     hub.settle_all()

@@ -127,7 +127,8 @@ def answer(
         desk.case(
             "cancellation.refused",
             f"{request.warehouse or request.location} could not stop {kept} of request {request.id} of order "
-            f"{process.number or process.order}: it ships. Now {then}.",
+            f"{process.number or process.order}: it ships. Now {then}. "
+            "Where it stands cancelled there all the same, have the warehouse send release.cancelled again.",
             about=request.id,
             effect=effect,
         )
