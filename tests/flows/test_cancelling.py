@@ -1,29 +1,10 @@
-import msgspec
 import pytest
 
 from crossdock.domain.policy import Policy
 from crossdock.engine.messages import HUB, SETTLED, Settled
-from crossdock.model import Address
-from crossdock.model.reports import OrderReported, ReturnReported
-from crossdock.model.returns import Return, ReturnLine
-from tests.flows.facts import answered, cancel, order, quantities, refunded, shipped, told
-from tests.flows.hub import HOUR, Hub, make_plan
-from tests.model.builders import make_line
-
-
-def taken(**changes: object) -> Hub:
-    hub = Hub(make_plan(**changes))
-    hub.stock(SKU_1=5, SKU_2=5)
-    hub.tell("shop", told())
-    return hub
-
-
-def commands(hub: Hub, operation: str) -> list[dict]:
-    return [
-        msgspec.json.decode(stage.command)
-        for (_, _, name, _), stage in hub.effects.items()
-        if name == operation
-    ]
+from tests.flows.facts import answered, cancel, quantities, refunded, shipped, told
+from tests.flows.hub import HOUR, Hub
+from tests.flows.taken import commands, taken
 
 
 def test_before_the_release_a_cancellation_is_a_fact_at_once():
@@ -259,59 +240,6 @@ def test_a_channel_that_cannot_be_told_is_a_case():
     assert hub.reasons() == ["cancellation.tell_by_hand"]
 
 
-def test_an_edit_before_the_release_changes_the_reservation_and_amends_the_sale():
-    hub = taken(policy=Policy(grace_s=600))
-    hub.settle_all()
-    lines = (
-        make_line("1", ordered=2, current=1, price=1000, percent=19),
-        make_line("2", ordered=3, price=500, percent=7),
-    )
-    hub.tell("shop", told(2, lines=lines))
-    assert (hub.level("SKU-1").reserved, hub.level("SKU-2").reserved) == (1, 3)
-    assert hub.staged()[-2:] == ["amend_sale", "cancel_sale"]
-    hub.advance(600_000_000)
-    assert [x["quantity"] for x in commands(hub, "release")[0]["request"]["lines"]] == [1, 3]
-
-
-def test_a_line_that_is_added_after_the_release_is_released_beside_it():
-    hub = taken()
-    hub.stock(SKU_3=1)
-    lines = (*order().lines, make_line("3"))
-    hub.tell("shop", told(2, lines=lines))
-    assert [len(c["request"]["lines"]) for c in commands(hub, "release")] == [2, 1]
-    assert "cancel_release" not in hub.staged()
-
-
-def test_a_line_that_vanishes_is_cancelled():
-    hub = taken(policy=Policy(grace_s=600))
-    hub.tell("shop", told(2, lines=order().lines[:1]))
-    assert hub.level("SKU-2").available == 5
-
-
-def test_another_address_after_the_release_is_stopped_and_released_anew():
-    hub = taken()
-    hub.settle_all()
-    hub.tell("shop", told(2, ship_to=Address(city="Bonn")))
-    assert hub.staged()[-2:] == ["cancel_release", "amend_sale"]
-    assert hub.staged().count("release") == 1
-    hub.settle_all()
-    hub.tell("wms", answered("accepted"))
-    second = hub.effects[1, "wms", "release", "CD0000000001-2"]
-    assert second.document == 2
-    assert (hub.level("SKU-1").allocated, hub.level("SKU-1").available) == (2, 3)
-    assert "cancel_sale" not in hub.staged()
-
-
-def test_a_change_after_a_delivery_is_a_case():
-    hub = taken()
-    hub.tell("wms", shipped(l1=2))
-    hub.settle_all()
-    hub.stock(SKU_3=1)
-    hub.tell("shop", told(2, lines=(*order().lines, make_line("3"))))
-    assert hub.reasons() == ["sale.amended_late"]
-    assert "amend_sale" not in hub.staged()
-
-
 def test_the_journal_reverses_what_was_cancelled_and_ends_the_same():
     hub = taken(policy=Policy(grace_s=600))
     hub.tell("shop", told(2, cancelled=True, tenders=()))
@@ -322,46 +250,6 @@ def test_the_journal_reverses_what_was_cancelled_and_ends_the_same():
     assert set(sums.values()) == {0}
 
 
-def test_a_refund_is_recorded_once_and_shows_in_the_money():
-    hub = taken()
-    hub.tell("shop", refunded())
-    assert hub.tell("shop", refunded()).outcome == "duplicate"
-    hub.tell("shop", OrderReported(order=order(2), refunds=(refunded().refund,)))
-    assert hub.rows[1].money == "part_refunded"
-    assert hub.process().refunds[0].total == 500
-    assert ("payments", -500) in hub.postings[-1].entries
-    assert hub.cases == {}
-
-
-@pytest.mark.fault(43)
-def test_a_refund_of_more_than_was_paid_is_recorded_and_a_case():
-    hub = taken()
-    hub.tell("shop", refunded("R1", 2000))
-    hub.tell("shop", refunded("R2", 2000))
-    assert (hub.rows[1].money, hub.reasons()) == ("refunded", ["refund.beyond_captured"])
-
-
-@pytest.mark.parametrize(("disposition", "available"), [("restock", 4), ("undecided", 3)])
-def test_what_comes_back_is_on_hand_again(disposition, available):
-    hub = taken()
-    hub.tell("wms", shipped(l1=2, l2=1))
-    line = ReturnLine(line="1", sku="SKU-1", quantity=1, received=1, disposition=disposition)
-    hub.tell(
-        "wms",
-        ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1", location="berlin")),
-    )
-    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, available)
-    assert hub.rows[1].custody == "part_returned"
-
-
-def test_more_back_than_left_is_a_case():
-    hub = taken()
-    hub.tell("wms", shipped(l1=1))
-    line = ReturnLine(line="1", sku="SKU-1", quantity=2, received=2)
-    hub.tell("wms", ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1")))
-    assert hub.reasons() == ["return.beyond_shipped"]
-
-
 def test_reports_whose_order_never_comes_become_a_case():
     hub = Hub()
     hub.tell("shop", cancel(l1=1))
@@ -369,43 +257,3 @@ def test_reports_whose_order_never_comes_become_a_case():
     assert (hub.rows[1].stage, hub.reasons()) == ("unknown", [])
     hub.advance(25 * HOUR)
     assert hub.reasons() == ["order.missing"]
-
-
-def test_a_return_of_a_sale_that_nobody_names_is_kept_unhandled():
-    hub = Hub()
-    line = ReturnLine(sku="SKU-1", quantity=1)
-    report = ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1"))
-    assert hub.tell("shop", report).outcome == "unhandled"
-    assert hub.orders == {}
-
-
-def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
-    hub = taken()
-    report = refunded()
-    foreign = msgspec.structs.replace(report, refund=msgspec.structs.replace(report.refund, currency="USD"))
-    hub.tell("shop", foreign)
-    assert (hub.rows[1].money, hub.reasons()) == ("paid", ["refund.other_currency"])
-    assert len(hub.postings) == 1
-
-
-def test_what_is_wanted_again_after_a_cancellation_is_released_anew_and_the_sale_raised_by_a_person():
-    hub = taken()
-    hub.settle_all()
-    hub.tell("shop", told(2, cancelled=True))
-    hub.settle_all()
-    hub.tell("wms", answered("accepted"))
-    hub.settle_all()
-    assert hub.staged()[-1] == "cancel_sale"
-    hub.tell("shop", told(3))
-    assert (hub.staged()[-1], hub.reasons()) == ("release", ["sale.wanted_again"])
-    assert (hub.level("SKU-1").allocated, hub.process().lines[0].told_erp) == (2, 0)
-    assert "cancel_order" not in hub.staged()
-
-
-def test_another_address_after_everything_left_changes_nothing():
-    hub = taken()
-    hub.tell("wms", shipped(l1=2, l2=1))
-    hub.settle_all()
-    before = hub.staged()
-    hub.tell("shop", told(2, ship_to=Address(city="Bonn")))
-    assert (hub.staged(), hub.cases) == (before, {})

@@ -104,7 +104,6 @@ def test_the_same_version_with_another_content_is_a_conflict_and_changes_nothing
     assert hub.rows[1] == before
 
 
-@pytest.mark.fault(38)
 def test_a_version_that_names_another_order_is_not_taken():
     """As after an edit that carries another one's id."""
     hub = stocked()
@@ -114,6 +113,7 @@ def test_a_version_that_names_another_order_is_not_taken():
     assert raised.value.field == "external_id"
 
 
+@pytest.mark.fault(38)
 def test_an_older_version_that_arrives_late_is_stale():
     hub = stocked()
     hub.tell("shop", told(2, cancelled=True))

@@ -1,0 +1,65 @@
+import msgspec
+import pytest
+
+from crossdock.model.reports import OrderReported, ReturnReported
+from crossdock.model.returns import Return, ReturnLine
+from tests.flows.facts import order, refunded, shipped
+from tests.flows.hub import Hub
+from tests.flows.taken import taken
+
+
+def test_a_refund_is_recorded_once_and_shows_in_the_money():
+    hub = taken()
+    hub.tell("shop", refunded())
+    assert hub.tell("shop", refunded()).outcome == "duplicate"
+    hub.tell("shop", OrderReported(order=order(2), refunds=(refunded().refund,)))
+    assert hub.rows[1].money == "part_refunded"
+    assert hub.process().refunds[0].total == 500
+    assert ("payments", -500) in hub.postings[-1].entries
+    assert hub.cases == {}
+
+
+@pytest.mark.fault(43)
+def test_a_refund_of_more_than_was_paid_is_recorded_and_a_case():
+    hub = taken()
+    hub.tell("shop", refunded("R1", 2000))
+    hub.tell("shop", refunded("R2", 2000))
+    assert (hub.rows[1].money, hub.reasons()) == ("refunded", ["refund.beyond_captured"])
+
+
+@pytest.mark.parametrize(("disposition", "available"), [("restock", 4), ("undecided", 3)])
+def test_what_comes_back_is_on_hand_again(disposition, available):
+    hub = taken()
+    hub.tell("wms", shipped(l1=2, l2=1))
+    line = ReturnLine(line="1", sku="SKU-1", quantity=1, received=1, disposition=disposition)
+    hub.tell(
+        "wms",
+        ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1", location="berlin")),
+    )
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, available)
+    assert hub.rows[1].custody == "part_returned"
+
+
+def test_more_back_than_left_is_a_case():
+    hub = taken()
+    hub.tell("wms", shipped(l1=1))
+    line = ReturnLine(line="1", sku="SKU-1", quantity=2, received=2)
+    hub.tell("wms", ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1")))
+    assert hub.reasons() == ["return.beyond_shipped"]
+
+
+def test_a_return_of_a_sale_that_nobody_names_is_kept_unhandled():
+    hub = Hub()
+    line = ReturnLine(sku="SKU-1", quantity=1)
+    report = ReturnReported(goods_return=Return(lines=(line,), external_id="X", version="1"))
+    assert hub.tell("shop", report).outcome == "unhandled"
+    assert hub.orders == {}
+
+
+def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
+    hub = taken()
+    report = refunded()
+    foreign = msgspec.structs.replace(report, refund=msgspec.structs.replace(report.refund, currency="USD"))
+    hub.tell("shop", foreign)
+    assert (hub.rows[1].money, hub.reasons()) == ("paid", ["refund.other_currency"])
+    assert len(hub.postings) == 1
