@@ -51,7 +51,13 @@ def test_a_login_never_leads_to_another_site(api, then):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda v: v[:-1] + ("1" if v[-1] == "0" else "0"), lambda v: v.replace(".", "x"), lambda v: "a.9e9.b", lambda v: "\u00fc"]
+    "change",
+    [
+        lambda v: v[:-1] + ("1" if v[-1] == "0" else "0"),
+        lambda v: v.replace(".", "x"),
+        lambda v: "a.9e9.b",
+        lambda v: "\u00fc",
+    ],
 )
 def test_a_cookie_that_was_tampered_with_is_worth_nothing(console, change):
     name, _, value = console.cookie.partition("=")
