@@ -19,6 +19,7 @@ from crossdock.engine import crash
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.marks import Publisher
 from crossdock.engine.messages import Arrival, Receipt
+from crossdock.engine.overlapping import Overlapping
 from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.sweeping import Sweep
@@ -40,6 +41,7 @@ from sim.retailer import MASTER_KEY, Traits
 from sim.watched import WatchedStore
 from sim.wire import Taken, Wire
 from sim.world import HOUR, MINUTE, SECOND, Killed, Violation, World
+from sim.zombie import rise
 
 IDLE = 15 * MINUTE
 LAZY = 0.1
@@ -98,6 +100,9 @@ class SimHub:
             batch_max=batch_max,
             breathe=self._breathe,
         )
+        self.steps = Overlapping(
+            self.pipeline, lambda write: write
+        )  # decided first, written when it is waited for
         performer = Performer(
             self.connectors, prepare, clock=clock, jitter=dice, policy=self.config.retries, reach=self.reach
         )
@@ -326,11 +331,17 @@ class SimHub:
         store = self.store
         before = store.claimed
         if self.faults.zombies and self.world.now >= self.faults.zombies[0]:
-            self._zombie()
+            rise(self)
         else:
-            self.pipeline.step(self.world.clock())
+            self.pipeline.batch_max = self._batch_max()
+            self.steps.step(self.world.clock())
         if store.claimed > before:
             self.poke("pipeline")
+
+    def _batch_max(self) -> int:
+        """Small at times, so that there is more than one batch of what has come together."""
+        most = self.config.limits.batch_messages_max
+        return most if self._dice.random() < 0.5 else 1 + int(self._dice.random() * 6)
 
     def _breathe(self) -> None:
         """Between the parts of a batch, arrivals are taken in."""
@@ -339,31 +350,6 @@ class SimHub:
                 self._take_in()
             except CrossdockError as error:
                 self.world.tell("trouble", "intake", error.kind)
-
-    def _zombie(self) -> None:
-        """An old worker decides, sleeps, and writes when another one has done the same work."""
-        now = self.world.clock()
-        claim = self.pipeline.claim(now)
-        if not claim.messages:
-            return
-        ready = self.pipeline.translate(claim)
-        batch = self.pipeline.decide(ready, now)
-        self.store.give_back(claim.messages)
-        self.pipeline.step(now)
-        changed = batch.changes.processes
-        moved_on = all(self.known.versions.get(row.subject, 0) > row.expected for row in changed)
-        if not changed or not moved_on or batch.parked or batch.delayed or batch.waiting:
-            return
-        self.faults.zombies.pop(0)
-        self.faults.count("zombie")
-        try:
-            self.store.inner.commit(batch)
-        except CrossdockError as error:
-            self.world.tell("zombie refused", error.kind)
-            return
-        raise Violation(
-            "h", f"A worker that had lost its messages wrote order {changed[0].subject} all the same."
-        )
 
     def _perform(self) -> None:
         self._effects.turn()

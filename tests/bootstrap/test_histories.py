@@ -6,6 +6,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crossdock.bootstrap.beside import Beside
+from crossdock.engine.overlapping import Overlapping
 from crossdock.stores.sqlite import open_store
 from crossdock.stores.vault import Vault
 from tests.bootstrap.conftest import KEY, Running
@@ -144,17 +146,24 @@ class History:
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-@given(history=st.lists(steps, min_size=5, max_size=45), batch_max=st.integers(1, 4))
-def test_streams_stay_in_order_nothing_is_lost_and_stock_adds_up(history, batch_max):
+@given(
+    history=st.lists(steps, min_size=5, max_size=45),
+    batch_max=st.integers(1, 4),
+    under_way=st.sampled_from(["one batch", "two batches"]),
+)
+def test_streams_stay_in_order_nothing_is_lost_and_stock_adds_up(history, batch_max, under_way):
+    beside = Beside()
+    steps_of = {"one batch": lambda pipeline: pipeline, "two batches": lambda p: Overlapping(p, beside)}
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(Path(folder) / "x.db", Vault(KEY))
         running = Running(store)
         try:
-            played = History(Looping(running, batch_max=batch_max))
+            played = History(Looping(running, steps_of[under_way], batch_max=batch_max))
             for step in history:
                 played.play(step)
             played.end()
             played.check()
         finally:
             running.stop()
+            beside.close()
             store.close()

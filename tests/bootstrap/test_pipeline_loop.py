@@ -5,7 +5,9 @@ import threading
 import pytest
 
 from crossdock.bootstrap import loops
+from crossdock.bootstrap.beside import Beside
 from crossdock.bootstrap.loops import PipelineWork, Signals
+from crossdock.engine.overlapping import Overlapping
 from crossdock.testing.store_case import NOW, arrival
 from tests.bootstrap.waiting import eventually
 from tests.engine.trade import Rig
@@ -16,10 +18,10 @@ PARKED, WAITING = 3, 2
 class Looping(Rig):
     """A rig whose messages are handled on the writer's thread; tests say when, unless they let it go."""
 
-    def __init__(self, running, **settings):
+    def __init__(self, running, steps, **settings):
         super().__init__(running.store, **settings)
         self.writer, self.signals = running.start(), Signals()
-        self.work = PipelineWork(self.pipeline, self.writer, lambda: self.now, self.signals)
+        self.work = PipelineWork(steps(self.pipeline), self.writer, lambda: self.now, self.signals)
 
     def send(self, *arguments, **named):
         return self.writer.call(lambda: super(Looping, self).send(*arguments, **named))
@@ -40,10 +42,16 @@ class Looping(Rig):
         return sum(count for _, state, count, _ in self.ask("inbox_by_state") if state == 0)
 
 
-@pytest.fixture
-def rig(running):
-    made = Looping(running, batch_max=4)
+@pytest.fixture(params=["one batch", "two batches under way"])
+def rig(running, request):
+    beside = Beside()
+    steps = {
+        "one batch": lambda pipeline: pipeline,
+        "two batches under way": lambda p: Overlapping(p, beside),
+    }
+    made = Looping(running, steps[request.param], batch_max=4)
     yield made
+    beside.close()
     assert not any(made.balance().values())
     assert not made.ask("stock_differences")
 
@@ -137,7 +145,7 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_by_itself(rig, monkeypatch):
     monkeypatch.setattr(loops, "AFTER_ERROR_S", 0.0)
     sent = [rig.send(str(n % 3), f"w{n}" * 1_000, take=1) for n in range(20)]
     rig.writer.call(lambda: limit_pages(rig.store, 0))
-    assert not any(rig.turn() for _ in range(6))
+    assert False in [rig.turn() for _ in range(6)]
     assert rig.ready() == 20
     assert not rig.cases()
     rig.writer.alone(lambda: limit_pages(rig.store, 2**30))
@@ -153,8 +161,7 @@ def limit_pages(store, free):
     connection.pragma("max_page_count", connection.pragma("page_count") + free)
 
 
-def test_intake_goes_on_while_batches_are_handled(running):
-    rig = Looping(running, batch_max=8)
+def test_intake_goes_on_while_batches_are_handled(rig):
     stop = threading.Event()
     receipts = []
 
@@ -174,10 +181,10 @@ def test_intake_goes_on_while_batches_are_handled(running):
 
 
 def test_arrivals_go_between_the_parts_of_a_batch(running):
-    rig = Looping(running, batch_max=8)
+    rig = Looping(running, lambda pipeline: pipeline, batch_max=8)
     receipts = [rig.send(str(n), f"w{n}") for n in range(8)]
     kept = []
-    rig.pipeline._breathe = rig.writer.breathe
+    rig.pipeline.breathe = rig.writer.breathe
     decide = rig.pipeline.decide
 
     def slow(ready, now):

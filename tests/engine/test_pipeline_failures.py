@@ -105,14 +105,14 @@ class Killed(BaseException):
     """What a kill looks like to a test that stays alive: nothing of ours catches it."""
 
 
-def handle_all(path, deadly):
+def handle_all(path, deadly, make=lambda store: Rig(store, batch_max=8)):
     """Handle in one process after another, each killed when it comes to a deadly message; returns how many it took."""
     processes = 0
     while True:
         processes += 1
         assert processes < 40, "it never came through"
         store = open_store(path, Vault(KEY))
-        rig = Rig(store, batch_max=8)
+        rig = make(store)
         translate = rig.trade.translate
 
         def kill(message, translate=translate):

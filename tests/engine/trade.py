@@ -4,6 +4,7 @@ import base64
 
 import msgspec
 
+from crossdock.domain.overlaying import can_lie_over, laid_over
 from crossdock.domain.state import Changes, Level, Movement, Needs
 from crossdock.engine.messages import (
     HUB,
@@ -126,6 +127,9 @@ class Trade:
             if any(getattr(report, "early", "") == "needs" for report in reports):
                 raise KeyError("a bug in needs")
         return Needs(orders=tuple(dict.fromkeys(message.subject for message, _ in batch)), skus=("SKU",))
+
+    def laid_over(self, needs, load, changes, seen):
+        return laid_over(needs, load(needs), changes, seen) if can_lie_over(needs, changes) else None
 
     def world(self, needs, snapshot):
         self.worlds += 1

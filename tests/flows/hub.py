@@ -97,16 +97,24 @@ class Hub:
 
     def batch(self, *told: tuple[str, Sequence[Any], int, str]) -> list[Decision]:
         """Several messages in one batch; a failure raises after nothing was kept of any."""
-        messages = [
-            (self._message(source, subject, kind), tuple(reports)) for source, reports, subject, kind in told
-        ]
+        messages = self.messages_of(*told)
         world = self._world(messages)
         decisions = [world.handle(message, reports, self.now) for message, reports in messages]
         self.apply(world.changes())
+        self.keep(messages, decisions)
+        return decisions
+
+    def messages_of(self, *told: tuple[str, Sequence[Any], int, str]) -> list[tuple[Message, Any]]:
+        """What is told, as messages with their reports."""
+        return [
+            (self._message(source, subject, kind), tuple(reports)) for source, reports, subject, kind in told
+        ]
+
+    def keep(self, messages: Sequence[tuple[Message, Any]], decisions: Sequence[Decision]) -> None:
+        """What follows from decisions whose changes are applied."""
         for (message, _), decision in zip(messages, decisions, strict=True):
             self._keep(message, decision)
         self._run_timers()
-        return decisions
 
     def advance(self, microseconds: int) -> None:
         """Let time pass, timer by timer."""
@@ -261,14 +269,17 @@ class Hub:
 
     def _world(self, messages: Sequence[tuple[Message, Any]]) -> Any:
         needs: Needs = self.handler.needs(messages)
-        snapshot = Snapshot(
+        return self.handler.world(needs, self.load(needs))
+
+    def load(self, needs: Needs) -> Snapshot:
+        """What a store would load."""
+        return Snapshot(
             orders={n: self.orders[n] for n in needs.orders if n in self.orders},
             levels=self.levels_for(needs),
             unseen=self.unseen_for(needs),
             products={sku: self.products[sku] for sku in needs.skus if sku in self.products},
             seen={key: self.seen[key] for key in needs.seen if key in self.seen},
         )
-        return self.handler.world(needs, snapshot)
 
     def _message(self, source: str, subject: int, kind: str) -> Message:
         self.messages += 1

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from crossdock.bootstrap.announcing import announcer_of
+from crossdock.bootstrap.beside import Beside
 from crossdock.bootstrap.front import PartnerState, state_of
 from crossdock.bootstrap.gathering import Gathering
 from crossdock.bootstrap.hands import HandsThread, Preparing, hands_of
@@ -41,6 +42,7 @@ from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.lanes import Lane
 from crossdock.engine.marks import Publisher
 from crossdock.engine.messages import Arrival, Receipt
+from crossdock.engine.overlapping import Overlapping
 from crossdock.engine.pace import Breaker, bucket
 from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
@@ -95,6 +97,7 @@ class Hub:
         self._ahead = ReadAhead(self.handler)
         self.remember, self.being_read = self._ahead.remember, self._ahead.being_read
         self.alone = self._ahead.alone
+        self._beside = Beside()
         self.pipeline = Pipeline(
             self.store,
             self._ahead,
@@ -102,9 +105,10 @@ class Hub:
             jitter=self._random.random,
             reach=reach,
             batch_max=config.limits.batch_messages_max,
-            breathe=self.writer.breathe,
+            breathe=self._breathe,
             announce=announcer_of(config),
         )
+        self._overlapping = Overlapping(self.pipeline, self._beside)
         performer = Performer(
             self.connectors,
             Preparing(),
@@ -138,9 +142,8 @@ class Hub:
         self.store.recover(now, SETTLE_GRACE_US, self.keyed())
         self.store.schedules(self._schedules(), now)
         if "pipeline" in parts:
-            self.writer.work = PipelineWork(
-                self.pipeline, self.writer, clock_us, self.signals, self._look_ahead
-            )
+            steps = self.pipeline if self.shared else self._overlapping
+            self.writer.work = PipelineWork(steps, self.writer, clock_us, self.signals, self._look_ahead)
         self._thread("writer", self.writer.run)
         if "effects" in parts or hands is not None:
             self.hands = hands or HandsThread(hands_of(self.config, self._performer, self.signals.stopping))
@@ -173,6 +176,7 @@ class Hub:
             self.hands.finish()
         self.writer.stop()
         self._threads[0].join(timeout=35)
+        self._beside.close()
         for reads in self._pooled:
             reads.close()
         with contextlib.suppress(CrossdockError):  # the disk may be full; then the next start looks closer
@@ -215,6 +219,7 @@ class Hub:
 
         def erase() -> None:
             self._ahead.forget()
+            self._overlapping.let_go()  # what is decided of them is not written
             self.store.erase(subject, clock_us())
 
         self.writer.call(erase)
@@ -334,6 +339,11 @@ class Hub:
             for feed in connection.feeds
             if connection.poll_every_s > 0
         }
+
+    def _breathe(self) -> None:
+        """Take in what has come, unless a batch is being written just now."""
+        if not self._beside.busy:
+            self.writer.breathe()
 
     def _look_ahead(self, batch: int) -> None:
         """Messages pile up: have those behind the next batch read by whoever listens and calls."""

@@ -15,6 +15,7 @@ import msgspec
 from crossdock.bootstrap.writer import Writer
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.marks import Publisher
+from crossdock.engine.overlapping import Overlapping
 from crossdock.engine.performing import Attempted, Call
 from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import Store
@@ -60,7 +61,7 @@ class PipelineWork:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Pipeline | Overlapping,
         writer: Writer,
         clock: Clock,
         signals: Signals,

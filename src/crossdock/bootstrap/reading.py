@@ -85,7 +85,7 @@ class ReadAhead:
         self._passed = 0
         self._lock = threading.Lock()
         self.inbound, self.newer = handler.inbound, handler.newer
-        self.needs, self.world = handler.needs, handler.world
+        self.needs, self.world, self.laid_over = handler.needs, handler.world, handler.laid_over
 
     # What any thread may tell
 

@@ -6,7 +6,7 @@ The engine knows messages; it never looks into reports, needs, snapshots or chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from crossdock.engine.messages import Arrival, Decision, Message
@@ -59,4 +59,18 @@ class Handler(Protocol):
 
     def world(self, needs: Needs, snapshot: Snapshot) -> World:
         """A world over what the store loaded for `needs`."""
+        ...
+
+    def laid_over(
+        self,
+        needs: Needs,
+        load: Callable[[Needs], Snapshot],
+        changes: Changes,
+        seen: Mapping[tuple[int, str, str, str], str],
+    ) -> Snapshot | None:
+        """What is loaded for `needs`, as it will be once a batch of these changes, which has seen these versions, is written.
+
+        It is being written meanwhile: what is loaded may be from before that, from after it, or partly so. None: whoever needs
+        this must wait for it.
+        """
         ...

@@ -88,7 +88,7 @@ class Pipeline:
         self._store, self._handler = store, handler
         self._policy = policy or RetryPolicy()
         self._jitter, self._reach, self.batch_max = jitter, reach, batch_max
-        self._breathe = breathe
+        self.breathe = breathe
         self._announce = announce
 
     def step(self, now: int) -> int:
@@ -96,7 +96,7 @@ class Pipeline:
         claim = self.claim(now)
         if claim.messages:
             ready = self.translate(claim)
-            self._breathe()
+            self.breathe()
             self._decide_and_write(ready, now)
         return len(claim.messages)
 
@@ -114,7 +114,7 @@ class Pipeline:
         ready: list[Translated] = []
         for message in claim.messages:
             if len(ready) % BREATH == BREATH - 1:
-                self._breathe()
+                self.breathe()
             ready.append(self._translate(message))
         return ready
 
@@ -139,7 +139,7 @@ class Pipeline:
             except Exception as other:
                 error = other
         if isinstance(error, RetryableError) or (len(ready) == 1 and isinstance(error, RacedError)):
-            self._store.give_back([translated.message for translated in ready])
+            self.give_back(ready)
             raise error
         if len(ready) == 1:
             ready[0].error = error
@@ -150,13 +150,17 @@ class Pipeline:
             self._decide_and_write(ready[:middle], now)
             self._decide_and_write(ready[middle:], now)
         except (RetryableError, RacedError):
-            self._store.give_back([translated.message for translated in ready])
+            self.give_back(ready)
             raise
+
+    def give_back(self, ready: list[Translated]) -> None:
+        """Undo the claim of a batch that came to nothing; its messages are due again."""
+        self._store.give_back([translated.message for translated in ready])
 
     def _decide_and_write(self, ready: list[Translated], now: int) -> None:
         try:
             batch = self.decide(ready, now)
-            self._breathe()
+            self.breathe()
             self.write(batch)
         except Exception as error:
             self.again(ready, error, now)
@@ -177,15 +181,33 @@ class Pipeline:
 
     def decide(self, ready: list[Translated], now: int) -> Batch:
         """What the batch leads to; nothing is written yet."""
-        holds = self._store.holds([t.message.subject for t in ready])
+        needs = self._needs(ready)
+        return self._decide(ready, now, needs, self._store.load(needs))
+
+    def decide_over(self, ready: list[Translated], now: int, under: Batch) -> Batch | None:
+        """As `decide`, over a batch that is decided and is being written; None where that must be waited for."""
+        if not only_finished(under):
+            return None
+        needs = self._needs(ready)
+        seen = {
+            (done.message.subject, told.source, told.kind, told.version): told.hash
+            for done in under.finished
+            for told in done.seen
+        }
+        snapshot = self._handler.laid_over(needs, self._store.load, under.changes, seen)
+        return None if snapshot is None else self._decide(ready, now, needs, snapshot)
+
+    def _needs(self, ready: list[Translated]) -> Any:
         good = [(t.message, t.reports) for t in ready if t.error is None and not t.unhandled]
-        needs = self._handler.needs([pair for pair in good if not _is_ours(pair[0])])
-        snapshot = self._store.load(needs)
+        return self._handler.needs([pair for pair in good if not _is_ours(pair[0])])
+
+    def _decide(self, ready: list[Translated], now: int, needs: Any, snapshot: Any) -> Batch:
+        holds = self._store.holds([t.message.subject for t in ready])
         world = self._handler.world(needs, snapshot)
         batch = Batch(now=now)
         for position, translated in enumerate(ready, 1):
             if position % BREATH == 0:
-                self._breathe()
+                self.breathe()
             self._one(translated, world, holds, batch)
         batch.changes = world.changes()
         self._reach(crash.BATCH_DECIDED)
@@ -315,6 +337,12 @@ class Pipeline:
         elif stream in holds:
             batch.freed.append(stream)
             holds[stream] = FREED
+
+
+def only_finished(batch: Batch) -> bool:
+    """Whether no stream waits for another reason than before the batch."""
+    stopped = batch.delayed or batch.parked or batch.waiting
+    return not (stopped or batch.superseded or batch.freed or batch.unparked)
 
 
 def _bare(error: Exception) -> Exception:

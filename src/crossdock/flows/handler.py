@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from crossdock.domain.overlaying import Version, can_lie_over, laid_over
 from crossdock.domain.policy import Plan
-from crossdock.domain.state import Needs, Snapshot
+from crossdock.domain.state import Changes, Needs, Snapshot
 from crossdock.domain.tickets import moves_stock
 from crossdock.engine.messages import (
     ASKED_AT,
@@ -180,6 +181,18 @@ class RetailHandler:
     def world(self, needs: Needs, snapshot: Snapshot) -> RetailWorld:
         """A world over what was loaded."""
         return RetailWorld(self._plan, needs, snapshot, self._revisions)
+
+    def laid_over(
+        self,
+        needs: Needs,
+        load: Callable[[Needs], Snapshot],
+        changes: Changes,
+        seen: Mapping[Version, str],
+    ) -> Snapshot | None:
+        """What is loaded, with what a batch that is being written has decided; None where that must be waited for."""
+        if not can_lie_over(needs, changes):
+            return None
+        return laid_over(needs, load(needs), changes, seen)
 
 
 class _Wanted:

@@ -177,6 +177,9 @@ class Inbox:
         _stage(batch.finished, now, program)
         self._supersede(batch, now, program)
         program.add("batch_done", WORKER)
+        handled = {message.id for message in _handled(batch)}
+        if behind := [number for number in self._claimed if number not in handled]:
+            program.add("batch", WORKER, behind[0], len(behind), 0)  # decided on while this is written
         for subject, source in batch.freed:
             program.add("free", subject, source)
         children = [child for done in batch.finished for child in done.children]
@@ -186,10 +189,8 @@ class Inbox:
 
     def committed(self, batch: Batch) -> None:
         """After the transaction: forget what left."""
-        handled = [f.message for f in batch.finished] + [d.message for d in batch.delayed]
-        handled += [p.message for p in batch.parked] + batch.waiting
         self._crashed = (0, 0)
-        for message in handled:
+        for message in _handled(batch):
             self._claimed.pop(message.id, None)
             self._recent.drop(message.id)
 
@@ -277,6 +278,12 @@ class Inbox:
             number = d.subject * DOCUMENT_VERSIONS_MAX + d.version
             program.add_with((sealed, d.value), "document", number)
             self._written.add((d.subject, d.version), (d.value, d.party), len(d.value) + len(d.party))
+
+
+def _handled(batch: Batch) -> list[Message]:
+    """The messages that a batch is about."""
+    handled = [f.message for f in batch.finished] + [d.message for d in batch.delayed]
+    return handled + [p.message for p in batch.parked] + batch.waiting
 
 
 def _unseen_rows(unseen: UnseenChanges, program: Program) -> None:
