@@ -42,13 +42,17 @@ class WatchedStore:
             lambda: self.inner.accept(arrivals, now), lambda got: self._known.accepted(arrivals, got)
         )
 
-    def claim(self, limit: int, now: int) -> Any:
+    def claim(self, limit: int, now: int, read: Any = ()) -> Any:
         claim = self._do(lambda: self.inner.claim(limit, now), None)
         self.claimed += len(claim.messages)
         return claim
 
     def commit(self, batch: Any) -> None:
         self._do(lambda: self.inner.commit(batch), lambda _: self._committed(batch))
+
+    def prepared(self, batch: Any) -> Any:
+        write = self.inner.prepared(batch)
+        return lambda: self._do(write, lambda _: self._committed(batch))
 
     def claim_effects(self, wants: Any, now: int) -> Any:
         return self._do(

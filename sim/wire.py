@@ -149,7 +149,7 @@ class Wire:
         return None
 
     def _spoiling(self, request: Request) -> str:
-        if request.path.endswith("/batch") and self._faults.strikes("part_reply", 0.1):
+        if request.path.endswith("/batch") and self._faults.strikes("part_reply", 0.3):
             return "part_reply"
         for name, rate in (("lost_reply", 0.02), ("cut_body", 0.005), ("html", 0.006)):
             if self._faults.strikes(name, rate):

@@ -64,7 +64,7 @@ def message(number, body, attempt=0):
 
 def test_what_was_read_ahead_is_what_the_core_would_read(handler):
     bodies = orders(40)
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     ahead.remember(read_ahead(handler, messages_of(arrivals(*bodies), receipts(40))))
     for n, body in enumerate(bodies, 1):
         assert ahead.split(message(n, b"not looked at")) is None
@@ -73,7 +73,7 @@ def test_what_was_read_ahead_is_what_the_core_would_read(handler):
 
 def test_it_is_used_once_and_for_a_first_attempt_only(handler):
     (body,) = orders(1)
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     read = read_ahead(handler, messages_of(arrivals(body, body), receipts(2)))
     ahead.remember(read)
     assert ahead.translate(message(1, b"{}"))
@@ -85,7 +85,7 @@ def test_it_is_used_once_and_for_a_first_attempt_only(handler):
 
 def test_what_comes_too_late_is_not_kept_for_its_message_may_have_been_edited(handler):
     (body,) = orders(1)
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     with pytest.raises(MappingError):
         ahead.translate(message(1, b"{}"))
     ahead.remember(read_ahead(handler, messages_of(arrivals(body), receipts(1))))
@@ -94,7 +94,7 @@ def test_what_comes_too_late_is_not_kept_for_its_message_may_have_been_edited(ha
 
 
 def test_each_is_asked_for_once(handler):
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     assert ahead.wanted([]) == []
     assert ahead.wanted(range(11, 41)) == list(range(11, 41))
     assert ahead.wanted(range(21, 51)) == list(range(41, 51))
@@ -105,7 +105,7 @@ def test_each_is_asked_for_once(handler):
 
 
 def test_nothing_of_a_person_who_was_forgotten_is_kept_and_what_is_still_being_read_is_not_taken(handler):
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     read = read_ahead(handler, messages_of(arrivals(*orders(3)), receipts(3)))
     ahead.being_read([1, 2, 3])
     ahead.remember(read[:2])
@@ -120,7 +120,7 @@ def test_only_so_many_bytes_are_remembered_and_large_bodies_are_left_to_the_core
     (body,) = orders(1)
     read = read_ahead(handler, messages_of(arrivals(body, body), receipts(2)))
     monkeypatch.setattr(reading, "READ_BYTES_MAX", len(read[0][1]) + 10)
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     ahead.remember(read)
     assert ahead.translate(message(1, b"{}"))
     with pytest.raises(MappingError):
@@ -154,7 +154,7 @@ def test_what_was_read_ahead_hashes_as_what_the_core_reads(kind, body):
     handler = RetailHandler(make_plan(), {"wms": warehouse})
     told = Arrival(source="wms", kind=kind, body=msgspec.json.encode(body), received_at=NOW)
     (waiting,) = messages_of([told], receipts(1))
-    ahead = ReadAhead(handler)
+    ahead = ReadAhead(handler, lambda number: None)
     ahead.remember(read_ahead(handler, [waiting]))
     assert [canonical_hash(report) for report in ahead.translate(waiting)] == [
         canonical_hash(report) for report in handler.translate(waiting)
@@ -234,10 +234,23 @@ def test_a_message_of_our_own_is_left_to_the_core(handler, source, kind, body):
 
 
 def test_what_was_read_ahead_and_is_not_understood_is_read_by_the_core(handler):
-    ahead = ReadAhead(handler)
     (body,) = orders(1)
+    ahead = ReadAhead(handler, {1: message(1, body)}.get)
     ahead.remember([(1, b'[{"outcome":"done"}]')])
-    assert ahead.translate(message(1, body)) == handler.translate(message(1, body))
+    assert ahead.translate(message(1, b"")) == handler.translate(message(1, body))
+
+
+def test_what_was_read_ahead_is_claimed_without_its_body_but_for_a_later_attempt(handler, tmp_path):
+    opened = open_store(tmp_path / "x.db", Vault(b"k" * 32))
+    bodies = orders(3)
+    numbers = [r.message for r in opened.accept(arrivals(*bodies), NOW)]
+    ahead = ReadAhead(handler, opened.message)
+    ahead.remember([(number, b"[]") for number in numbers[:2]])
+    opened._db.connection.execute("update inbox set attempt = 1 where id = ?", (numbers[1],))
+    claim = opened.claim(3, NOW, ahead.read)
+    assert [m.body for m in claim.messages] == [b"", *bodies[1:]]
+    assert ahead.translate(claim.messages[1]) == handler.translate(claim.messages[1])
+    opened.close()
 
 
 def test_the_store_tells_partners_messages_behind_the_next_batch(tmp_path):

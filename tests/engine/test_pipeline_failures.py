@@ -18,14 +18,19 @@ class Full:
     """A disk that is full for as long as it is told to be: the store refuses to write batches."""
 
     def __init__(self, store, times):
-        self.times, self.tried, self._commit = times, 0, store.commit
-        store.commit = self.commit
+        self.times, self.tried, self._prepared = times, 0, store.prepared
+        store.prepared = self.prepared
 
-    def commit(self, batch):
-        self.tried += 1
-        if self.tried <= self.times:
-            raise OverloadedError("The disk is full.", retry_after=5)
-        self._commit(batch)
+    def prepared(self, batch):
+        write = self._prepared(batch)
+
+        def tried():
+            self.tried += 1
+            if self.tried <= self.times:
+                raise OverloadedError("The disk is full.", retry_after=5)
+            write()
+
+        return tried
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 13])
@@ -82,15 +87,15 @@ def test_while_the_store_cannot_write_nothing_is_spent_parked_or_lost(rig):
 @pytest.mark.fault(8)
 def test_a_store_that_fills_up_in_the_middle_of_halving_loses_nothing(rig):
     sent = [rig.send(str(n), f"w{n}", poison=n == 5) for n in range(8)]
-    commit, tried = rig.store.commit, []
+    prepared, tried = rig.store.prepared, []
 
     def sometimes(batch):
         tried.append(batch)
         if len(tried) == 3:
             raise OverloadedError("The disk is full.")
-        commit(batch)
+        return prepared(batch)
 
-    rig.store.commit = sometimes
+    rig.store.prepared = sometimes
     with pytest.raises(OverloadedError):
         rig.run()
     rig.run()

@@ -78,7 +78,7 @@ class Trade:
 
     def __init__(self):
         self.moods, self.mended = {}, set()
-        self.worlds = 0
+        self.worlds, self.read = 0, ()
         self.translated = []
 
     def inbound(self, source, kind):

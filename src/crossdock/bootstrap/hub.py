@@ -94,7 +94,7 @@ class Hub:
         self.writer = Writer(self.store, clock_us, reach)
         self.handler = RetailHandler(config.plan, self.connectors)
         self.lanes = {name: self._lane(name) for name in config.connections}
-        self._ahead = ReadAhead(self.handler)
+        self._ahead = ReadAhead(self.handler, self.store.message)
         self.remember, self.being_read = self._ahead.remember, self._ahead.being_read
         self.alone = self._ahead.alone
         self._beside = Beside()

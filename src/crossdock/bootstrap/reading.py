@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -72,14 +72,15 @@ def read_ahead(handler: RetailHandler, messages: Sequence[Message]) -> list[tupl
 
 
 class ReadAhead:
-    """A handler that knows what has been read ahead.
+    """A handler that knows what has been read ahead. message: reads one of the inbox, with its body.
 
     What comes too late is not kept: its message may have been edited, or its person forgotten, by then.
     """
 
-    def __init__(self, handler: RetailHandler) -> None:
-        self._handler = handler
+    def __init__(self, handler: RetailHandler, message: Callable[[int], Message | None]) -> None:
+        self._handler, self._message = handler, message
         self._read: dict[int, bytes] = {}
+        self.read: Container[int] = self._read.keys()
         self._bytes = 0
         self._asked: set[int] = set()
         self._passed = 0
@@ -141,4 +142,4 @@ class ReadAhead:
             return _decode(known)
         except msgspec.DecodeError:  # ours, not the message's: whoever sent it must not suffer for it
             log.exception("what was read ahead of message %s is not understood; it is read again", message.id)
-            return self._handler.translate(message)
+            return self._handler.translate(self._message(message.id) or message)  # it came without its body

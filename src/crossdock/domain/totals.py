@@ -42,12 +42,12 @@ def check_totals(order: Order) -> tuple[TotalsDifference, ...]:
     found: list[TotalsDifference] = []
     allocated: dict[str, int] = {}
     for n, line in enumerate(order.lines):
-        _check_extended(f"lines[{n}].extended", line, order.currency, found)
-        _check_component(f"lines[{n}]", line, line.extended, allocated, found)
+        _check_extended(n, line, order.currency, found)
+        _check_component(("lines", n), line, line.extended, allocated, found)
     for n, shipping in enumerate(order.shipping):
-        _check_component(f"shipping[{n}]", shipping, shipping.price, allocated, found)
+        _check_component(("shipping", n), shipping, shipping.price, allocated, found)
     for n, charge in enumerate(order.charges):
-        _check_component(f"charges[{n}]", charge, charge.price, allocated, found)
+        _check_component(("charges", n), charge, charge.price, allocated, found)
     _check_discounts(order, allocated, found)
     total = order_amounts(order).gross
     _compare("buyer_total", total, order.buyer_total, found)
@@ -144,28 +144,43 @@ def _exact_extended(line: OrderLine, price: UnitPrice, currency: str) -> tuple[i
     return price.value * line.ordered * 10 ** exponent(currency), 10 ** (price.scale + line.quantity_scale)
 
 
-def _check_extended(field: str, line: OrderLine, currency: str, found: list[TotalsDifference]) -> None:
+def _check_extended(n: int, line: OrderLine, currency: str, found: list[TotalsDifference]) -> None:
     """Any rounding of the exact product is right; a whole minor unit away from it is not."""
     if line.unit_price is None:
         return
     numerator, denominator = _exact_extended(line, line.unit_price, currency)
     if abs(line.extended * denominator - numerator) >= denominator:
-        _compare(field, extended_price(line, currency), line.extended, found)
+        _compare(f"lines[{n}].extended", extended_price(line, currency), line.extended, found)
 
 
 def _check_component(
-    field: str, part: Priced, price: int, allocated: dict[str, int], found: list[TotalsDifference]
+    place: tuple[str, int],
+    part: Priced,
+    price: int,
+    allocated: dict[str, int],
+    found: list[TotalsDifference],
 ) -> None:
-    """Price less discounts is gross where the price includes tax, else net; the taxes make the tax."""
+    """Price less discounts is gross where the price includes tax, else net; the taxes make the tax.
+
+    place: the list that it stands in, and where. It becomes a name only where something differs: nearly never.
+    """
     for allocation in part.discounts:
         price -= allocation.amount
         allocated[allocation.discount] = allocated.get(allocation.discount, 0) + allocation.amount
-    if part.price_includes_tax:
-        _compare(f"{field}.gross", price, part.gross, found)
-    else:
-        _compare(f"{field}.net", price, part.net, found)
+    basis = part.gross if part.price_includes_tax else part.net
+    if price != basis:
+        kind = "gross" if part.price_includes_tax else "net"
+        _compare(_field(place, kind), price, basis, found)
     if part.taxes:
-        _compare(f"{field}.tax", sum(tax.amount for tax in part.taxes), part.tax, found)
+        tax = 0
+        for component in part.taxes:
+            tax += component.amount
+        if tax != part.tax:
+            _compare(_field(place, "tax"), tax, part.tax, found)
+
+
+def _field(place: tuple[str, int], name: str) -> str:
+    return f"{place[0]}[{place[1]}].{name}"
 
 
 def _check_discounts(order: Order, allocated: dict[str, int], found: list[TotalsDifference]) -> None:

@@ -6,7 +6,7 @@ The engine knows messages; it never looks into reports, needs, snapshots or chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Protocol
 
 from crossdock.engine.messages import Arrival, Decision, Message
@@ -36,6 +36,9 @@ class World(Protocol):
 
 class Handler(Protocol):
     """The trade, as the engine sees it."""
+
+    read: Container[int]
+    """Messages of which it is known already what they say; `translate` needs no body of these at their first attempt."""
 
     def inbound(self, source: str, kind: str) -> Inbound | None:
         """What the source's connector says of this kind; None: it is kept unhandled."""

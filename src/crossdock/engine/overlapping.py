@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -76,7 +77,7 @@ class Overlapping:
     def _decide_beside(self, held: Held, claim: Claim, now: int) -> Held | None:
         """Decide what is claimed while the batch before it is being written."""
         pipeline = self._pipeline
-        written = self._beside(lambda: pipeline.write(held.batch))
+        written = self._begin_to_write(held)
         batch = None
         try:
             ready = pipeline.translate(claim)
@@ -93,6 +94,12 @@ class Overlapping:
         if batch is None or error is not None:
             return self._decide(ready, now)
         return Held(ready, batch, now)
+
+    def _begin_to_write(self, held: Held) -> Job:
+        try:
+            return self._beside(self._pipeline.writing(held.batch))
+        except Exception as error:
+            return partial(_raise, error)
 
     def _decide(self, ready: list[Translated], now: int) -> Held | None:
         """Decide on what stands in the store; None where all of it is done already, in pieces."""
@@ -111,6 +118,10 @@ class Overlapping:
             self._pipeline.write(held.batch)
         except Exception as error:
             self._pipeline.again(held.ready, error, held.now)
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _error_of(written: Job) -> Exception | None:

@@ -102,7 +102,7 @@ class Pipeline:
 
     def claim(self, now: int) -> Claim:
         """The next batch of messages."""
-        claim = self._store.claim(self.batch_max, now)
+        claim = self._store.claim(self.batch_max, now, self._handler.read)
         if claim.messages:
             self._reach(crash.BATCH_CLAIMED)
         return claim
@@ -120,9 +120,18 @@ class Pipeline:
 
     def write(self, batch: Batch) -> None:
         """Write what a batch leads to."""
-        self._reach(crash.BATCH_BEFORE_COMMIT)
-        self._store.commit(batch)
-        self._reach(crash.BATCH_COMMITTED)
+        self.writing(batch)()
+
+    def writing(self, batch: Batch) -> Callable[[], None]:
+        """What writes a batch; made ready now, so that little is left to do but to wait for the disk."""
+        commit = self._store.prepared(batch)
+
+        def write() -> None:
+            self._reach(crash.BATCH_BEFORE_COMMIT)
+            commit()
+            self._reach(crash.BATCH_COMMITTED)
+
+        return write
 
     def again(self, ready: list[Translated], error: Exception, now: int) -> None:
         """After a batch could not be decided or written: do it in halves, until the message that cannot be is alone.

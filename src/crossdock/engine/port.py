@@ -6,7 +6,7 @@ is all or nothing. It never decides anything of the trade: needs, snapshots and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -235,8 +235,11 @@ class Store(Protocol):
         """Keep arrivals, in order, each once; durable on return. Raises OverloadedError when it cannot."""
         ...
 
-    def claim(self, limit: int, now: int) -> Claim:
-        """The next messages due, at most `limit`; recorded before it returns, so that a crash is counted."""
+    def claim(self, limit: int, now: int, read: Container[int] = ()) -> Claim:
+        """The next messages due, at most `limit`; recorded before it returns, so that a crash is counted.
+
+        The bodies of those in `read` may be left out at their first attempt: what they say is known.
+        """
         ...
 
     def give_back(self, messages: Sequence[Message]) -> None:
@@ -257,6 +260,10 @@ class Store(Protocol):
 
     def commit(self, batch: Batch) -> None:
         """Write a batch. Raises ConflictError where a state was changed by another since it was loaded."""
+        ...
+
+    def prepared(self, batch: Batch) -> Callable[[], None]:
+        """As `commit`, made ready: what this returns does the writing, on any thread; until then nothing else is written."""
         ...
 
     def claim_effects(self, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:

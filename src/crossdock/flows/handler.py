@@ -76,6 +76,9 @@ _UNREADABLE_INBOUND = Inbound(kind=UNREADABLE, doc="A delivery whose key could n
 class RetailHandler:
     """Implements `engine.handling.Handler` for a plan and its connections' connectors, by name of the connection."""
 
+    read = ()
+    """Nothing is read before its turn: see `bootstrap.reading`."""
+
     def __init__(self, plan: Plan, connectors: Mapping[str, Connector]) -> None:
         self._plan = plan
         self._connectors = connectors

@@ -225,7 +225,8 @@ class RetailWorld:
         moves = self._ledger.keep()
         self._catalogue.keep()
         self._book.keep()
-        if moves or desk.publish:
+        self._look_below_zero(desk, moves)
+        if self._channels and (moves or desk.publish):
             self._publish(desk, moves)
         now, number = desk.now, message.id
         self._movements += [
@@ -235,19 +236,23 @@ class RetailWorld:
         for n, (reason, entries) in enumerate(desk.postings):
             self._postings.append(Posting(subject, number, n, desk.process.currency, reason, entries, now))
 
-    def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
-        """Mark every SKU whose availability changed; a level that falls below zero is told."""
-        changed: dict[tuple[str, str], int] = {}
+    def _look_below_zero(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
+        """Tell of a level that falls below zero."""
         left: dict[tuple[str, str], int] = {}
         for sku, location, bucket, quantity, _ in moves:
-            cell = (sku, location)
-            changed[cell] = changed.get(cell, 0) + _AVAILABLE.get(bucket, 0) * quantity
             if bucket == ON_HAND:
-                left[cell] = left.get(cell, 0) + quantity
+                left[sku, location] = left.get((sku, location), 0) + quantity
         for (sku, location), quantity in left.items():
             now = self._ledger.bucket(sku, location, ON_HAND)
             if now < 0 <= now - quantity:  # once: until it is counted, every further sale would say the same
                 below_zero(desk, sku, location)
+
+    def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
+        """Mark every SKU whose availability changed."""
+        changed: dict[tuple[str, str], int] = {}
+        for sku, location, bucket, quantity, _ in moves:
+            cell = (sku, location)
+            changed[cell] = changed.get(cell, 0) + _AVAILABLE.get(bucket, 0) * quantity
         news: dict[str, dict[str, None]] = {sku: dict.fromkeys(self._channels) for sku in desk.publish}
         for (sku, location), difference in changed.items():
             if difference and (channels := self._served_by(location)):

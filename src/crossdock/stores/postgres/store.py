@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -104,7 +104,7 @@ class PostgresStore:
             "taking messages in", lambda session: self._intake.accept(session, arrivals, now)
         )
 
-    def claim(self, limit: int, now: int) -> Claim:
+    def claim(self, limit: int, now: int, read: Container[int] = ()) -> Claim:
         def work(session: Session) -> Claim:
             self._tending(session, self._inbox, now, self._inbox.tend)
             return self._inbox.claim(session, limit, now)
@@ -149,6 +149,9 @@ class PostgresStore:
 
         self._db.write("writing a batch", work)
         self._inbox.committed(batch)
+
+    def prepared(self, batch: Batch) -> Callable[[], None]:
+        return lambda: self.commit(batch)
 
     def _carry_out(self, session: Session, batch: Batch) -> None:
         for word in batch.unparked:

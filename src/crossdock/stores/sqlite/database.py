@@ -132,12 +132,23 @@ class Database:
 
     def run_program(self, program: Program) -> None:
         """Write a program in one step, in its order; all of it or nothing."""
-        if program.rows:
-            rows = {operation: encode(rows).decode() for operation, rows in program.rows.items()}
-            bindings = [rows.pop(operation, None) for operation in OPERATIONS]
-            if rows:
-                raise ValueError(f"program.sql knows no operation {', '.join(rows)}")
-            self.connection.execute(RUN, (*bindings, bytes(program.blob))).fetchall()
+        self.run_bound(self.bound(program))
+
+    def run_bound(self, bindings: tuple[Any, ...]) -> None:
+        """Write what `bound` has made ready."""
+        if bindings:
+            self.connection.execute(RUN, bindings).fetchall()
+
+    @staticmethod
+    def bound(program: Program) -> tuple[Any, ...]:
+        """A program as the bindings of its one statement; () where there is nothing to write."""
+        if not program.rows:
+            return ()
+        rows = {operation: encode(rows).decode() for operation, rows in program.rows.items()}
+        bindings = [rows.pop(operation, None) for operation in OPERATIONS]
+        if rows:
+            raise ValueError(f"program.sql knows no operation {', '.join(rows)}")
+        return (*bindings, bytes(program.blob))
 
     def ask(self, name: str, rows: Sequence[Any], *more: Any) -> Any:
         """Ask a bulk question; the answer is the one JSON text, decoded. [] for no rows."""

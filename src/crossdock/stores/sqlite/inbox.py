@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import msgspec
@@ -50,7 +50,7 @@ class Inbox:
         self._claimed: dict[int, None] = {}
         self._crashed: tuple[int, int] | None = None
 
-    def claim(self, limit: int) -> Claim:
+    def claim(self, limit: int, read: Container[int] = ()) -> Claim:
         """Inside a transaction: the next due messages that are not claimed yet, and the mark of a batch begun."""
         if self._crashed is None:
             self._crashed = self._read_marker()
@@ -60,8 +60,8 @@ class Inbox:
         ids = self.ready(limit)
         if not ids:
             return Claim(messages=[])
-        ids = self._bounded(ids)
-        messages = read_messages(self._db, self._vault, ids, self._recent)
+        ids = self._bounded(ids, read)
+        messages = read_messages(self._db, self._vault, ids, self._recent, read)
         self._claimed.update(dict.fromkeys(ids))
         program = Program()
         program.add("batch", WORKER, next(iter(self._claimed)), len(ids), crashes)
@@ -149,9 +149,9 @@ class Inbox:
         """Those of these that are not the hub's own, in the same order."""
         return [row[0] for row in self._db.ask("of_partners", ids, HUB)] if ids else []
 
-    def _bounded(self, ids: list[int]) -> list[int]:
+    def _bounded(self, ids: list[int], read: Container[int]) -> list[int]:
         """The first of these whose bodies can be read together; always one."""
-        missing = [i for i in ids if self._recent.get(i) is None]
+        missing = [i for i in ids if i not in read and self._recent.get(i) is None]
         total = 0
         for number, size in sorted(self._db.ask("body_sizes", missing)):
             total += size
@@ -165,8 +165,8 @@ class Inbox:
 
     # What a batch leads to
 
-    def commit(self, batch: Batch) -> None:
-        """Inside a transaction: write everything, in one program."""
+    def planned(self, batch: Batch) -> Program:
+        """Everything that is to be written, in one program; nothing else may be written before it."""
         now = batch.now
         program = Program()
         if batch.changes is not None:
@@ -185,7 +185,7 @@ class Inbox:
         children = [child for done in batch.finished for child in done.children]
         if children:
             self._intake.plan(children, now, program)
-        self._db.run_program(program)
+        return program
 
     def committed(self, batch: Batch) -> None:
         """After the transaction: forget what left."""

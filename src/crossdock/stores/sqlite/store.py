@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,9 @@ class SqliteStore:
         with self._db.transaction("taking messages in"):
             return self._intake.accept(arrivals, now)
 
-    def claim(self, limit: int, now: int) -> Claim:
+    def claim(self, limit: int, now: int, read: Container[int] = ()) -> Claim:
         with self._or_unclaimed(), self._db.transaction("claiming messages"):
-            return self._inbox.claim(limit)
+            return self._inbox.claim(limit, read)
 
     def behind(self, batch: int, limit: int) -> list[int]:
         """Partners' messages among the `limit` due after the next `batch`, in the order accepted; for the writer's thread."""
@@ -127,11 +127,20 @@ class SqliteStore:
             return self._inbox.load(needs)
 
     def commit(self, batch: Batch) -> None:
-        with self._db.transaction("writing a batch"):
-            self._inbox.commit(batch)
-            for unpark in batch.unparked:
-                self._unpark(unpark, batch.now)
-        self._inbox.committed(batch)
+        self.prepared(batch)()
+
+    def prepared(self, batch: Batch) -> Callable[[], None]:
+        with translated("making a batch ready"):
+            program = self._db.bound(self._inbox.planned(batch))
+
+        def write() -> None:
+            with self._db.transaction("writing a batch"):
+                self._db.run_bound(program)
+                for unpark in batch.unparked:
+                    self._unpark(unpark, batch.now)
+            self._inbox.committed(batch)
+
+        return write
 
     def claim_effects(self, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:
         with self._db.transaction("claiming effects"):
