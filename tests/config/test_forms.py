@@ -20,7 +20,11 @@ PAIRS = [
 
 @pytest.mark.parametrize(("section", "struct", "named"), PAIRS)
 def test_a_section_has_the_fields_of_its_struct(section, struct, named):
-    fields = {f.name: f.default for f in msgspec.structs.fields(struct) if f.name not in named}
+    fields = {
+        f.name: f.default if f.default is not msgspec.NODEFAULT else f.default_factory()
+        for f in msgspec.structs.fields(struct)
+        if f.name not in named
+    }
     assert {field.name: field.default for field in section.fields} == fields
 
 

@@ -86,6 +86,7 @@ def rich_order() -> Order:
         number="#1001",
         version="2026-03-28T12:00:00.123456Z",
         origin="amazon.de",
+        origin_ref="302-1234567-1234567",
         channel="marketplace",
         test=True,
         buyer_total=14862,

@@ -34,6 +34,7 @@ class _Process(msgspec.Struct, gc=False):
     currency: str = ""
     known: bool = False
     test: bool = False
+    copy_of: str = ""
     cancelled: bool = False
     commitment: str = "tentative"
     placed_at: int = 0
@@ -73,7 +74,13 @@ def compared(reads: Reads, plan: Plan, *, since: int = 0, late_s: float) -> Comp
 
 def _wanted(process: _Process, erp: str, since: int) -> Wanted:
     gone = process.cancelled or all(line.gone for line in process.lines)
-    wanted = process.commitment == "committed" and not process.test and not gone and not process.day
+    wanted = (
+        process.commitment == "committed"
+        and not process.test
+        and not process.copy_of
+        and not gone
+        and not process.day
+    )
     return Wanted(
         order=process.order,
         connection=process.connection,

@@ -28,7 +28,10 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _defaults(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    return {field.name: field.default for field in msgspec.structs.fields(struct)}
+    return {
+        field.name: field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        for field in msgspec.structs.fields(struct)
+    }
 
 
 _ROUTE = _defaults(Route)
@@ -151,12 +154,7 @@ ROUTE = Section(
             doc="Locations that serve it, tried in this order.",
         ),
         _field(
-            _ROUTE,
-            "buffer",
-            "Units kept back from the quantity published to it.",
-            "whole",
-            low=0,
-            high=1_000_000,
+            _ROUTE, "buffer", "Units kept back from the quantity published to it.", "whole", low=0, high=10**6
         ),
         _field(_ROUTE, "acknowledge", "Tell the channel once an order is ours.", "flag"),
         _field(_ROUTE, "publish", "Tell the channel what is available.", "flag"),
@@ -166,6 +164,13 @@ ROUTE = Section(
             "How the ERP is told of till tickets: `each` by itself, or summed per store and business `day`.",
             "text",
             choices=("each", "day"),
+        ),
+        _field(
+            _ROUTE,
+            "copies",
+            'Orders that a tool copies into it from a connection of yours, by their origin: `{ amazon-us = "market" }`. '
+            "A copy is linked to the order that was sold, and leads to nothing itself.",
+            "map",
         ),
     ),
 )

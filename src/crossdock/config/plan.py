@@ -31,6 +31,7 @@ def read_plan(reading: Reading, connections: Connections) -> Plan:
     policy = reading.section(POLICIES, also=("retries",))
     for name, values in routes.items():
         _check_route(reading, connections, name, values, tuple(places))
+        _check_copies(reading, connections, name, values, tuple(routes))
     _check_places(reading, connections, places)
     _check_authority(reading, connections, authority)
     warn(reading, connections, routes, places, authority)
@@ -70,6 +71,24 @@ def _check_route(
         if table.get(key) is True and not offered:
             reading.warn(
                 (*path, key), f"its connector cannot: it offers no {operation!r}.", f"Write {key} = false."
+            )
+
+
+def _check_copies(
+    reading: Reading, connections: Connections, name: str, values: Values, routes: tuple[str, ...]
+) -> None:
+    """What is copied into a channel is sold in another one, whose own orders are taken."""
+    for origin, channel in values.get("copies", {}).items():
+        path = ("routes", name, "copies", origin)
+        if channel == name:
+            reading.note(path, "a channel holds no copies of its own orders.", "Name the other connection.")
+            continue
+        _check_role(reading, connections, path, channel, CHANNEL)
+        if has_role(connections, channel, CHANNEL) and channel not in routes:
+            reading.note(
+                path,
+                f"{channel!r} has no route, so nobody would take the orders that were sold there.",
+                f"Add [routes.{channel}].",
             )
 
 

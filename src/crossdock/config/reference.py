@@ -61,6 +61,7 @@ def _kind(field: Field) -> str:
         "money": "whole number, in cents",
         "flag": "`true` or `false`",
         "names": "list of texts",
+        "map": "table of texts",
         "url": "http(s) address",
         "zone": "IANA time zone",
         "since": "date or time",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-Kind = Literal["text", "whole", "money", "number", "flag", "names", "url", "zone", "since"]
+Kind = Literal["text", "whole", "money", "number", "flag", "names", "map", "url", "zone", "since"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 NAME_RULE = "letters, digits, '.', '_' and '-', at most 40, the first a letter or digit"
@@ -158,6 +158,15 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _map(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise Wrong(f"it must be a table of texts, and is {kind_of(value)}.", 'Write { "one" = "other" }.')
+    for key, item in value.items():
+        if not isinstance(item, str) or not item:
+            raise Wrong(f"{key!r} must be a text, and is {kind_of(item)}.", "Put every value in quotes.")
+    return dict(value)
+
+
 def _url(value: Any) -> str:
     text = _text(value)
     try:
@@ -261,6 +270,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "number": _number,
     "flag": _flag,
     "names": _names,
+    "map": _map,
     "url": _url,
     "zone": _zone,
     "since": _since,

@@ -37,6 +37,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     publish: bool = True
     post: Literal["each", "day"] = "day"
     """How the ERP is told of till tickets: one by one, or summed per store and business day."""
+    copies: Mapping[str, str] = {}
+    """Origin, in the words of the channel -> the channel where those orders are sold: they come here as copies."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

@@ -208,6 +208,10 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     mode: Mode = "live"
     known: bool = False
     test: bool = False
+    copy_of: str = ""
+    """Set where a tool has copied the order from another channel: "market:302-1234567", or "market:" without its id there."""
+    copies: list[str] = []
+    """Copies of it that other channels hold: "shop:450789469"."""
     commitment: Commitment = "tentative"
     version: str = ""
     document: int = 0

@@ -28,6 +28,7 @@ Money = Literal["unpaid", "authorised", "part_paid", "paid", "part_refunded", "r
 Stage = Literal[
     "unknown",
     "test",
+    "copy",
     "tentative",
     "held",
     "waiting_stock",
@@ -64,7 +65,7 @@ def status(process: OrderProcess) -> Status:
     goods = custody(process, out=out)
     stage = _stage(process, goods, out=out)
     told_only = stage == "unknown" and bool(process.booked) and not process.early
-    finished = told_only or stage in ("done", "cancelled", "test")
+    finished = told_only or stage in ("done", "cancelled", "test", "copy")
     return Status(custody=goods, money=money(process), stage=stage, finished=finished)
 
 
@@ -138,6 +139,8 @@ def _stage(process: OrderProcess, goods: Custody, *, out: bool) -> Stage:
         return "unknown"
     if process.test:
         return "test"
+    if process.copy_of:
+        return "copy"
     if out and any(request.stops for request in process.requests):
         return "cancelling"
     if goods in ("open", "allocated", "released", "part_shipped"):

@@ -22,7 +22,7 @@ BALANCE = "order.balance"
 def follow(desk: Desk, why: str) -> None:
     """Do everything that the facts ask for now. why: a word for the postings that come of it."""
     process = desk.process
-    if not process.known or process.test:
+    if not process.known or process.test or process.copy_of:
         return
     if process.day is not None or process.ticket:
         follow_day(desk)

@@ -71,6 +71,10 @@ def take_fact(desk: Desk, report: Fact) -> str:
     if process.test:
         desk.event("order.test_ignored", {"kind": kind})
         return "processed"
+    if process.copy_of:
+        channel, _, reference = process.copy_of.partition(":")
+        desk.event("order.copy_kept", {"channel": channel, "reference": reference, "kind": kind})
+        return "processed"
     return record(desk, report)
 
 

@@ -29,6 +29,7 @@ from crossdock.engine.messages import (
 )
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.flows.announcing import REPLAY, Replay
+from crossdock.flows.copying import COPIED, Copied
 from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date, told_store
 from crossdock.flows.desk import SECOND, Again, moment
 from crossdock.flows.facts import FACTS, fact_seen
@@ -62,6 +63,7 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     TICK: msgspec.json.Decoder(Tick),
     REPLAY: msgspec.json.Decoder(Replay),
     UNCOUNTED: msgspec.json.Decoder(Uncounted),
+    COPIED: msgspec.json.Decoder(Copied),
     **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS)},
 }
 _touched = msgspec.json.Decoder(Touched)
@@ -238,6 +240,8 @@ class _Wanted:
             self.orders[message.subject] = None
             if isinstance(report, Settled) and report.connection == self._plan.authority.stock:
                 self.tokens[token_of(message.subject_id, report.intent)] = None
+        elif isinstance(report, Copied):
+            self.orders[message.subject] = None
         elif isinstance(report, Again):
             self.orders[message.subject] = None
             self.skus.update(dict.fromkeys(report.skus))

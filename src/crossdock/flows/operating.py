@@ -13,6 +13,8 @@ from crossdock.engine.messages import OperatorAction
 from crossdock.errors import RejectedError
 from crossdock.flows.cancelling import want_less
 from crossdock.flows.consequences import BALANCE
+from crossdock.flows.copying import AWAITED as COPY_AWAITED
+from crossdock.flows.copying import still_alone
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.facts import AWAITED
 from crossdock.flows.goods import ANSWER, RELEASE, SOURCE
@@ -20,7 +22,7 @@ from crossdock.model.quantity import LineQuantity
 
 EXPIRE = "reservation.expire"
 OVERDUE = "order.overdue"
-TIMERS = (BALANCE, SOURCE, RELEASE, ANSWER, EXPIRE, OVERDUE, AWAITED)
+TIMERS = (BALANCE, SOURCE, RELEASE, ANSWER, EXPIRE, OVERDUE, AWAITED, COPY_AWAITED)
 
 
 def take_action(desk: Desk, action: OperatorAction) -> str:
@@ -62,6 +64,8 @@ def take_timer(desk: Desk, kind: str, again: Again) -> str:
         return _overdue(desk)
     elif kind == AWAITED:
         return _awaited(desk)
+    elif kind == COPY_AWAITED:
+        return still_alone(desk)
     desk.event(f"{kind}_due", {})
     return "processed"
 

@@ -15,6 +15,7 @@ from crossdock.engine.messages import Reference
 from crossdock.errors import MappingError, RejectedError
 from crossdock.flows.comparing import take_over
 from crossdock.flows.consequences import follow
+from crossdock.flows.copying import copied_from, keep_copy
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
 from crossdock.flows.documents import split_document, with_receipt
 from crossdock.flows.facts import record, record_nested
@@ -56,12 +57,16 @@ def take_order(desk: Desk, report: OrderReported) -> str:
             f"Order {order.number or order.external_id} of {connection} has no route. Add [routes.{connection}] to the "
             "configuration, then retry the message."
         )
-    _check(desk, order, route)
     first = not process.known
+    if first:
+        process.copy_of = copied_from(order, route)
+    _check(desk, order, route)
     _absorb(desk, order, route, address=_address_hash(order.ship_to))
     _keep_document(desk, with_receipt(value, order.received_at), party)
     _tell(desk, order, first)
-    if not process.test:
+    if process.copy_of:
+        keep_copy(desk, order, first=first)
+    elif not process.test:
         _record_facts(desk, report, first=first)
     follow(desk, "sale" if first else "amendment")
     return "processed"
@@ -92,7 +97,7 @@ def _check(desk: Desk, order: Order, route: Route) -> None:
             f"{'; '.join(map(str, differences[:3]))} (minor units). Correct it at the source or in the message.",
             field=differences[0].field,
         )
-    if order.test and not desk.plan.policy.post_test_orders:
+    if (order.test and not desk.plan.policy.post_test_orders) or desk.process.copy_of:
         return
     strict = (
         desk.plan.policy.unknown_sku == "park" and order.commitment != "void" and order.cancelled_at is None
@@ -173,7 +178,7 @@ def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
     if changed and process.sale is not None:
         process.sale.amended = True
     _absorb_holds(desk, order, first=first)
-    if order.commitment == "committed" and not committed:
+    if order.commitment == "committed" and not committed and not process.copy_of:
         process.expired = False
         grace = desk.now + plan.policy.grace_s * SECOND
         process.release_at = max(grace, micros(order.ship_after))

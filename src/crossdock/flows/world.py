@@ -34,6 +34,7 @@ from crossdock.flows.announcing import Replay, take_replay
 from crossdock.flows.cataloguing import take_price, take_product
 from crossdock.flows.comparing import ADOPT_SALE, take_told_sale
 from crossdock.flows.consequences import follow
+from crossdock.flows.copying import Copied, take_copied
 from crossdock.flows.day_book import DayBook, Touched
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.facts import FACTS, take_fact
@@ -61,7 +62,7 @@ from crossdock.sdk.telling import TELL
 
 _AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
 _TILLS = (TicketReported, StoreDayReported, Touched, InvoiceReported)
-_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, *_TILLS, *FACTS))
+_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, Copied, *_TILLS, *FACTS))
 _RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
 
 
@@ -174,6 +175,8 @@ class RetailWorld:
             return take_tick(desk, report)
         if isinstance(report, Uncounted):
             return take_uncounted(desk, report)
+        if isinstance(report, Copied):
+            return take_copied(desk, report)
         return self._take_store(desk, report)
 
     def _take_store(self, desk: Desk, report: Any) -> str:

@@ -53,6 +53,21 @@ class OrderTest(Data, frozen=True, kw_only=True):
     kind: str = ""
 
 
+class OrderCopy(Data, frozen=True, kw_only=True):
+    """A copy of an order, or a report about one, which leads to nothing: it was sold on `channel`, as `reference` there."""
+
+    channel: str
+    reference: str
+    kind: str = ""
+
+
+class CopyLinked(Data, frozen=True, kw_only=True):
+    """`channel` holds a copy of this order, as `reference` there."""
+
+    channel: str
+    reference: str
+
+
 class OfKind(Data, frozen=True, kw_only=True):
     """The kind of the report or message."""
 

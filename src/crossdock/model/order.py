@@ -42,6 +42,7 @@ class Order(Model, frozen=True, kw_only=True):
     Identity. `connection` is where we read it and `external_id` its id there; `id` is ours, "" until the hub has
     taken it. `number` is what people call it ("#1001"). `origin` is where it was sold, in words of the source
     ("amazon.de"), and differs from the connection where a tool copies orders; "" means sold on the connection.
+    `origin_ref` is its id where it was sold, as far as the copy knows it.
     `location` is the store that sold it, `location_ref` the same in the channel's words. `version` is what the source
     orders its versions by: an integer as text, or its update time as `versions.version_at` writes it.
 
@@ -68,6 +69,7 @@ class Order(Model, frozen=True, kw_only=True):
     id: OrderId = OrderId("")
     number: str = ""
     origin: str = ""
+    origin_ref: str = ""
     channel: ChannelKind = "shop"
     commitment: Commitment = "committed"
     test: bool = False

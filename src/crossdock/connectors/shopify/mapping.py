@@ -159,6 +159,7 @@ class _Reading:
             lines=lines.order_lines(),
             number=body.name or "",
             origin="" if source in OWN_SOURCES else source,
+            origin_ref="" if source in OWN_SOURCES else body.source_identifier or "",
             channel="till" if source == "pos" else "b2b" if body.company is not None else "shop",
             commitment=commitment(body, shop),
             sold_by=seller,

@@ -245,6 +245,7 @@ class OrderBody(Body):
     duties_included: bool | None = None
     test: bool | None = None
     source_name: Text = None
+    source_identifier: Text = None
     merchant_of_record_app_id: Id = None
     location_id: Id = None
     total_price_set: MoneySet | None = None
