@@ -228,6 +228,21 @@ class MarkResult(msgspec.Struct, frozen=True, kw_only=True):
     reply: Arrival | None = None
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """Of each source the moment before which what is over may go; "" is every source that is not named, 0 is for ever."""
+
+    bodies: Mapping[str, int] = {}
+    deliveries: Mapping[str, int] = {}
+
+
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """What is gone: the messages that have no body any more, and how many delivery ids. whole: all has been looked at."""
+
+    bodies: Sequence[int] = ()
+    deliveries: int = 0
+    whole: bool = True
+
+
 class Store(Protocol):
     """A durable store, as the engine uses it."""
 
@@ -292,6 +307,15 @@ class Store(Protocol):
 
     def late(self, before: int) -> list[Late]:
         """What was staged before `before` and is still to be done by itself: nobody has been asked about it."""
+        ...
+
+    def expire(self, terms: Terms, now: int, limit: int) -> Expired:
+        """Look at the next `limit` messages and delivery ids, and drop what is over and past its time.
+
+        A body goes with what it was before an edit, once its message has been handled and its subject been finished for
+        that long; never of a message in the inbox, nor of a subject that is unfinished, has an open case or a call to be
+        made. A delivery id goes by its age, unless its subject is unfinished. What was handled, versions and hashes stay.
+        """
         ...
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:

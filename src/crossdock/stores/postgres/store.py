@@ -15,9 +15,11 @@ from crossdock.engine.port import (
     ClaimedEffect,
     ClaimedMark,
     EffectResult,
+    Expired,
     Hold,
     Late,
     MarkResult,
+    Terms,
     Want,
 )
 from crossdock.stores.cache import Recent
@@ -198,6 +200,13 @@ class PostgresStore:
 
     def late(self, before: int) -> list[Late]:
         return self._db.read("reading what is late", lambda session: self._upkeep.late(session, before))
+
+    def expire(self, terms: Terms, now: int, limit: int) -> Expired:
+        def work(session: Session) -> Expired:
+            self._tending(session, self._upkeep, now, self._upkeep.leases.step)
+            return self._upkeep.expire(session, terms, now, limit)
+
+        return self._db.write("dropping what is past its time", work)
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
         self._db.write("writing schedules", lambda session: self._upkeep.schedules(session, wanted, now))

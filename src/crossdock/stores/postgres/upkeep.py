@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
-from crossdock.engine.port import Late
+from crossdock.engine.port import Expired, Late, Terms
+from crossdock.stores.expiring import look
+from crossdock.stores.postgres.expiring import Shelves
 from crossdock.stores.postgres.intake import Intake
 from crossdock.stores.postgres.leases import SCHEDULER, Leases
 from crossdock.stores.postgres.session import Session
@@ -51,6 +53,12 @@ class Upkeep:
         ]
         self._intake.accept(session, arrivals, now)
         return len(arrivals)
+
+    def expire(self, session: Session, terms: Terms, now: int, limit: int) -> Expired:
+        """Inside a transaction: look on; nothing where another process does it."""
+        if not self.leases.held_now(session, [""]):
+            return Expired()
+        return look(Shelves(session, now), terms, limit)
 
     @staticmethod
     def late(session: Session, before: int) -> list[Late]:

@@ -93,6 +93,42 @@ from (
   order by 1, 2, 3 for update skip locked) due
 where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
 
+-- name: walks
+select feed, value from cursor where connection = $1::text;
+
+-- Along the table in the order of its key. The size of what is stored outside of its row is known without reading it.
+-- name: pass_messages
+select m.subject, m.id, m.source, m.handled_at,
+  (select octet_length(b.raw)::bigint from body b where b.message = m.id)
+from message m where (m.subject, m.id) > ($1::bigint, $2::bigint) order by m.subject, m.id limit $3::bigint;
+
+-- name: pass_seen
+select subject, source, kind, version, at from seen
+where (subject, source, kind, version) > ($1::bigint, $2::text, $3::text, $4::text)
+order by subject, source, kind, version limit $5::bigint;
+
+-- Never of what is still to be handled, nor of an order that anybody may still have to look into. What is being erased
+-- just now is not waited for.
+-- name: expire_bodies
+delete from body where message in (
+  select b.message from unnest($1::bigint[], $2::bigint[], $3::bigint[]) g(subject, message, moment)
+  join body b on b.message = g.message
+  where not exists (
+      select 1 from process p where p.subject = g.subject and (p.finished = 0 or p.updated_at >= g.moment))
+    and not exists (select 1 from outbox o where o.subject = g.subject)
+    and not exists (select 1 from case_file c where c.subject = g.subject and c.closed_at = 0)
+  order by b.message for update of b skip locked)
+returning message;
+
+-- name: expire_bodies_before_edit
+delete from body_before_edit where message = any($1::bigint[]);
+
+-- name: expire_deliveries
+delete from seen n using unnest($1::bigint[], $2::text[], $3::text[]) g(subject, source, version)
+where n.subject = g.subject and n.source = g.source and n.kind = 'delivery' and n.version = g.version
+  and not exists (select 1 from process p where p.subject = g.subject and p.finished = 0)
+returning n.source;
+
 -- name: subject_salt
 select no, salt from subject where no = $1::bigint;
 

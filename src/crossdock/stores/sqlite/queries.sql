@@ -198,6 +198,41 @@ where state = 1 and unclear = 1 and connection || ' ' || operation in (select va
 -- name: recover_marks
 update mark set state = 0, dirty = 0 where state = 3;
 
+-- name: walks
+select feed, value from cursor where connection = ?1;
+
+-- Along the table as it is clustered. The size of a blob is known without reading it.
+-- name: pass_messages
+select m.subject, m.id, m.source, m.handled_at, (select length(b.raw) from body b where b.message = m.id)
+from message m where (m.subject, m.id) > (?1, ?2) order by m.subject, m.id limit ?3;
+
+-- name: pass_seen
+select subject, source, kind, version, at from seen
+where (subject, source, kind, version) > (?1, ?2, ?3, ?4) order by subject, source, kind, version limit ?5;
+
+-- name: keep_last_message
+insert into meta (name, value) select 'last_message', cast(max(message) as text) from body where true
+on conflict (name) do update set value = cast(max(cast(value as integer), cast(excluded.value as integer)) as text);
+
+-- Never of what is still to be handled, nor of an order that anybody may still have to look into.
+-- name: expire_bodies
+delete from body where message in (
+  select j.value->>1 from jsonb_each(?1) j
+  where not exists (
+      select 1 from process p where p.subject = j.value->>0 and (p.finished = 0 or p.updated_at >= j.value->>3))
+    and not exists (select 1 from outbox o where o.subject = j.value->>0)
+    and not exists (select 1 from case_file c where c.subject = j.value->>0 and c.closed_at = 0))
+returning message;
+
+-- name: expire_bodies_before_edit
+delete from body_before_edit where message in (select value from json_each(?1));
+
+-- name: expire_deliveries
+delete from seen where (subject, source, kind, version) in (
+  select j.value->>0, j.value->>1, 'delivery', j.value->>2 from jsonb_each(?1) j
+  where not exists (select 1 from process p where p.subject = j.value->>0 and p.finished = 0))
+returning source;
+
 -- name: subject_salt
 select s.no, s.salt from subject s where s.no = ?1;
 
@@ -206,7 +241,8 @@ select connection, operation, subject, intent, attempt, state, document from out
 
 -- name: max_ids
 select
-  (select coalesce(max(message), 0) from body) as message,
+  max((select coalesce(max(message), 0) from body),
+    coalesce((select cast(value as integer) from meta where name = 'last_message'), 0)) as message,
   (select coalesce(max(no), 0) from subject) as subject;
 
 -- name: erase_bodies

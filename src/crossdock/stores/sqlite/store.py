@@ -19,13 +19,16 @@ from crossdock.engine.port import (
     ClaimedEffect,
     ClaimedMark,
     EffectResult,
+    Expired,
     Hold,
     Late,
     MarkResult,
+    Terms,
     Unpark,
     Want,
 )
 from crossdock.errors import NotFoundError
+from crossdock.stores.expiring import look
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import (
     PAGE_CACHE_KIB,
@@ -37,6 +40,7 @@ from crossdock.stores.sqlite.database import (
     lock_file,
     translated,
 )
+from crossdock.stores.sqlite.expiring import Shelves
 from crossdock.stores.sqlite.inbox import Inbox
 from crossdock.stores.sqlite.intake import Intake
 from crossdock.stores.sqlite.outbox import Outbox
@@ -192,6 +196,10 @@ class SqliteStore:
                 Late(connection=connection, operation=operation, count=count, oldest=oldest)
                 for connection, operation, count, oldest in self._db.run("late_calls", before)
             ]
+
+    def expire(self, terms: Terms, now: int, limit: int) -> Expired:
+        with self._db.transaction("dropping what is past its time"):
+            return look(Shelves(self._db, now), terms, limit)
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
         with self._db.transaction("writing schedules"):
