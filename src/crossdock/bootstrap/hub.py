@@ -21,6 +21,7 @@ from crossdock.bootstrap.beside import Beside
 from crossdock.bootstrap.front import PartnerState, state_of
 from crossdock.bootstrap.gathering import Gathering
 from crossdock.bootstrap.hands import HandsThread, Preparing, hands_of
+from crossdock.bootstrap.keeping import keeping_of
 from crossdock.bootstrap.loops import (
     EffectLoop,
     Performs,
@@ -157,7 +158,8 @@ class Hub:
                 self._loop(f"publisher-{name}", PublisherLoop(publisher, clock_us, self.signals).turn)
         if "ticks" in parts or not self.shared:
             store = on_writer(self.store, self.writer)
-            self._loop("ticks", TickLoop(store, self._sweep(store), clock_us, self.signals).turn)
+            sweep, keeping = self._sweep(store), keeping_of(self.config, store)
+            self._loop("ticks", TickLoop(store, sweep, keeping, clock_us, self.signals).turn)
         if self.shared and self.hands is not None:
             self._loop("partners", self._tell_partners)
         if self.shared:

@@ -14,6 +14,7 @@ import msgspec
 
 from crossdock.bootstrap.writer import Writer
 from crossdock.engine.dispatcher import Dispatcher
+from crossdock.engine.keeping import Keeping
 from crossdock.engine.marks import Publisher
 from crossdock.engine.overlapping import Overlapping
 from crossdock.engine.performing import Attempted, Call
@@ -194,14 +195,16 @@ class PublisherLoop:
 
 
 class TickLoop:
-    """Makes due what has become due, and tells what stands still."""
+    """Makes due what has become due, tells what stands still, and drops what is past its time."""
 
-    def __init__(self, store: Store, sweep: Sweep, clock: Clock, signals: Signals) -> None:
-        self._store, self._sweep, self._clock, self._signals = store, sweep, clock, signals
+    def __init__(self, store: Store, sweep: Sweep, keeping: Keeping, clock: Clock, signals: Signals) -> None:
+        self._store, self._sweep, self._keeping = store, sweep, keeping
+        self._clock, self._signals = clock, signals
 
     def turn(self) -> None:
         self._store.wake(self._clock())
         self._sweep.step(self._clock())
+        self._keeping.step(self._clock())
         self._signals.effects.set()
         self._signals.marks.set()
         self._signals.stopping.wait(IDLE_S)

@@ -90,6 +90,8 @@ def _connection(
         limits=msgspec.structs.replace(spec.limits, **{key: values[key] for key in _PACE if key in values}),
         poll_every_s=values["poll_every_s"],
         feeds=values["feeds"],
+        bodies_days=values.get("bodies_days"),
+        deliveries_days=values.get("deliveries_days"),
     )
 
 

@@ -16,6 +16,8 @@ SELLERS = ("channel", "till")
 MASTERS = ("erp", "wms", "partner")
 """Who may be master of stock: whoever sells it only hears of it."""
 LISTED_MAX = 5
+REDELIVERED_DAYS = 30
+"""So long some partners (payment providers above all) send again what they had no answer to."""
 
 Values = Mapping[str, Any]
 Tables = Mapping[str, Values]
@@ -143,6 +145,32 @@ def _of_authority(reading: Reading, connections: Connections, authority: Values)
                 ("authority", key),
                 "it is read, and nothing acts on it yet.",
                 "Take it out, and do not count on it.",
+            )
+
+
+def warn_of_retention(reading: Reading, connections: Connections, policy: Values) -> None:
+    """Who forgets deliveries too soon takes them for new ones: a late repetition, or a replay that is asked for again."""
+    own = {("connections", name): (c.bodies_days, c.deliveries_days) for name, c in connections.good.items()}
+    bodies, deliveries = policy.get("bodies_days"), policy.get("deliveries_days")
+    for path, given in (("policies",), (bodies, deliveries)), *own.items():
+        if given == (None, None):
+            continue
+        kept = bodies if given[0] is None else given[0]
+        known = deliveries if given[1] is None else given[1]
+        key = (*path, "bodies_days" if given[1] is None else "deliveries_days")
+        if not known:
+            continue
+        if known < REDELIVERED_DAYS:
+            reading.warn(
+                key,
+                f"deliveries are known for {known} days, and partners may repeat one for {REDELIVERED_DAYS}.",
+                f"Write deliveries_days = {REDELIVERED_DAYS} or more.",
+            )
+        elif kept and known < kept:
+            reading.warn(
+                key,
+                f"bodies can be replayed for {kept} days, and a replay that is asked for twice is known for {known}.",
+                f"Write deliveries_days = {kept}.",
             )
 
 

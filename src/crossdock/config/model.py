@@ -67,7 +67,8 @@ class ConnectionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One account of one partner. `settings` are complete, defaults and secrets included, and never printed.
 
     since: nothing older goes live (UTC). limits: the spec's, or what the file says instead. feeds: what is polled
-    every `poll_every_s` seconds; 0 is never. spec: what the connector says of itself with these settings.
+    every `poll_every_s` seconds; 0 is never. spec: what the connector says of itself with these settings. bodies_days,
+    deliveries_days: what the policy says instead, where they are not None.
     """
 
     name: str
@@ -79,6 +80,8 @@ class ConnectionConfig(msgspec.Struct, frozen=True, kw_only=True):
     limits: Pace = Pace()
     poll_every_s: float = 0.0
     feeds: tuple[str, ...] = ()
+    bodies_days: int | None = None
+    deliveries_days: int | None = None
 
     def __repr__(self) -> str:
         return f"ConnectionConfig(name={self.name!r}, connector={self.connector!r}, mode={self.mode!r})"

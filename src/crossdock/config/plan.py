@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from crossdock.config.connections import Connections
-from crossdock.config.doubts import API, has_role, masters, misspelt, warn
+from crossdock.config.doubts import API, has_role, masters, misspelt, warn, warn_of_retention
 from crossdock.config.forms import AUTHORITY, LOCATION, POLICIES, ROUTE
 from crossdock.config.lines import KeyPath
 from crossdock.config.reading import Reading
@@ -35,6 +35,7 @@ def read_plan(reading: Reading, connections: Connections) -> Plan:
     _check_places(reading, connections, places)
     _check_authority(reading, connections, authority)
     warn(reading, connections, routes, places, authority)
+    warn_of_retention(reading, connections, policy)
     good = connections.good
     return Plan(
         routes={name: Route(channel=name, **values) for name, values in routes.items()},

@@ -76,6 +76,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long a store whose day is open may be silent while other stores of its connection sell."""
     closed_period: Literal["next_month", "today"] = "next_month"
     """Where a day goes whose period is closed in the ERP: the first open month after it, or the day of posting."""
+    bodies_days: int = 90
+    """How long raw bodies are kept after their order is finished; 0 is for ever."""
+    deliveries_days: int = 90
+    """How long the ids of deliveries are kept; 0 is for ever."""
 
 
 class Authority(msgspec.Struct, frozen=True, kw_only=True):
