@@ -17,6 +17,7 @@ from crossdock.bootstrap.loops import EffectLoop, Signals
 from crossdock.config import Config
 from crossdock.engine import crash
 from crossdock.engine.dispatcher import Dispatcher
+from crossdock.engine.keeping import Keeping
 from crossdock.engine.marks import Publisher
 from crossdock.engine.messages import Arrival, Receipt
 from crossdock.engine.overlapping import Overlapping
@@ -36,7 +37,7 @@ from sim.faults import Faults
 from sim.flaky import FlakyHandler
 from sim.hands import Hands, Waiting, prepare
 from sim.invariants import Invariants
-from sim.parts import Quiet, SimWriter, keyed, lane_of, schedules, values_of
+from sim.parts import Quiet, SimWriter, keyed, lane_of, retention, schedules, values_of
 from sim.retailer import MASTER_KEY, Traits
 from sim.watched import WatchedStore
 from sim.wire import Taken, Wire
@@ -132,6 +133,7 @@ class SimHub:
         policy = self.config.plan.policy
         late_us, overdue_us = (policy.grace_s + policy.late_s) * SECOND, policy.fulfilment_deadline_s * SECOND
         self._sweep = Sweep(self.store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
+        self._keeping = Keeping(self.store, retention(self.traits))
         self.awake_since = self.world.now
         self._arrivals: list[tuple[Arrival, Taken]] = []
         self._due: dict[str, int] = {}
@@ -362,7 +364,8 @@ class SimHub:
     def _tick(self) -> None:
         due = self.store.wake(self.world.clock())
         self._sweep.step(self.world.clock())
-        delay = IDLE if due is None else min(IDLE, max(1_000, due - self.world.clock()))
+        due = min(self._keeping.step(self.world.clock()), due or IDLE + self.world.clock())
+        delay = min(IDLE, max(1_000, due - self.world.clock()))
         self.poke("ticks", delay)
         for part in ("pipeline", "effects", *self._publishing()):
             self.poke(part)

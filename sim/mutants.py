@@ -25,6 +25,7 @@ CPU_S_MAX = 240
 TESTS = (
     "tests/engine",
     "tests/stores/test_sqlite.py",
+    "tests/stores/test_keeping.py::TestSqlite",
     "tests/flows",
     "tests/connectors/test_erp.py",
     "tests/connectors/test_wms.py",

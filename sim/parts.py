@@ -8,13 +8,15 @@ from typing import Any
 from crossdock.config import Config
 from crossdock.domain.state import Level
 from crossdock.engine.calling import Transport
+from crossdock.engine.keeping import Retention
 from crossdock.engine.lanes import Lane
 from crossdock.engine.pace import Breaker, bucket
 from crossdock.flows.quantities import quantity_command
 from crossdock.sdk.spec import Connector
 from crossdock.stores.reads import Reads
+from sim.retailer import Traits
 from sim.watched import WatchedStore
-from sim.world import SECOND
+from sim.world import DAY, HOUR, SECOND
 
 
 class Quiet:
@@ -75,6 +77,11 @@ def schedules(config: Config) -> dict[str, tuple[str, str, int]]:
         for feed in connection.feeds
         if connection.poll_every_s > 0
     }
+
+
+def retention(traits: Traits) -> Retention:
+    """Hours instead of days, so that much goes while orders are under way. Deliveries are known for longer than partners repeat them."""
+    return Retention(bodies_us={"": traits.kept_h * HOUR}, deliveries_us={"": 2 * DAY})
 
 
 def values_of(

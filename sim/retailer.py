@@ -105,7 +105,7 @@ batch_messages_max = {batch_max}
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What this seed's retailer is like. erp: how it avoids doubles.
-    documents: how many go in one request, where they may."""
+    documents: how many go in one request, where they may. kept_h: how long bodies are kept, in hours."""
 
     erp: str
     batch_max: int
@@ -113,6 +113,7 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     gated: bool
     buffer: int
     documents: int
+    kept_h: int
 
 
 def traits_of(dice: random.Random, faults: Faults) -> Traits:
@@ -125,6 +126,7 @@ def traits_of(dice: random.Random, faults: Faults) -> Traits:
         gated=dice.random() < 0.3,
         buffer=dice.choice((0, 0, 1)),
         documents=dice.choice((1, 3, 8)),
+        kept_h=dice.choice((1, 3, 8)),
     )
 
 

@@ -9,6 +9,7 @@ from crossdock.errors import OverloadedError
 from crossdock.stores.sqlite import SqliteStore
 from sim.faults import Faults
 from sim.invariants import Invariants
+from sim.keeping import check_kept
 from sim.world import Killed, World
 
 DISK_RATE = 0.01
@@ -72,6 +73,13 @@ class WatchedStore:
 
     def wake(self, now: int) -> Any:
         return self._do(lambda: self.inner.wake(now), None)
+
+    def expire(self, terms: Any, now: int, limit: int) -> Any:
+        return self._do(lambda: self.inner.expire(terms, now, limit), lambda got: self._expired(got.bodies))
+
+    def _expired(self, messages: Sequence[int]) -> None:
+        self._world.tell("expired", *messages)
+        check_kept(self.inner._db.connection, messages)
 
     def abandon(self) -> None:
         """What a killed process leaves: files as they are, no lock, nothing cleaned up."""

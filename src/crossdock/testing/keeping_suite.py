@@ -135,6 +135,7 @@ class KeepingSuite(StoreCase):
         seen = [Seen(source="shop", kind="order", version="v1", hash="h")]
         subject, message = self.order(store, seen=seen)
         again = arrival(body=b"1", delivery_id="d1")
+        assert self.all(store, Terms(deliveries={"": NOW})).deliveries == 0
         assert self.take(store, again)[0].duplicate
         assert self.all(store).deliveries == 1
         receipt = self.take(store, again)[0]
