@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from crossdock.console.acting import act, act_on_case, replay_since
+from crossdock.console.acting import act, act_on_case
+from crossdock.console.replaying import replay_since
 from crossdock.console.story import moment
 from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.errors import CrossdockError

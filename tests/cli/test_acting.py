@@ -1,7 +1,9 @@
 import base64
 import json
 import re
+from contextlib import closing
 
+import apsw
 import pytest
 
 TOKEN = {"CROSSDOCK_TOKEN": "cdk_test"}
@@ -95,7 +97,10 @@ def test_a_token_that_is_not_set_is_told(cli):
 def test_an_order_is_replayed(cli, running):
     hub, env = call(running)
     hub.answer = lambda path, headers, body: (202, {"accepted": 3, "next": ""})
-    assert cli.json("replay", "#1001", "-r", "new mapping", "--actor", "anna", env=env) == {"accepted": 3}
+    assert cli.json("replay", "#1001", "-r", "new mapping", "--actor", "anna", env=env) == {
+        "accepted": 3,
+        "gone": 0,
+    }
     [(path, _, body)] = hub.asked
     assert path == "/v1/replays"
     assert json.loads(body) == {"actor": "anna", "reason": "new mapping", "order": "#1001"}
@@ -103,12 +108,12 @@ def test_an_order_is_replayed(cli, running):
 
 def test_what_a_connection_sent_is_replayed_part_by_part(cli, running):
     hub, env = call(running)
-    answers = iter([{"accepted": 1000, "next": "77"}, {"accepted": 5, "next": ""}])
+    answers = iter([{"accepted": 1000, "gone": 2, "next": "77"}, {"accepted": 5, "gone": 1, "next": ""}])
     hub.answer = lambda path, headers, body: (202, next(answers))
     found = cli.json(
         "replay", "--connection", "shop", "--since", "2026-03-01", "-r", "x", "--actor", "a", env=env
     )
-    assert found == {"accepted": 1005}
+    assert found == {"accepted": 1005, "gone": 3}
     asked = [json.loads(body) for _, _, body in hub.asked]
     assert [(body["connection"], body["since"], body.get("after")) for body in asked] == [
         ("shop", "2026-03-01T00:00:00Z", None),
@@ -158,3 +163,11 @@ def test_a_dry_run_compares_with_todays_settings(worked):
     assert {line["verdict"] for line in found if line["kind"] == "orders/create"} == {"differs"}
     assert all(d["stored"] != d["today"] for line in found for d in line["differences"])
     assert "secret.person" not in result.stdout
+
+
+def test_of_what_is_not_kept_any_more_a_dry_run_only_says_so(worked):
+    with closing(apsw.Connection(str(worked.folder / "data" / "crossdock.db"))) as database:
+        database.execute("delete from body")
+    result = worked("replay", "#1002", "--dry-run")
+    assert result.exit_code == 0
+    assert "3 more cannot be run again: their raw bytes are not kept any more" in result.stdout

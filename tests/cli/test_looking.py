@@ -1,5 +1,7 @@
 import re
+from contextlib import closing
 
+import apsw
 import pytest
 
 from tests.cli.hub import work
@@ -16,6 +18,15 @@ def test_status_counts_what_is_there(worked):
     assert "test at http://127.0.0.1:9 does not answer." in text
     assert "2 orders" in text
     assert "`crossdock cases` lists them." in text
+
+
+def test_status_says_how_much_is_past_its_time_and_gone(worked):
+    assert "Past their time" not in worked("status").stdout
+    with closing(apsw.Connection(str(worked.folder / "data" / "crossdock.db"))) as database:
+        rows = "('shop', 'bodies_expired', 1200), ('erp', 'bodies_expired', 34), ('shop', 'deliveries_expired', 5)"
+        database.execute(f"insert into counter values {rows}")
+    assert worked.json("status")["expired"] == {"bodies": 1234, "deliveries": 5}
+    assert "Past their time, and gone: 1,234 raw bodies, 5 delivery ids." in worked("status").stdout
 
 
 def test_status_tells_which_partner_is_not_well_and_ends_with_one(worked, running):

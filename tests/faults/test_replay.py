@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from crossdock.bootstrap.proof import prove
-from crossdock.console import acting
+from crossdock.console import replaying
 from crossdock.sdk.calls import post
 from tests.bootstrap.waiting import eventually
 from tests.faults.here import retailer
@@ -31,7 +31,7 @@ def delayed(shop):
 
 @pytest.mark.fault(56)
 def test_live_orders_go_before_a_bulk_replay_and_a_double_click_runs_it_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(acting, "REPLAYS_PER_S_MAX", 10)
+    monkeypatch.setattr(replaying, "REPLAYS_PER_S_MAX", 10)
     with retailer(tmp_path) as shop:
         shop.send(60)
         shop.settled()
@@ -55,7 +55,7 @@ def test_live_orders_go_before_a_bulk_replay_and_a_double_click_runs_it_once(tmp
 
 @pytest.mark.fault(56)
 def test_a_replay_begins_where_another_ends_and_comes_in_parts_under_one_key(tmp_path, monkeypatch):
-    monkeypatch.setattr(acting, "REPLAYS_PER_S_MAX", 5)
+    monkeypatch.setattr(replaying, "REPLAYS_PER_S_MAX", 5)
     with retailer(tmp_path) as shop:
         shop.send(20)
         shop.settled()

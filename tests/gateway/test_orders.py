@@ -288,7 +288,7 @@ def test_a_replay_runs_the_raw_bytes_again_and_names_its_reason(api):
     id_ = api.order("rp", external_id="RP-1")
     asked = {"order": id_, "actor": "Ann", "reason": "a new mapping"}
     reply = api.post("/v1/replays", asked)
-    assert (reply.status, reply.json) == (202, {"accepted": 1, "repeated": 0, "next": ""})
+    assert (reply.status, reply.json) == (202, {"accepted": 1, "repeated": 0, "gone": 0, "next": ""})
     steps = api.until(
         lambda: [
             step
@@ -297,6 +297,28 @@ def test_a_replay_runs_the_raw_bytes_again_and_names_its_reason(api):
         ]
     )
     assert steps[0]["detail"].endswith("replay by Ann: a new mapping")
+
+
+def test_a_replay_of_what_is_not_kept_any_more_is_refused_and_the_timeline_says_that_its_bytes_are_gone(api):
+    id_ = api.order("gone", external_id="GONE-1")
+    drop_bodies_of(api.hub, id_)
+    steps = api.get(f"/v1/orders/{id_}/timeline").json["steps"]
+    assert steps[0]["detail"] == "its raw bytes are not kept any more"
+    reply = api.post("/v1/replays", {"order": id_, "actor": "Ann", "reason": "a new mapping"})
+    assert reply.status == 422
+    assert reply.json["detail"].startswith(
+        f"Replay of {id_}: the raw bytes of its 1 messages are not kept any more"
+    )
+    assert "Have the source send it again" in reply.json["detail"]
+
+
+def drop_bodies_of(hub, id_):
+    """As retention does, long after."""
+    subject = int(id_.removeprefix("CD"))
+    with hub.reads() as reads:
+        numbers = [row[0] for row in reads.rows("timeline_messages", subject, 100)]
+    sql = f"delete from body where message in ({', '.join(map(str, numbers))})"
+    hub.writer.call(lambda: hub.store._db.connection.execute(sql).fetchall())
 
 
 def test_a_replay_since_a_time_comes_in_parts(api):

@@ -19,7 +19,7 @@ from crossdock.cli.context import (
     actor_or_self,
     api,
 )
-from crossdock.cli.output import emit_json, say
+from crossdock.cli.output import emit_json, not_kept, say
 from crossdock.errors import ConfigurationError
 
 DONE = {
@@ -157,18 +157,21 @@ def replay(
         raise ConfigurationError("A replay says why. Add --reason.")
     body: dict[str, Any] = {"actor": actor_or_self(actor), "reason": reason}
     body |= {"order": order} if order else {"connection": connection, "since": began}
-    accepted, key = 0, uuid4().hex
+    accepted, gone, key = 0, 0, uuid4().hex
     with api(config, url) as hub:
         while True:
             answer = hub.post("/v1/replays", body, key=key)
             accepted += int(answer.get("accepted", 0))
+            gone += int(answer.get("gone", 0))
             if not answer.get("next"):
                 break
             body["after"] = answer["next"]
     if json:
-        emit_json({"accepted": accepted})
+        emit_json({"accepted": accepted, "gone": gone})
     else:
         say(f"{accepted} messages run again. What they change is on their orders' timelines.", "green")
+        if gone:
+            say(not_kept(gone), "yellow")
 
 
 def _moment(text: str) -> Any:

@@ -107,3 +107,8 @@ def moment_of(microseconds: int) -> datetime | None:
 def when(moment: datetime | None) -> str:
     """A time, or nothing, for a column that says that it is UTC."""
     return utc(moment).removesuffix(" UTC") if moment is not None else ""
+
+
+def not_kept(gone: int) -> str:
+    """Of messages that cannot be run again, why."""
+    return f"{gone} more cannot be run again: their raw bytes are not kept any more (bodies_days, or an erasure)."

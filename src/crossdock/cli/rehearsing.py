@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from crossdock.cli.context import configured, opened, subject_of
-from crossdock.cli.output import clean, emit_json, say, table
+from crossdock.cli.output import clean, emit_json, not_kept, say, table
 from crossdock.config import Registry
 from crossdock.engine.messages import HUB, PAGE_PREFIX, Message, subject_id
 from crossdock.errors import ConfigurationError, CrossdockError, NotFoundError
@@ -65,12 +65,16 @@ def rehearse(path: Path, order: str, connection: str, since: datetime | None, *,
             f"There is no connection {connection!r}. There are {', '.join(config.connections)}."
         )
     handler = _handler(config)
-    otherwise = 0
+    otherwise = gone = 0
     told: list[Rehearsal] = []
     with opened(config.hub) as reads:
         wanted = _of_order(reads, subject_of(reads, order)) if order else _since(reads, connection, since)
         for message, subject in wanted:
-            found = _rehearsed(reads, handler, message, subject)
+            raw = reads.raw(message, subject)
+            if raw is None or not raw["body"]:
+                gone += 1
+                continue
+            found = _rehearsed(reads, handler, raw, message, subject)
             if found is None:
                 continue
             otherwise += found.verdict in ("differs", "failed")
@@ -80,6 +84,8 @@ def rehearse(path: Path, order: str, connection: str, since: datetime | None, *,
                 told.append(found)
     if not json:
         _print(told, otherwise)
+        if gone:
+            say(not_kept(gone), "yellow")
     return 1 if otherwise else 0
 
 
@@ -107,10 +113,11 @@ def _since(reads: Reads, connection: str, since: datetime | None) -> Iterator[tu
         after = rows[-1][0]
 
 
-def _rehearsed(reads: Reads, handler: RetailHandler, number: int, subject: int) -> Rehearsal | None:
-    """None for what has no mapping of its own (a page) and for what is not kept any more."""
-    raw = reads.raw(number, subject)
-    if raw is None or not raw["body"] or raw["kind"].startswith(PAGE_PREFIX):
+def _rehearsed(
+    reads: Reads, handler: RetailHandler, raw: Mapping[str, Any], number: int, subject: int
+) -> Rehearsal | None:
+    """None for what has no mapping of its own (a page)."""
+    if raw["kind"].startswith(PAGE_PREFIX):
         return None
     about: dict[str, Any] = {
         "message": number,

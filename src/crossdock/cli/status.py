@@ -53,6 +53,9 @@ def _print(hub: HubConfig, found: dict[str, Any]) -> None:
         say(f"{partner['name']} {partner['text']}.{waiting}", "red")
     text = f"{orders['total']} orders, {orders['finished']} finished, {cases} open case{'s' * (cases != 1)}"
     say(f"{text}; `crossdock cases` lists them." if cases else f"{text}.")
+    bodies, deliveries = found["expired"].values()
+    if bodies or deliveries:
+        say(f"Past their time, and gone: {bodies:,} raw bodies, {deliveries:,} delivery ids.")
     _table_of("Messages", found["sources"])
     _table_of("Calls to partners", found["effects"])
     _table_of("Values to publish", found["values"])
@@ -81,7 +84,12 @@ def _status(reads: Reads) -> dict[str, Any]:
             for connection, state, count in reads.rows("marks_by_state")
         ],
         "cases": dict(reads.rows("open_case_count")),
+        "expired": {what: _expired(reads, f"{what}_expired") for what in ("bodies", "deliveries")},
     }
+
+
+def _expired(reads: Reads, name: str) -> int:
+    return sum(int(value) for _, counter, value in reads.rows("counters") if counter == name)
 
 
 def _table_of(title: str, rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -24,13 +23,10 @@ from crossdock.engine.messages import (
 )
 from crossdock.errors import ConflictError, MappingError, NotFoundError, RejectedError
 from crossdock.flows.store_days import DIFFERENCE
-from crossdock.stores.sqlite.reads import CASE_COLUMNS, TIMELINE_ROWS_MAX, Reads
+from crossdock.stores.sqlite.reads import CASE_COLUMNS, Reads
 
 ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
-REPLAY_MAX = 1_000
-REPLAYS_PER_S_MAX = 100
-"""A bulk replay takes a tenth of what a small machine handles."""
 OF_NO_ORDER = ("refused", "credentials", "gone", "late")
 """Cases of a value or of a connection: no order is theirs."""
 _ENGINE_NAMES = {"resolve": "resolve_case", "release": "release_hold"}
@@ -291,91 +287,6 @@ def act(
     if receipt.conflict:
         raise ConflictError("This key came with another action before. Use a new key for a new action.")
     return receipt
-
-
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay took in again. `next`: pass it as `after` to go on; "" where nothing is left.
-
-    `repeated`: what the same request, by its key, had taken in before.
-    """
-
-    accepted: int
-    repeated: int = 0
-    next: str = ""
-
-
-def replay_order(face: Face, subject: int, actor: str, reason: str, once: str = "") -> Replayed:
-    """Run everything that ever came about an order again, from its raw bytes, in order. `once`: as for a case."""
-    require_named(actor, reason)
-    with face.reads() as reads:
-        rows = reads.rows("timeline_messages", subject, TIMELINE_ROWS_MAX)
-        messages = [(row[0], subject) for row in rows if row[1] != HUB and row[5] != "split" and not row[9]]
-    if not messages:
-        raise NotFoundError(f"Nothing of {subject_id(subject)} is kept that could be replayed.")
-    accepted, repeated = _again(face, messages, f"replay by {actor}: {reason}", once)
-    return Replayed(accepted=accepted, repeated=repeated)
-
-
-def replay_since(
-    face: Face,
-    connection: str,
-    since: datetime,
-    *,
-    after: int,
-    limit: int,
-    actor: str,
-    reason: str,
-    once: str = "",
-    now: int = 0,
-) -> Replayed:
-    """Run what a connection has sent since a time again, at most `limit` messages of it, in order.
-
-    With `now` it is paced, lest live messages wait behind it: each is due a little later than the one before, the
-    first after what other replays have left.
-    """
-    require_named(actor, reason)
-    if connection not in face.sources():
-        raise MappingError(f"connection: there is no connection {connection[:60]!r}.", field="connection")
-    if since.tzinfo is None:
-        raise MappingError("since: say the time with its offset, as in 2026-03-01T00:00:00Z.", field="since")
-    began = int(since.timestamp() * 1_000_000)
-    with face.reads() as reads:
-        rows = reads.rows("messages_since", connection, began, after, limit)
-        first = max(now, reads.rows("replays_until")[0][0]) if now else 0
-    messages = [(row[0], row[1]) for row in rows]
-    accepted, repeated = _again(face, messages, f"replay by {actor}: {reason}", once, first)
-    following = str(rows[-1][0]) if len(rows) == limit else ""
-    return Replayed(accepted=accepted, repeated=repeated, next=following)
-
-
-def _again(
-    face: Face, messages: list[tuple[int, int]], origin: str, once: str, first: int = 0
-) -> tuple[int, int]:
-    """(taken in, known already). From `first` on, one after the other at the pace of replays; all at once for 0."""
-    arrivals: list[Arrival] = []
-    with face.reads() as reads:
-        for number, subject in messages:
-            raw = reads.raw(number, subject)
-            if raw is None or not raw["body"]:
-                continue  # beyond its retention, or erased
-            arrivals.append(
-                Arrival(
-                    source=raw["source"],
-                    kind=raw["kind"],
-                    body=raw["body"],
-                    headers=raw["headers"],
-                    subject=subject,
-                    origin=origin,
-                    parent=number,
-                    delivery_id=f"replay\x1f{once}\x1f{number}" if once else "",
-                    due_at=first + len(arrivals) * 1_000_000 // REPLAYS_PER_S_MAX if first else 0,
-                )
-            )
-    receipts: list[Receipt] = []
-    for start in range(0, len(arrivals), 200):
-        receipts += face.accept(arrivals[start : start + 200])
-    repeated = sum(receipt.duplicate for receipt in receipts)
-    return len(receipts) - repeated, repeated
 
 
 NEEDS_ADDRESS = ("open", "allocated", "released", "part_shipped")

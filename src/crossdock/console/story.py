@@ -30,6 +30,8 @@ from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
 Kind = Literal["message", "event", "movement", "case", "attempt", "effect"]
 _ORDER: dict[str, int] = {"message": 0, "event": 1, "movement": 2, "case": 3, "attempt": 4, "effect": 5}
 _MOVEMENTS_TOLD_MAX = 20
+GONE = "its raw bytes are not kept any more"
+"""Of a message that is past its time: nothing is wrong with it."""
 _MONEY = ("total", "erp_total")
 """What of an event is money, in minor units of its currency or its order's."""
 
@@ -131,7 +133,8 @@ def _message(row: dict[str, Any], outcome: str, note: str, asked: OperatorAction
     ours = row["source"] == HUB
     if asked is not None:
         note = sentence(asked)
-    detail = "; ".join(part for part in (note, row["origin"]) if part)
+    gone = "" if row.get("kept", True) or (ours and row["kind"] != OPERATOR) else GONE
+    detail = "; ".join(part for part in (note, row["origin"], gone) if part)
     what = row["kind"]
     if ours:
         what = "an operator acts" if row["kind"] == OPERATOR else words.timer(row["kind"])

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from crossdock.bootstrap.loops import clock_us
-from crossdock.console import acting
+from crossdock.console import replaying
 from crossdock.console.face import Face, Proof
 from crossdock.console.orders import resolve
 from crossdock.console.overview import Overview
@@ -67,7 +67,7 @@ class Replay(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connection: str = ""
     since: datetime | None = None
     after: str = ""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=acting.REPLAY_MAX)] = acting.REPLAY_MAX
+    limit: Annotated[int, msgspec.Meta(ge=1, le=replaying.REPLAY_MAX)] = replaying.REPLAY_MAX
 
 
 @get("/stock/{sku:str}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock")
@@ -127,11 +127,11 @@ def read_proof(face: NamedDependency[Face]) -> Proof:
 @post(
     "/replays", dto=Strict[Replay], return_dto=None, status_code=202, sync_to_thread=True, tags=["Operation"]
 )
-def replay(face: NamedDependency[Face], data: JSONBody[Replay], key: Key = "") -> acting.Replayed:
+def replay(face: NamedDependency[Face], data: JSONBody[Replay], key: Key = "") -> replaying.Replayed:
     """Run messages again from their raw bytes. Nothing that was done is done twice; the replay names its actor.
 
     What a connection has sent is run again at a pace that leaves live messages their way. A request that comes again under
-    its `Idempotency-Key` runs nothing twice.
+    its `Idempotency-Key` runs nothing twice. What is not kept any more is counted as `gone`; where nothing is, it is refused.
     """
     if key:
         check_key(key)
@@ -140,12 +140,12 @@ def replay(face: NamedDependency[Face], data: JSONBody[Replay], key: Key = "") -
     if data.order:
         with face.reads() as reads:
             subject = resolve(face, reads, data.order)
-        return acting.replay_order(face, subject, data.actor, data.reason, key)
+        return replaying.replay_order(face, subject, data.actor, data.reason, key)
     if data.since is None:
         raise MappingError("since: say from when on.", field="since")
     if data.after and not (data.after.isascii() and data.after.isdigit() and len(data.after) < 19):
         raise MappingError("after: pass on `next` of the answer before, as it is.", field="after")
-    return acting.replay_since(
+    return replaying.replay_since(
         face,
         data.connection,
         data.since,

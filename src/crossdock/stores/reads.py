@@ -55,6 +55,7 @@ STEP_COLUMNS = {
         "attempts",
         "parent",
         "origin",
+        "kept",
     ],
     "inbox": [
         "id",

@@ -12,7 +12,8 @@ order by p.subject desc limit ?7;
 select connection, count(*), coalesce(sum(finished), 0) from process group by connection order by connection;
 
 -- name: timeline_messages
-select m.id, m.source, m.kind, m.received_at, m.handled_at, m.outcome, m.note, m.attempts, m.parent, m.origin
+select m.id, m.source, m.kind, m.received_at, m.handled_at, m.outcome, m.note, m.attempts, m.parent, m.origin,
+  exists (select 1 from body b where b.message = m.id) as kept
 from message m where m.subject = ?1 order by m.id limit ?2;
 
 -- name: timeline_inbox
