@@ -10,9 +10,9 @@ from crossdock.engine.port import Store, Terms
 
 ROUND_EVERY_US = 6 * 3600 * 1_000_000
 """How often it is begun to look at everything that is kept."""
-PAUSE_US = 250_000
+PAUSE_US = 100_000
 """Between two looks of a round: whoever takes messages in goes first."""
-ROWS_MAX = 500
+ROWS_MAX = 250
 """Messages, and delivery ids, that one look passes; and no more go with it."""
 
 

@@ -32,8 +32,11 @@ class Shelves(Protocol):
         """Where each walk is."""
         ...
 
-    def messages(self, place: Sequence[Any], limit: int) -> Sequence[Row]:
-        """Those after (subject, id), in that order: subject, id, source, handled at, size of its body or None."""
+    def messages(self, place: Sequence[Any], limit: int, before: int) -> Sequence[Row]:
+        """Those after (subject, id), in that order: subject, id, source, handled at, size of its body or None.
+
+        Where it was handled since `before`, nobody asks for the size.
+        """
         ...
 
     def seen(self, place: Sequence[Any], limit: int) -> Sequence[Row]:
@@ -48,8 +51,8 @@ class Shelves(Protocol):
         """Of (subject, source, id), drop those whose subject is not unfinished; the source of each."""
         ...
 
-    def leave(self, places: Mapping[str, str], counts: Mapping[tuple[str, str], int]) -> None:
-        """Write where the walks are now, and how much more has gone."""
+    def leave(self, places: Mapping[str, str], counts: Mapping[tuple[str, str], int], now: int) -> None:
+        """Keep where the walks are now, and how much more has gone."""
         ...
 
 
@@ -60,26 +63,31 @@ class _Passed(NamedTuple):
     place: str
 
 
-def look(shelves: Shelves, terms: Terms, limit: int) -> Expired:
+def look(shelves: Shelves, terms: Terms, now: int, limit: int) -> Expired:
     """Inside a transaction: go on with each walk by at most `limit` rows. Both begin anew once both are at their end."""
     places = {walk: shelves.places().get(walk, END) for walk in _START}
     begun = any(place != END for place in places.values())
     counts: dict[tuple[str, str], int] = {}
     bodies: Sequence[int] = ()
     deliveries: Sequence[str] = ()
-    if not begun or places[BODIES] != END:
-        rows = shelves.messages(_key(places, BODIES), limit)
+    latest = max(terms.bodies.values(), default=0)
+    if not latest:
+        places[BODIES] = END
+    elif not begun or places[BODIES] != END:
+        rows = shelves.messages(_key(places, BODIES), limit, latest)
         passed = _pass_bodies(rows, terms.bodies, limit)
         bodies = shelves.drop_bodies(passed.due) if passed.due else ()
         places[BODIES] = passed.place
         sources = {number: source for _, number, source, _ in passed.due}
         _count(counts, "bodies_expired", [sources[number] for number in bodies])
-    if not begun or places[DELIVERIES] != END:
+    if not any(terms.deliveries.values()):
+        places[DELIVERIES] = END
+    elif not begun or places[DELIVERIES] != END:
         passed = _pass_deliveries(shelves.seen(_key(places, DELIVERIES), limit), terms.deliveries, limit)
         deliveries = shelves.drop_deliveries(passed.due) if passed.due else ()
         places[DELIVERIES] = passed.place
         _count(counts, "deliveries_expired", deliveries)
-    shelves.leave(places, counts)
+    shelves.leave(places, counts, now)
     whole = all(place == END for place in places.values())
     return Expired(bodies=bodies, deliveries=len(deliveries), whole=whole)
 

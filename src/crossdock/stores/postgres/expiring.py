@@ -14,14 +14,14 @@ from crossdock.stores.postgres.session import Session
 class Shelves:
     """Implements `stores.expiring.Shelves` inside a transaction of the scheduler. What others are at is left for next time."""
 
-    def __init__(self, session: Session, now: int) -> None:
-        self._session, self._now = session, now
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def places(self) -> Mapping[str, str]:
         return dict(self._session.run("walks", HUB))
 
-    def messages(self, place: Sequence[Any], limit: int) -> Sequence[Row]:
-        return self._session.run("pass_messages", *place, limit)
+    def messages(self, place: Sequence[Any], limit: int, before: int) -> Sequence[Row]:
+        return self._session.run("pass_messages", *place, limit, before)
 
     def seen(self, place: Sequence[Any], limit: int) -> Sequence[Row]:
         return self._session.run("pass_seen", *place, limit)
@@ -37,7 +37,7 @@ class Shelves:
         columns = (list(column) for column in zip(*due, strict=True))
         return [source for (source,) in self._session.run("expire_deliveries", *columns)]
 
-    def leave(self, places: Mapping[str, str], counts: Mapping[tuple[str, str], int]) -> None:
+    def leave(self, places: Mapping[str, str], counts: Mapping[tuple[str, str], int], now: int) -> None:
         for walk, place in sorted(places.items()):
-            self._session.run("put_cursor", HUB, walk, place, self._now)
+            self._session.run("put_cursor", HUB, walk, place, now)
         count(self._session, counts)

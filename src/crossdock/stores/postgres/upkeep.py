@@ -58,7 +58,7 @@ class Upkeep:
         """Inside a transaction: look on; nothing where another process does it."""
         if not self.leases.held_now(session, [""]):
             return Expired()
-        return look(Shelves(session, now), terms, limit)
+        return look(Shelves(session), terms, now, limit)
 
     @staticmethod
     def late(session: Session, before: int) -> list[Late]:

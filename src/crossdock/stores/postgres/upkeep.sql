@@ -99,7 +99,8 @@ select feed, value from cursor where connection = $1::text;
 -- Along the table in the order of its key. The size of what is stored outside of its row is known without reading it.
 -- name: pass_messages
 select m.subject, m.id, m.source, m.handled_at,
-  (select octet_length(b.raw)::bigint from body b where b.message = m.id)
+  case when m.handled_at < $4::bigint
+    then (select octet_length(b.raw)::bigint from body b where b.message = m.id) end
 from message m where (m.subject, m.id) > ($1::bigint, $2::bigint) order by m.subject, m.id limit $3::bigint;
 
 -- name: pass_seen

@@ -203,7 +203,8 @@ select feed, value from cursor where connection = ?1;
 
 -- Along the table as it is clustered. The size of a blob is known without reading it.
 -- name: pass_messages
-select m.subject, m.id, m.source, m.handled_at, (select length(b.raw) from body b where b.message = m.id)
+select m.subject, m.id, m.source, m.handled_at,
+  case when m.handled_at < ?4 then (select length(b.raw) from body b where b.message = m.id) end
 from message m where (m.subject, m.id) > (?1, ?2) order by m.subject, m.id limit ?3;
 
 -- name: pass_seen
@@ -211,7 +212,7 @@ select subject, source, kind, version, at from seen
 where (subject, source, kind, version) > (?1, ?2, ?3, ?4) order by subject, source, kind, version limit ?5;
 
 -- name: keep_last_message
-insert into meta (name, value) select 'last_message', cast(max(message) as text) from body where true
+insert into meta (name, value) values ('last_message', cast(?1 as text))
 on conflict (name) do update set value = cast(max(cast(value as integer), cast(excluded.value as integer)) as text);
 
 -- Never of what is still to be handled, nor of an order that anybody may still have to look into.

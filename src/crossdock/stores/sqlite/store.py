@@ -65,6 +65,7 @@ class SqliteStore:
         self._memory = Memory()
         self._intake = Intake(self._db, vault, self._memory)
         self._inbox = Inbox(self._db, self._reader, vault, self._intake, self._memory)
+        self._shelves = Shelves(self._db)
         self._outbox = Outbox(self._db, vault, self._intake, self._memory)
 
     def reads(self) -> Reads:
@@ -199,7 +200,7 @@ class SqliteStore:
 
     def expire(self, terms: Terms, now: int, limit: int) -> Expired:
         with self._db.transaction("dropping what is past its time"):
-            return look(Shelves(self._db, now), terms, limit)
+            return look(self._shelves, terms, now, limit)
 
     def schedules(self, wanted: Mapping[str, tuple[str, str, int]], now: int) -> None:
         with self._db.transaction("writing schedules"):
