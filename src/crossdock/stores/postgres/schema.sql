@@ -46,7 +46,7 @@ create table message (
   primary key (subject, id)
 );
 
--- Deliveries (kind 'delivery') and versions of things, for ever: never archived, no raw data.
+-- Versions of things, for ever; deliveries (kind 'delivery') for a time (docs/adr/0012). No raw data.
 create table seen (
   subject bigint not null, source text not null, kind text not null, version text not null, hash text not null,
   message bigint not null, at bigint not null,

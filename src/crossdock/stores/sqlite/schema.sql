@@ -36,7 +36,7 @@ create table message (
   primary key (subject, id)
 ) strict, without rowid;
 
--- Deliveries (kind 'delivery') and versions of things, for ever: never archived, no raw data.
+-- Versions of things, for ever; deliveries (kind 'delivery') for a time (docs/adr/0012). No raw data.
 create table seen (
   subject integer not null, source text not null, kind text not null, version text not null, hash text not null,
   message integer not null, at integer not null,
