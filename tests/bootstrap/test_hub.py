@@ -50,6 +50,22 @@ def test_a_clean_stop_is_no_crash_and_leaves_no_doubt(shop, caplog):
     assert caplog.messages == []
 
 
+def test_bodies_that_are_past_their_time_go_by_themselves_and_the_books_still_balance(shop):
+    shop.send(ORDERS)
+    shop.settled()
+    shop.stop()
+    past = "select count(*) from message m join body b on b.message = m.id where m.handled_at = 1"
+    store_rows(shop, "update message set handled_at = 1")
+    store_rows(shop, "update process set finished = 1, updated_at = 1")
+    assert store_rows(shop, past) > [(ORDERS,)]
+    shop.start()
+    eventually(lambda: store_rows(shop, past) == [(0,)])
+    shop.send(ORDERS)
+    shop.settled()
+    shop.stop()
+    shop.check_hub()
+
+
 def store_rows(shop, question):
     connection = apsw.Connection(str(shop.folder / "data" / "crossdock.db"))
     try:
