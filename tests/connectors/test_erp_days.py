@@ -153,3 +153,12 @@ def test_a_ticket_that_only_took_back_credits_its_rounding_too():
     wire = erp()
     alone = msgspec.structs.replace(CREDIT, charges=True, total=-399)
     assert drive(CONNECTOR.create_credit(alone, FIRST), wire).total == -399
+
+
+def test_weighed_goods_leave_in_the_scale_that_is_told():
+    settings = {"stock_at": {"berlin": {"CHEESE": 500}}, "quantity_scales": {"CHEESE": 2}}
+    simulator = ErpSimulator({"token": "t", **settings}, seed=1)
+    goods = (DayGoods(sku=Sku("CHEESE"), quantity=350, quantity_scale=3),)
+    day = msgspec.structs.replace(DAY, goods=goods)
+    drive(CONNECTOR.post_day(day, FIRST), Wire(simulator, CONNECTOR.request_headers()))
+    assert simulator.feeds.on_hand_at == {"berlin": {"CHEESE": 465}}

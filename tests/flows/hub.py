@@ -173,7 +173,7 @@ class Hub:
         return self.tell(source, StockReported(levels=levels), subject=subject)
 
     def statement(
-        self, sku: str, on_hand: int, source: str = "wms", location: str = "berlin"
+        self, sku: str, on_hand: int, source: str = "wms", location: str = "berlin", scale: int = 0
     ) -> StockReported:
         """A statement of one level as of now."""
         from datetime import UTC, datetime
@@ -182,6 +182,7 @@ class Hub:
             sku=Sku(sku),
             location=LocationId(location),
             on_hand=on_hand,
+            quantity_scale=scale,
             as_of=as_utc(datetime.fromtimestamp(self.now / 1_000_000, UTC)),
             connection=ConnectionId(source),
         )
@@ -257,6 +258,10 @@ class Hub:
             if key[0] in needs.skus or key in needs.cells or key[1] in needs.places or key in told
         }
 
+    def products_for(self, needs: Needs) -> dict[str, bytes]:
+        """The products that a store would load."""
+        return {sku: self.products[sku] for sku in (*needs.skus, *needs.cards) if sku in self.products}
+
     def unseen_for(self, needs: Needs) -> tuple[Unseen, ...]:
         """The unseen movements that a store would load."""
         return tuple(
@@ -277,7 +282,7 @@ class Hub:
             orders={n: self.orders[n] for n in needs.orders if n in self.orders},
             levels=self.levels_for(needs),
             unseen=self.unseen_for(needs),
-            products={sku: self.products[sku] for sku in needs.skus if sku in self.products},
+            products=self.products_for(needs),
             seen={key: self.seen[key] for key in needs.seen if key in self.seen},
         )
 

@@ -123,6 +123,7 @@ class StoreHub(Hub):
             orders={n: self.orders[n] for n in needs.orders if n in self.orders},
             levels=self.levels_for(needs),
             unseen=self.unseen_for(needs),
+            products=self.products_for(needs),
             seen={key: self.seen[key] for key in needs.seen if key in self.seen},
             days={key: stages[key] for key in needs.days if key in stages},
             tickets={

@@ -88,7 +88,7 @@ def test_what_comes_back_broken_is_on_hand_and_not_for_sale():
 
 def test_weighed_goods_move_in_their_own_scale():
     hub = StoreHub()
-    hub.stock(source="pos", CHEESE=5000)
+    hub.tell("pos", hub.statement("CHEESE", 5000, "pos", scale=3), subject=900)
     cheese = line("CHEESE", 1, 455, tax=30, unit="kg", quantity_scale=3, unit_price="12.99")
     hub.post("ticket", ticket(1, cheese | {"quantity": 350, "gross": 455}))
     assert hub.level("CHEESE").on_hand == 4650

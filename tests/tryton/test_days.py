@@ -118,6 +118,13 @@ def test_what_left_a_store_over_the_day_leaves_its_warehouse(erp):
     assert before - erp.read.on_hand("SKU-2", "madrid") == 4
 
 
+def test_weighed_goods_leave_in_the_scale_that_is_told_not_in_that_of_their_unit(erp):
+    before = erp.read.on_hand("CHEESE", "madrid")
+    goods = (DayGoods(sku=Sku("CHEESE"), quantity=350, quantity_scale=3),)
+    post(erp, day_of("DG2", goods=goods), warehouses="store-7=madrid; berlin=WH")
+    assert round(before - erp.read.on_hand("CHEESE", "madrid"), 3) == 0.35
+
+
 def test_a_return_is_credited_once_and_its_goods_are_received(erp):
     line = make_line("1", ordered=-2, price=1990, percent=19, sku=Sku("SKU-3"))
     rounding = make_line("2", ordered=1, price=500, sku=Sku("SKU-3"))

@@ -181,6 +181,7 @@ REASONS = {
     "stock.short": "stock does not suffice",
     "stock.negative": "stock below zero",
     "stock.unknown": "stock never told",
+    "stock.scale": "told more exactly than counted",
     "order.held": "held",
     "order.overdue": "overdue",
     "sale.total_differs": "the ERP's total differs",

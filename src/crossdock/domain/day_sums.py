@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from crossdock.domain.scales import rescaled
 from crossdock.domain.tickets import Sum, Value, gross_of
 from crossdock.model.commands import DayGoods, DayLine, DayTender
 from crossdock.model.ids import Sku
@@ -33,12 +34,18 @@ def day_tenders(values: Iterable[Value]) -> tuple[DayTender, ...]:
 
 
 def day_goods(values: Iterable[Value]) -> tuple[DayGoods, ...]:
-    """What left the store, summed by SKU, in a fixed order."""
-    sums: dict[str, int] = {}
+    """What left the store, summed by SKU, each in the finest scale that a ticket has of it, in a fixed order."""
+    sums: dict[str, tuple[int, int]] = {}
     for value in values:
-        for sku, quantity in value.goods:
-            sums[sku] = sums.get(sku, 0) + quantity
-    return tuple(DayGoods(sku=Sku(sku), quantity=sums[sku]) for sku in sorted(sums))
+        for goods in value.goods:
+            held, scale = sums.get(goods.sku, (0, goods.scale))
+            finest = max(scale, goods.scale)
+            more, _ = rescaled(goods.quantity, goods.scale, finest)
+            sums[goods.sku] = rescaled(held, scale, finest)[0] + more, finest
+    return tuple(
+        DayGoods(sku=Sku(sku), quantity=quantity, quantity_scale=scale)
+        for sku, (quantity, scale) in sorted(sums.items())
+    )
 
 
 def credited(values: Iterable[Value]) -> int:

@@ -62,6 +62,11 @@ class Ledger:
         cell = self._cells.get((sku, location))
         return (cell is not None and any(cell)) or (sku, location) in self._base
 
+    def counted(self, sku: str) -> bool:
+        """Whether any location has a level of a SKU that is loaded."""
+        levels = [*self._cells, *self._base]
+        return any(known == sku and self.known(known, location) for known, location in levels)
+
     def free(self, sku: str, location: str) -> int:
         """What a sale that is made may take: safety stock is there for it, what is claimed or quarantined is not."""
         cell = self._cells.get((sku, location))

@@ -16,11 +16,15 @@ PRICES_MAX = 200
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One SKU. prices: the latest of each (connection, currency, quantity_min)."""
+    """One SKU. prices: the latest of each (connection, currency, quantity_min).
+
+    stock_scale: that in which its stock was first told; None where that of its product holds (domain/scales.py).
+    """
 
     product: Product | None = None
     deleted: bool = False
     prices: tuple[Price, ...] = ()
+    stock_scale: int | None = None
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -56,6 +60,10 @@ class Catalogue:
         self._undo.append((sku, self.card(sku)))
         self._cards[sku] = self._changed[sku] = card
 
+    def count_in(self, sku: str, scale: int) -> None:
+        """From now on the stock of a SKU is counted in this scale, whatever its product says later."""
+        self.put(sku, msgspec.structs.replace(self.card(sku) or Card(), stock_scale=scale))
+
     def keep(self) -> None:
         """End a message: what it changed stays."""
         self._undo = []
@@ -80,7 +88,7 @@ def with_product(card: Card | None, product: Product, *, deleted: bool) -> Card 
     held = card.product if card is not None else None
     if held is not None and product.version and not is_newer(product.version, held.version):
         return None
-    return Card(product=product, deleted=deleted, prices=card.prices if card is not None else ())
+    return msgspec.structs.replace(card or Card(), product=product, deleted=deleted)
 
 
 def with_price(card: Card | None, price: Price) -> Card:
@@ -91,11 +99,7 @@ def with_price(card: Card | None, price: Price) -> Card:
         for p in (card.prices if card is not None else ())
         if (p.connection, p.currency, p.kind, p.quantity_min) != place
     ]
-    return Card(
-        product=card.product if card is not None else None,
-        deleted=card.deleted if card is not None else False,
-        prices=(*others[-PRICES_MAX + 1 :], price),
-    )
+    return msgspec.structs.replace(card or Card(), prices=(*others[-PRICES_MAX + 1 :], price))
 
 
 def expected_extended(card: Card, line: OrderLine, connection: str, currency: str) -> int | None:

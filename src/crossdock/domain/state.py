@@ -30,6 +30,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """(subject, source, kind, version) to look up among the versions seen."""
     cells: tuple[tuple[str, str], ...] = ()
     """(sku, location) of single levels, where not all locations of a SKU are wanted: what a till sells."""
+    cards: tuple[str, ...] = ()
+    """SKUs of which the product is wanted, and no level besides those that are named."""
     days: tuple[tuple[str, str], ...] = ()
     """(connection, "store/date") of store days of which only the stage is wanted."""
     tickets: tuple[tuple[str, str, str], ...] = ()

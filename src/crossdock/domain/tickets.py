@@ -37,6 +37,14 @@ class Sum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lines: int = 1
 
 
+class Goods(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """So much of a SKU, in 10**-scale of its unit."""
+
+    sku: str
+    quantity: int
+    scale: int = 0
+
+
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A ticket in its day: what it sold, what it took back (negative), what was paid, and cash besides the sales."""
 
@@ -47,8 +55,8 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     sold: tuple[Sum, ...] = ()
     back: tuple[Sum, ...] = ()
     amount: int = 0
-    goods: tuple[tuple[str, int], ...] = ()
-    """(SKU, quantity) of what left the store; what came back is in a credit of its own."""
+    goods: tuple[Goods, ...] = ()
+    """What left the store; what came back is in a credit of its own."""
     live: bool | None = None
     """Whether it is ours to post; None of a ticket that was kept before this was said, which is as its day is."""
     across: bool = False
@@ -86,7 +94,9 @@ def value_of(ticket: TillTicket) -> Value:
         sold=tuple(sold),
         back=tuple(back),
         goods=tuple(
-            (line.sku, line.ordered) for line in sale.lines if line.ordered > 0 and moves_stock(line)
+            Goods(line.sku, line.ordered, line.quantity_scale)
+            for line in sale.lines
+            if line.ordered > 0 and moves_stock(line)
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crossdock.domain.products import with_price, with_product
+from crossdock.domain.scales import stock_scale
 from crossdock.flows.desk import Desk
 from crossdock.model.reports import PriceReported, ProductReported
 
@@ -10,11 +11,15 @@ from crossdock.model.reports import PriceReported, ProductReported
 def take_product(desk: Desk, report: ProductReported) -> str:
     """Keep a product, unless what we hold is as new. Returns the outcome."""
     product = report.product
-    card = with_product(desk.catalogue.card(product.sku), product, deleted=report.deleted)
+    held = desk.catalogue.card(product.sku)
+    card = with_product(held, product, deleted=report.deleted)
     if card is None:
         desk.event("product.stale_ignored", {"sku": product.sku, "version": product.version})
         return "stale"
+    before = stock_scale(held)
     desk.catalogue.put(product.sku, card)
+    if (before or 0) != stock_scale(card) and desk.ledger.counted(product.sku):
+        desk.catalogue.count_in(product.sku, before or 0)  # what stands is counted so
     desk.event("product.kept", {"sku": product.sku, "version": product.version, "deleted": report.deleted})
     return "processed"
 

@@ -35,6 +35,7 @@ from crossdock.flows.desk import SECOND, Again, moment
 from crossdock.flows.facts import FACTS, fact_seen
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
+from crossdock.flows.scales import ROUNDED, Rounded
 from crossdock.flows.stocking import placed, token_of
 from crossdock.flows.store_days import COUNT, DAY_TIMERS, WATCH
 from crossdock.flows.taking import seen_kind
@@ -64,6 +65,7 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     REPLAY: msgspec.json.Decoder(Replay),
     UNCOUNTED: msgspec.json.Decoder(Uncounted),
     COPIED: msgspec.json.Decoder(Copied),
+    ROUNDED: msgspec.json.Decoder(Rounded),
     **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS)},
 }
 _touched = msgspec.json.Decoder(Touched)
@@ -175,6 +177,7 @@ class RetailHandler:
             skus=tuple(wanted.skus),
             seen=tuple(wanted.seen),
             cells=tuple(wanted.cells),
+            cards=tuple(wanted.cards),
             days=tuple(wanted.days),
             tickets=tuple(wanted.tickets),
             pulses=tuple(wanted.pulses),
@@ -209,6 +212,7 @@ class _Wanted:
         self.skus: dict[str, None] = {}
         self.seen: dict[tuple[int, str, str, str], None] = {}
         self.cells: dict[tuple[str, str], None] = {}
+        self.cards: dict[str, None] = {}
         self.days: dict[tuple[str, str], None] = {}
         self.tickets: dict[tuple[str, str, str], None] = {}
         self.pulses: dict[str, None] = {}
@@ -275,12 +279,14 @@ class _Wanted:
             for line in ticket.sale.lines:
                 if moves_stock(line):
                     self.cells[line.sku, place.id] = None
+                    self.cards[line.sku] = None
 
     def _levels(self, report: StockReported) -> None:
         """The levels that a statement is about, and what its master has not seen of them; of a complete one, all."""
         for level, place in placed(self._plan, report):
             if place:
                 self.cells[level.sku, place] = None
+                self.cards[level.sku] = None
                 self.unseen[level.sku, place] = None
                 if report.complete:
                     self.places[place] = None

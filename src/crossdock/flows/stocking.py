@@ -15,6 +15,7 @@ from crossdock.domain.state import BUCKETS, Unseen
 from crossdock.engine.messages import ASKED_AT, HUB, Settled
 from crossdock.flows.desk import SECOND, Desk, micros
 from crossdock.flows.places import our_place
+from crossdock.flows.scales import level_in_stock
 from crossdock.flows.uncounted import below_zero, counted
 from crossdock.model.ids import LocationId, Sku
 from crossdock.model.reports import StockReported
@@ -47,11 +48,11 @@ def take_stock(desk: Desk, report: StockReported) -> str:
         if level.on_hand is None:
             counts["unhandled"] += 1
         else:
-            counts[_correct(desk, level, location, level.on_hand)] += 1
+            counts[_correct(desk, level, location)] += 1
     if report.complete:
         for location, levels in named.items():
             for left_out in _left_out(desk, location, levels):
-                counts[_correct(desk, left_out, location, 0)] += 1
+                counts[_correct(desk, left_out, location)] += 1
     for name in unknown:
         desk.case(
             "location.unknown",
@@ -227,12 +228,14 @@ def _stated_at(desk: Desk, level: StockLevel) -> int:
     return int(asked) if asked.isascii() and asked.isdigit() else desk.message.received_at
 
 
-def _correct(desk: Desk, level: StockLevel, location: str, on_hand: int) -> str:
+def _correct(desk: Desk, level: StockLevel, location: str) -> str:
     ledger, sku = desk.ledger, level.sku
     as_of = _stated_at(desk, level)
     known = ledger.known(sku, location)
     if known and as_of <= ledger.as_of(sku, location):
         return "stale"
+    level = level_in_stock(desk, level)
+    on_hand = level.on_hand or 0
     reason = "snapshot" if known else "opening"
     taken = sum(ledger.bucket(sku, location, BUCKETS.index(bucket)) for bucket in level.net_of)
     master = COUNTED if counts_itself(desk.plan) else desk.plan.authority.stock

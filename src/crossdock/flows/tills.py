@@ -31,6 +31,7 @@ from crossdock.flows.desk import SECOND, Desk, canonical_hash, micros
 from crossdock.flows.documents import split_document
 from crossdock.flows.goods import HANDED_OVER
 from crossdock.flows.posting_sales import create_credit
+from crossdock.flows.scales import in_stock
 from crossdock.flows.stocking import handed_over
 from crossdock.flows.telling import create_sale, tell_erp
 from crossdock.model.fulfilment import Shipment
@@ -220,10 +221,11 @@ def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
         else:
             kept.taken_back = True
         if place.stocked and moves_stock(line):
-            ledger.move(line.sku, at, ON_HAND, -quantity, "sale" if quantity > 0 else "return")
-            handed_over(desk, (line.sku, at, -quantity), micros(sale.occurred_at), day)
+            moved = -in_stock(desk, line.sku, quantity, line.quantity_scale, f"ticket {sale.number}")
+            ledger.move(line.sku, at, ON_HAND, moved, "sale" if quantity > 0 else "return")
+            handed_over(desk, (line.sku, at, moved), micros(sale.occurred_at), day)
             if quantity < 0 and NO_RESTOCK in line.properties:
-                ledger.move(line.sku, at, QUARANTINED, -quantity, "quarantine")
+                ledger.move(line.sku, at, QUARANTINED, moved, "quarantine")
     route = desk.route
     if route is not None and route.post == "each":
         _parcel(process, sale)

@@ -42,6 +42,7 @@ from crossdock.flows.operating import take_action, take_timer
 from crossdock.flows.polling import Tick, take_page, take_tick
 from crossdock.flows.posting_sales import take_document, take_posted
 from crossdock.flows.quantities import OPERATION, publishing_channels
+from crossdock.flows.scales import Rounded, take_rounded
 from crossdock.flows.settled import take_settled, tell_person
 from crossdock.flows.stocking import take_stock
 from crossdock.flows.store_days import DAY_TIMERS, take_day, take_day_timer, take_touched
@@ -177,6 +178,8 @@ class RetailWorld:
             return take_uncounted(desk, report)
         if isinstance(report, Copied):
             return take_copied(desk, report)
+        if isinstance(report, Rounded):
+            return take_rounded(desk, report)
         return self._take_store(desk, report)
 
     def _take_store(self, desk: Desk, report: Any) -> str:

@@ -89,10 +89,14 @@ class DayTender(Model, frozen=True, kw_only=True):
 
 
 class DayGoods(Model, frozen=True, kw_only=True):
-    """What left a store of one SKU, over the tickets of a posting, in the unit and scale of the SKU."""
+    """What left a store of one SKU, over the tickets of a posting, in 10**-quantity_scale of its unit.
+
+    The scale is the finest that a ticket has of it, so that the sum is exact; yours may be another: convert it.
+    """
 
     sku: Sku
     quantity: Units
+    quantity_scale: int = 0
 
 
 class PostDay(Model, frozen=True, kw_only=True):

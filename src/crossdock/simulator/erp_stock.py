@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ class _Level(msgspec.Struct):
     on_hand: int
     changed: int
     as_of: int
+    quantity_scale: int = 0
 
 
 class _Told(msgspec.Struct):
@@ -27,6 +29,7 @@ class _Told(msgspec.Struct):
 class _Good(msgspec.Struct):
     quantity: int
     sku: str = ""
+    quantity_scale: int = 0
 
 
 class _Goods(msgspec.Struct):
@@ -48,11 +51,13 @@ class Feeds:
         self._moment = 0
         self._levels: dict[tuple[str, str], _Level] = {}
         self._sales: dict[str, _Told] = {}
+        scales = dict(settings.get("quantity_scales", {}))
         opening = {self._location: dict(settings.get("stock", {})), **dict(settings.get("stock_at", {}))}
         for location, stock in opening.items():
             for sku, on_hand in stock.items():
                 self._changes += 1
-                self._levels[location, sku] = _Level(sku, location, int(on_hand), self._changes, 0)
+                scale = int(scales.get(sku, 0))
+                self._levels[location, sku] = _Level(sku, location, int(on_hand), self._changes, 0, scale)
 
     @property
     def on_hand(self) -> dict[str, int]:
@@ -75,25 +80,27 @@ class Feeds:
         self._moment = max(now, self._moment + 1)
         return self._moment
 
-    def move(self, sku: str, quantity: int, at: int, location: str = "") -> None:
+    def move(self, sku: str, quantity: int, at: int, location: str = "", scale: int = 0) -> None:
         """Change a level that is kept; it goes to the end of the feed, so that no reader of pages misses it."""
         key = (location or self._location, sku)
         level = self._levels.pop(key, None)
         if level is not None:
             self._changes += 1
-            self._levels[key] = _Level(sku, key[0], level.on_hand + quantity, self._changes, at)
+            held = level.quantity_scale
+            on_hand = level.on_hand + round(quantity * Fraction(10) ** (held - scale))
+            self._levels[key] = _Level(sku, key[0], on_hand, self._changes, at, held)
 
     def day(self, body: bytes, at: int) -> None:
         """What left the store by a day's sum."""
         told = msgspec.json.decode(body, type=_Goods)
         for good in told.goods:
-            self.move(good.sku, -good.quantity, at, told.store)
+            self.move(good.sku, -good.quantity, at, told.store, good.quantity_scale)
 
     def credit(self, body: bytes, at: int) -> None:
         """What came back by a credit: its lines are negative."""
         told = msgspec.json.decode(body, type=_Lines)
         for line in told.lines:
-            self.move(line.sku, -line.quantity, at, told.store)
+            self.move(line.sku, -line.quantity, at, told.store, line.quantity_scale)
 
     def tell(self, id_: str, sale: dict[str, Any]) -> None:
         """A sale was made or changed."""
@@ -109,6 +116,7 @@ class Feeds:
                 "sku": level.sku,
                 "location": level.location,
                 "on_hand": level.on_hand,
+                **({"quantity_scale": level.quantity_scale} if level.quantity_scale else {}),
                 "as_of": exact(level.as_of),
                 "version": str(level.changed),
             }

@@ -133,6 +133,8 @@ class InboxSuite(StoreCase):
         assert bytes(snapshot.orders[subject].value) == b'{"lines":[]}'
         assert snapshot.levels == {("sku", "loc"): Level("sku", "loc", 5, 1)}
         assert bytes(snapshot.products["sku"]) == b'{"title":"x"}'
+        alone = store.load(Needs(cards=("sku", "none")))
+        assert (list(alone.products), alone.levels) == (["sku"], {})
         assert snapshot.seen == {key: "h"}
 
     @pytest.mark.fault(11)

@@ -11,7 +11,7 @@ from crossdock.connectors.erp.mapping import charge_body, line_body, tax_body
 from crossdock.connectors.erp.wire import ChargeBody, LineBody, TaxBody, Wire
 from crossdock.errors import MappingError, RejectedError
 from crossdock.model.base import Amount
-from crossdock.model.commands import CreateCredit, DayLine, PostDay
+from crossdock.model.commands import CreateCredit, DayGoods, DayLine, PostDay
 from crossdock.model.currency import exponent
 from crossdock.model.finance import Posting
 from crossdock.model.ids import ConnectionId
@@ -50,10 +50,11 @@ class DayTenderBody(Wire, frozen=True, kw_only=True):
 
 
 class DayGoodsBody(Wire, frozen=True, kw_only=True):
-    """What left the store of one SKU."""
+    """What left the store of one SKU, in 10 ** -quantity_scale of its unit."""
 
     sku: str
     quantity: int
+    quantity_scale: int = 0
 
 
 class DayBody(Wire, frozen=True, kw_only=True):
@@ -206,8 +207,12 @@ def _day(command: PostDay) -> DayBody:
         over_short=command.over_short,
         paid_in=command.paid_in,
         paid_out=command.paid_out,
-        goods=tuple(DayGoodsBody(sku=g.sku, quantity=g.quantity) for g in command.goods),
+        goods=tuple(_goods(goods) for goods in command.goods),
     )
+
+
+def _goods(goods: DayGoods) -> DayGoodsBody:
+    return DayGoodsBody(sku=goods.sku, quantity=goods.quantity, quantity_scale=goods.quantity_scale)
 
 
 def _line(line: DayLine) -> DayLineBody:

@@ -188,14 +188,15 @@ def _left(
         moves = []
         for n, one in enumerate(command.goods):
             product = books.product(one.sku, f"goods[{n}].sku")
-            if not product.moves or not one.quantity:
+            quantity = round(quantity_of(one.quantity, one.quantity_scale), product.digits)
+            if not product.moves or not quantity:
                 continue
             moves.append(
                 {
                     "company": client.company,
                     "product": product.id,
                     "unit": product.unit,
-                    "quantity": float(quantity_of(one.quantity, product.digits)),
+                    "quantity": float(quantity),
                     "from_location": place.output,
                     "to_location": billed.location,
                     "unit_price": decimal("0"),

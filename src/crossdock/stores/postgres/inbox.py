@@ -136,7 +136,7 @@ class Inbox:
                 ("load_processes", [(order,) for order in needs.orders]),
                 ("load_levels", [(sku,) for sku in needs.skus]),
                 ("load_cells", needs.cells),
-                ("load_products", [(sku,) for sku in needs.skus]),
+                ("load_products", [(sku,) for sku in dict.fromkeys((*needs.skus, *needs.cards))]),
                 ("load_seen", needs.seen),
                 ("load_days", needs.days),
                 ("load_tickets", needs.tickets),

@@ -109,7 +109,7 @@ class Inbox:
         cells = [*needs.cells, *dict.fromkeys((row.sku, row.location) for row in unseen)]
         levels += _levels.decode(self._read.text("load_cells", cells, "[]"))
         levels += _levels.decode(self._read.text("load_places", needs.places, "[]"))
-        products = self._read.text("load_products", needs.skus, "{}")
+        products = self._read.text("load_products", list(dict.fromkeys((*needs.skus, *needs.cards))), "{}")
         seen = self._read.ask("load_seen", needs.seen)
         return Snapshot(
             orders={s.subject: s for s in _stored.decode(orders)},
