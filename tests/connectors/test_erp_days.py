@@ -162,3 +162,12 @@ def test_weighed_goods_leave_in_the_scale_that_is_told():
     day = msgspec.structs.replace(DAY, goods=goods)
     drive(CONNECTOR.post_day(day, FIRST), Wire(simulator, CONNECTOR.request_headers()))
     assert simulator.feeds.on_hand_at == {"berlin": {"CHEESE": 465}}
+
+
+def test_what_a_credit_pays_out_is_told_where_no_day_books_it():
+    wire = erp()
+    credit = msgspec.structs.replace(CREDIT, tenders=(DayTender(kind="cash", amount=-400),))
+    drive(CONNECTOR.create_credit(credit, FIRST), wire)
+    (body,) = (request.body for request in wire.requests if request.path == "/credits")
+    require_schema(contract("erp"), "Credit", body)
+    assert msgspec.json.decode(body)["tenders"] == [{"kind": "cash", "amount": -400}]

@@ -195,14 +195,6 @@ def test_an_upload_that_does_not_hold_what_it_states_is_a_case_and_its_tickets_a
     assert len(hub.tickets) == 2
 
 
-def test_each_ticket_by_itself_becomes_a_sale_with_delivery_and_invoice():
-    hub = StoreHub(store_plan(post="each"))
-    hub.post("ticket", ticket(1, line(quantity=2), line("SKU-2", -1), kind="mixed"))
-    hub.settle_all()
-    assert hub.staged(subject(hub)) == ["create_sale", "create_delivery", "create_invoice"]
-    assert status(hub.process(subject(hub))).finished
-
-
 def test_in_observation_nothing_is_told():
     hub = StoreHub(store_plan(post="each", modes={"pos": "observe"}))
     hub.post("ticket", ticket(1))

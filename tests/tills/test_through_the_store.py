@@ -219,13 +219,16 @@ def test_a_batch_that_is_decided_twice_knows_its_tickets_when_they_come_again(ri
     assert rig.levels()["SKU-1", "berlin"].on_hand == -1
 
 
-def test_one_by_one_every_ticket_is_a_sale(tmp_path):
+def test_one_by_one_every_ticket_is_a_sale_and_what_it_took_back_a_credit(tmp_path):
     rig = Rig(tmp_path, store_plan(post="each"))
     for kind, body in DELIVERIES:
         rig.post(kind, body)
     rig.run(120)
     state = rig.erp.simulator.state()
-    assert (state["sales"], state["deliveries"], state["invoices"], state["days"]) == (5, 4, 4, 0)
+    made = [state[kind] for kind in ("sales", "deliveries", "invoices", "credits", "days")]
+    assert made == [4, 4, 4, 2, 0]
+    back = {credit["reference"]: credit["total"] for credit in state["books"]["credits"]}
+    assert back == {"CD0000000002-credit": -1000, "CD0000000004": -2500}  # the first sold something too
     assert state["doubles"] == {}
     assert (rig.day().stage, rig.cases()[0][0]) == ("day_closed", "stock.unknown")
     rig.close()

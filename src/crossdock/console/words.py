@@ -181,6 +181,7 @@ REASONS = {
     "stock.short": "stock does not suffice",
     "stock.negative": "stock below zero",
     "stock.unknown": "stock never told",
+    "credit.by_hand": "a return to credit by hand",
     "stock.scale": "told more exactly than counted",
     "order.held": "held",
     "order.overdue": "overdue",

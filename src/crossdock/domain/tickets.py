@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from crossdock.model.ids import LineId
 from crossdock.model.lines import OrderLine
 from crossdock.model.order import Order
 from crossdock.model.pricing import Charge, ShippingCharge, TaxLine, TenderKind
@@ -162,6 +163,11 @@ def _taxes(taxes: tuple[TaxLine, ...], tax: int) -> tuple[Tax, ...]:
 def moves_stock(line: OrderLine) -> bool:
     """Whether goods change hands: not for what is no thing, nor for the line that only bears a set's price."""
     return bool(line.sku) and line.kind in ("goods", "custom")
+
+
+def sold_lines(sale: Order) -> tuple[LineId, ...]:
+    """The ids of the lines that a ticket sold."""
+    return tuple(line.id for line in sale.lines if line.ordered >= 0)
 
 
 def returned_lines(sale: Order) -> tuple[OrderLine, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -9,9 +10,10 @@ from msgspec.structs import force_setattr
 
 from crossdock.errors import ContractError
 from crossdock.model.base import Instant, Model
-from crossdock.model.commands import COMMANDS, Release
+from crossdock.model.commands import COMMANDS, CreateCredit, CreateSale, Release
 from crossdock.model.order import Order
 from crossdock.model.party import Address, Party
+from crossdock.model.pricing import Charge, ShippingCharge
 
 _encode = msgspec.json.Encoder().encode
 
@@ -84,6 +86,10 @@ def fill_command(operation: str, command: bytes, order: Order | None) -> Model:
         return filled
     if isinstance(filled, Release):
         return _release(filled, order)
+    if isinstance(filled, CreateSale) and filled.lines:
+        order = _sold(order, filled.lines)
+    elif isinstance(filled, CreateCredit) and filled.order_id != order.id:
+        order = msgspec.structs.replace(order, id=filled.order_id)
     if "order" in filled.__struct_fields__:
         force_setattr(filled, "order", order)
     return filled
@@ -92,6 +98,20 @@ def fill_command(operation: str, command: bytes, order: Order | None) -> Model:
 def command_for(operation: str, command: bytes, value: bytes, party: bytes) -> Model:
     """The typed command of a claimed effect: `value` and `party` are those of the document that it speaks of."""
     return fill_command(operation, command, join_document(value, party) if value else None)
+
+
+def _sold(order: Order, wanted: Collection[str]) -> Order:
+    """What a ticket sold, without what it took back; what was paid is what it was."""
+    lines = tuple(line for line in order.lines if line.id in wanted)
+    kept = {part.discount for line in lines for part in line.discounts}
+    others = {part.discount for line in order.lines for part in line.discounts} - kept
+    charges: tuple[Charge | ShippingCharge, ...] = (*order.charges, *order.shipping)
+    return msgspec.structs.replace(
+        order,
+        lines=lines,
+        discounts=tuple(discount for discount in order.discounts if discount.id not in others),
+        buyer_total=sum(line.gross for line in lines) + sum(charge.gross for charge in charges),
+    )
 
 
 def _release(release: Release, order: Order) -> Release:

@@ -14,7 +14,7 @@ from crossdock.domain.policy import Place
 from crossdock.domain.process import Sale
 from crossdock.domain.state import TicketRow
 from crossdock.domain.store_day import GIVEN_UP, DayPosting, DayState, posting_dates, ranges
-from crossdock.domain.tickets import Value, returned_lines
+from crossdock.domain.tickets import Value, gross_of, returned_lines
 from crossdock.engine.messages import Reference, Settled
 from crossdock.flows.desk import SECOND, Desk
 from crossdock.flows.stocking import told_together
@@ -29,18 +29,17 @@ CREDIT = "credit"
 DROPPED = "dropped"
 
 
-def create_credit(
-    desk: Desk, ticket: TillTicket, total: int, place: Place, day: date, *, alone: bool
-) -> None:
-    """Credit what a ticket took back: its sale is somewhere in a day's sum, so it posts a credit of its own.
+def create_credit(desk: Desk, ticket: TillTicket, value: Value, place: Place, day: date) -> None:
+    """Credit what a ticket took back: what sold it is another document, so it posts a credit of its own.
 
-    alone: it sold nothing, so that its charges are the credit's.
+    Where it sold nothing, its charges are the credit's; what it paid out too, unless its day's sum has that.
     """
     process, route, sale = desk.process, desk.route, ticket.sale
     if route is None or not route.erp or sale is None:
         return
+    each, alone, total = route.post == "each", not value.sold, gross_of(value.back)
     command = CreateCredit(
-        order_id=OrderId(process.order),
+        order_id=OrderId(f"{process.order}-{CREDIT}" if each and not alone else process.order),
         lines=tuple(line.id for line in returned_lines(sale)),
         total=total,
         store=place.id,
@@ -49,9 +48,16 @@ def create_credit(
         original=ticket.original,
         legal_entity=place.legal_entity,
         charges=alone,
+        tenders=day_tenders([value]) if each and alone else (),
     )
     if desk.stage(route.erp, CREATE_CREDIT, CREDIT, command):
         process.credit = Sale(state="staged", document=process.document, expected=total, connection=route.erp)
+    elif process.mode != "observe" and desk.plan.modes.get(route.erp) != "observe":
+        desk.case(
+            "credit.by_hand",
+            f"{route.erp} takes no credits from us, and ticket {ticket.external_id} took back "
+            f"{decimal_text(-total, sale.currency)} {sale.currency}. Credit it there by hand, then close this case.",
+        )
 
 
 def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]]) -> int:

@@ -25,8 +25,8 @@ Moved = tuple[str, str, int]
 """(SKU, location, change of on hand)"""
 COUNTED = ""
 """The master's name where nobody is told, because whoever works at a location counts what is there."""
-_SALE, _RETURN = ("post_day", ""), ("create_credit", "credit")
-_EACH_SALE, _EACH_RETURN = ("create_delivery", "delivery:handed_over"), ("create_sale", "sale")
+_SALE, _EACH_SALE = ("post_day", ""), ("create_delivery", "delivery:handed_over")
+_RETURN = ("create_credit", "credit")
 
 
 def take_stock(desk: Desk, report: StockReported) -> str:
@@ -135,10 +135,10 @@ def handed_over(desk: Desk, moved: Moved, moved_at: int, day: str) -> None:
             desk.ledger.move(sku, location, ON_HAND, -quantity, "correction")
             return
         how = ("", "")
-    elif route is not None and route.post == "each":
-        how = _EACH_SALE if quantity < 0 else _EACH_RETURN
+    elif quantity > 0:
+        how = _RETURN
     else:
-        how = _SALE if quantity < 0 else _RETURN
+        how = _EACH_SALE if route is not None and route.post == "each" else _SALE
     _raise(desk, moved, how, moved_at, day)
 
 

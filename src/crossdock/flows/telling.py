@@ -24,16 +24,20 @@ SERVICES = "services"
 MOVED = ("shipped", "delivered", "returned", "lost")
 
 
-def create_sale(desk: Desk) -> None:
-    """Tell the ERP of the sale, once; a cancelled order too, so that it stands there however its messages came."""
+def create_sale(desk: Desk, *, lines: tuple[LineId, ...] = (), total: int | None = None) -> None:
+    """Tell the ERP of the sale, once; a cancelled order too, so that it stands there however its messages came.
+
+    lines: what of the order is a sale, which comes to `total`; () is all of it.
+    """
     process = desk.process
     route = desk.route
     if route is None or not route.erp:
         return
-    command = CreateSale(order_id=OrderId(process.order), connection=process.connection)
+    command = CreateSale(order_id=OrderId(process.order), connection=process.connection, lines=lines)
     if desk.stage(route.erp, "create_sale", "sale", command):
+        expected = process.total if total is None else total
         process.sale = Sale(
-            state="staged", document=process.document, expected=process.total, connection=route.erp
+            state="staged", document=process.document, expected=expected, connection=route.erp
         )
 
 

@@ -14,7 +14,15 @@ from crossdock.domain.policy import Mode, Place, Route
 from crossdock.domain.process import Line, OrderProcess, Parcel
 from crossdock.domain.state import DocumentRow, TicketRow
 from crossdock.domain.store_day import first_date
-from crossdock.domain.tickets import Value, encode_value, entries_of, gross_of, moves_stock, value_of
+from crossdock.domain.tickets import (
+    Value,
+    encode_value,
+    entries_of,
+    gross_of,
+    moves_stock,
+    sold_lines,
+    value_of,
+)
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import LANE_FREE, Arrival
 from crossdock.errors import ConflictError, MappingError, RejectedError
@@ -79,10 +87,12 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
     if entries:
         desk.postings.append((value.kind, entries))
     if not process.test and process.commitment == "committed" and ticket.sale is not None:
-        if route.post == "each":
+        if route.post == "each" and not value.back:
             create_sale(desk)
-        elif value.back:
-            create_credit(desk, ticket, gross_of(value.back), place, date, alone=not value.sold)
+        elif route.post == "each" and value.sold:
+            create_sale(desk, lines=sold_lines(ticket.sale), total=gross_of(value.sold))
+        if value.back:
+            create_credit(desk, ticket, value, place, date)
     desk.event(
         "ticket.recorded",
         {

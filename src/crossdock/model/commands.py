@@ -23,9 +23,14 @@ class OrderCommand(Model, frozen=True, kw_only=True):
 
 
 class CreateSale(OrderCommand, frozen=True, kw_only=True):
-    """ERP `create_sale`: record the order as a sale, once, under our order id."""
+    """ERP `create_sale`: record the order as a sale, once, under our order id.
+
+    lines: what of the order it is, with its charges; () is all of it. A ticket that sells and takes back is a sale of what
+    it sold and a credit of the rest: `order` has no other lines when it is sent.
+    """
 
     connection: str = ""
+    lines: tuple[LineId, ...] = ()
 
 
 class AdoptSale(OrderCommand, frozen=True, kw_only=True):
@@ -133,11 +138,13 @@ class PostDay(Model, frozen=True, kw_only=True):
 
 
 class CreateCredit(OrderCommand, frozen=True, kw_only=True):
-    """ERP `create_credit`: credit what a ticket took back of a sale that was posted within a store day's sum.
+    """ERP `create_credit`: credit what a ticket took back, whether its sale was posted by itself or within a day's sum.
 
-    Once under `order_id`. `lines` names the lines of `order` that are credited; they are negative there, and `total` is
-    the sum of their gross (negative). `original` names the ticket that sold it, where the buyer had it. The money is
-    booked with the store's day, so nothing is paid out by this document. `posting_dates` as in PostDay.
+    Once under `order_id`, which is the id of `order` too when it is sent: the ticket's, or where a sale stands under that,
+    one of its own. `lines` names the lines of `order` that are credited; they are negative there, and `total` is the sum
+    of their gross (negative). `original` names the ticket that sold it, where the buyer had it. `posting_dates` as in
+    PostDay. The money is booked with the store's day or with the sale of the same ticket, so nothing is paid out by this
+    document, except `tenders` (negative) where there is neither.
     """
 
     lines: tuple[LineId, ...]
@@ -149,6 +156,7 @@ class CreateCredit(OrderCommand, frozen=True, kw_only=True):
     legal_entity: str = ""
     charges: bool = False
     """The charges of the order (a rounding) belong to it: the ticket sold nothing else."""
+    tenders: tuple[DayTender, ...] = ()
 
 
 class Release(OrderCommand, frozen=True, kw_only=True):

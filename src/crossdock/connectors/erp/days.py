@@ -98,6 +98,7 @@ class CreditBody(Wire, frozen=True, kw_only=True):
     account: str
     lines: tuple[LineBody, ...]
     charges: tuple[ChargeBody, ...] = ()
+    tenders: tuple[DayTenderBody, ...] = ()
     original: str = ""
     legal_entity: str = ""
 
@@ -248,6 +249,7 @@ def _credit(command: CreateCredit) -> CreditBody:
         account=f"store:{command.store}",
         lines=tuple(line_body(line) for line in order.lines if line.id in wanted),
         charges=tuple(charge_body(charge) for charge in order.charges) if command.charges else (),
+        tenders=tuple(DayTenderBody(kind=t.kind, amount=t.amount) for t in command.tenders),
         original=command.original.id if command.original is not None else "",
         legal_entity=command.legal_entity,
     )

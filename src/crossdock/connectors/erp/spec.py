@@ -49,7 +49,7 @@ SPEC = ConnectorSpec(
         Operation(name="cancel_sale", doc="Take quantities off a sale"),
         Operation(name="amend_sale", doc="Set a sale to what the order is now"),
         Operation(name="post_day", doc="Book the tickets of a store's business day in sum"),
-        Operation(name="create_credit", doc="Credit what a till took back of a sale that was booked in sum"),
+        Operation(name="create_credit", doc="Credit what a till took back"),
         Operation(name="adopt_sale", doc="Find the sale that another integration has made of an order"),
         Operation(
             name="poll",
