@@ -225,3 +225,10 @@ def z_till(till: str = "T1", first: int = 1, last: int = 1, **tenders: int) -> d
         "tickets": last - first + 1,
         "tenders": [{"kind": kind, "expected": amount} for kind, amount in tenders.items()],
     }
+
+
+def sell_in_lisbon(hub: StoreHub, minutes: int) -> None:
+    """Lisbon sells every ten minutes, so long; Berlin sends nothing."""
+    for _ in range(minutes // 10):
+        hub.advance(10 * MINUTE)
+        hub.post("ticket", ticket(hub.now // MINUTE, store="214"))

@@ -1,4 +1,4 @@
-"""A store's day: opened, closed, counted to the cent, posted once, supplemented; silent stores are noticed."""
+"""A store's day: opened, closed, counted to the cent, posted once, supplemented."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,18 @@ import pytest
 
 from crossdock.domain.policy import Policy
 from tests.flows.hub import HOUR
-from tests.flows.stores import DAY, MINUTE, StoreHub, line, store_plan, ticket, void, z_report, z_till
+from tests.flows.stores import (
+    DAY,
+    MINUTE,
+    StoreHub,
+    line,
+    sell_in_lisbon,
+    store_plan,
+    ticket,
+    void,
+    z_report,
+    z_till,
+)
 
 CARD = [{"kind": "card", "amount": 1000}]
 
@@ -281,44 +292,6 @@ def test_a_day_of_two_currencies_is_not_summed():
     hub.advance(MINUTE)
     assert list(hub.day_cases()) == ["store_day.currencies|"]
     assert hub.commands("post_day") == []
-
-
-# Silence
-
-
-def sell_in_lisbon(hub, minutes):
-    """Lisbon sells every ten minutes, so long; Berlin sends nothing."""
-    for _ in range(minutes // 10):
-        hub.advance(10 * MINUTE)
-        hub.post("ticket", ticket(hub.now // MINUTE, store="214"))
-
-
-def test_a_store_that_falls_silent_while_others_sell_is_a_case_until_it_is_heard():
-    hub = StoreHub()
-    hub.post("ticket", ticket(1))
-    sell_in_lisbon(hub, 120)
-    text = hub.day_cases()["store.silent|"]
-    assert "berlin" in text
-    for n in range(2, 5):
-        hub.post("ticket", ticket(n))
-        sell_in_lisbon(hub, 30)
-    assert "store.silent|" not in hub.day_cases()
-    assert "store.heard" in hub.types(hub.day_subject())
-
-
-def test_where_nobody_sells_nobody_is_silent():
-    hub = StoreHub()
-    hub.post("ticket", ticket(1))
-    hub.advance(5 * HOUR)
-    assert hub.day_cases() == {}
-
-
-def test_a_store_that_has_closed_is_not_silent():
-    hub = StoreHub()
-    sold(hub)
-    closed(hub)
-    sell_in_lisbon(hub, 180)
-    assert hub.day_cases() == {}
 
 
 def test_a_day_that_nobody_closes_is_a_case_after_its_end():

@@ -80,7 +80,7 @@ POLICIES = Section(
         seconds_of(
             _POLICY,
             "silence_s",
-            "An open store may be silent so long while others of its connection sell.",
+            "A store may be silent so long while others of its connection sell: in its open day, or before its next.",
             low=1,
         ),
         field_of(

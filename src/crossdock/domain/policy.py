@@ -73,7 +73,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     day_late_s: int = 6 * 3600
     """How long after its end a store's day may stay open before a person is told."""
     silence_s: int = 3600
-    """How long a store whose day is open may be silent while other stores of its connection sell."""
+    """How long a store may be silent while others of its connection sell: its day is open, or its next is due by its own clock."""
     closed_period: Literal["next_month", "today"] = "next_month"
     """Where a day goes whose period is closed in the ERP: the first open month after it, or the day of posting."""
     bodies_days: int = 90

@@ -85,6 +85,8 @@ class DayState(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     left: int = 0
     """Tickets that are counted and not posted."""
     silent: bool = False
+    watch_at: int = 0
+    """When it looks next whether its store is silent; closed, whether the next day has begun. 0: not any more."""
     across: bool = False
     """A person was told that it began before the start, and sold after it."""
     postings: list[DayPosting] = []

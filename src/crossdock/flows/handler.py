@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -37,10 +38,11 @@ from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
 from crossdock.flows.scales import ROUNDED, Rounded
 from crossdock.flows.stocking import placed, token_of
-from crossdock.flows.store_days import COUNT, DAY_TIMERS, WATCH
+from crossdock.flows.store_days import COUNT, DAY_TIMERS
 from crossdock.flows.taking import seen_kind
 from crossdock.flows.tills import ticket_kind
 from crossdock.flows.uncounted import UNCOUNTED, Uncounted
+from crossdock.flows.watching import WATCH, following
 from crossdock.flows.world import RetailWorld
 from crossdock.model.order import Order
 from crossdock.model.reports import (
@@ -297,6 +299,9 @@ class _Wanted:
             self.tickets[again.request, store, day] = None
         elif kind == WATCH:
             self.pulses[again.request] = None
+            store, _, day = again.intent.rpartition("/")
+            for later in following(date.fromisoformat(day)):
+                self.days[again.request, day_ref(store, later)] = None
 
     def _lines(self, lines: Sequence[Any]) -> None:
         skus = self.skus

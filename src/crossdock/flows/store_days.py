@@ -28,12 +28,13 @@ from crossdock.errors import MappingError
 from crossdock.flows.day_book import Touched, day_mode, day_ref, store_place, told_store
 from crossdock.flows.desk import SECOND, Again, Desk, canonical_hash
 from crossdock.flows.posting_sales import post_again, post_day
+from crossdock.flows.watching import WATCH, watch, watch_closed, watch_open
 from crossdock.model.currency import EXPONENTS
 from crossdock.model.money import decimal_text
 from crossdock.model.reports import StoreDayReported
 from crossdock.model.versions import is_newer
 
-COUNT, WATCH, LATE = "store_day.count", "store_day.watch", "store_day.late"
+COUNT, LATE = "store_day.count", "store_day.late"
 DAY_TIMERS = (COUNT, WATCH, LATE)
 DIFFERENCE = "difference"
 RECOUNT_S = 900
@@ -70,7 +71,7 @@ def take_day(desk: Desk, report: StoreDayReported) -> str:
     desk.process.currency = told.currency
     for reason in ("store.silent", "store_day.not_closed"):
         desk.close(reason, "the day was closed")
-    day.silent = False
+    watch_closed(desk, day)
     desk.event(
         "store_day.closed",
         {"store": day.store, "date": day.date, "tickets": told.tickets},
@@ -106,7 +107,7 @@ def open_day(desk: Desk, place: Place, told: Touched) -> DayState:
     process.currency, process.placed_at = currency, desk.now
     process.mode = day_mode(desk.plan, process.connection, place, day)
     desk.event("store_day.opened", {"store": told.store, "date": day.isoformat()})
-    desk.timer(WATCH, desk.now + policy.silence_s * SECOND, _again(desk))
+    watch_open(desk, process.day)
     desk.timer(LATE, max(desk.now, ends + policy.day_late_s * SECOND), Again())
     return process.day
 
@@ -115,11 +116,11 @@ def take_day_timer(desk: Desk, kind: str, day: DayState) -> str:
     """Do what a day's own message reminds of. Returns the outcome; one that time has overtaken is stale."""
     if kind == COUNT:
         return count(desk, day)
+    if kind == WATCH:
+        return watch(desk, day)
     if day.control is not None:
         desk.event("store_day.timer_over", {"store": day.store, "date": day.date})
         return "stale"
-    if kind == WATCH:
-        return _watch(desk, day)
     text = (
         f"The day {day.date} of {day.store} ({desk.process.connection}) has ended and was not closed. Ask the store for "
         "its Z report; until it comes nothing of the day is posted in sum."
@@ -294,31 +295,6 @@ def _currencies(day: DayState, held: Held) -> list[Standing]:
         "correct the tickets at the store."
     )
     return [("store_day.currencies", "", text)]
-
-
-def _watch(desk: Desk, day: DayState) -> str:
-    """Tell a person of a store that is silent while others of its connection sell; look again in time."""
-    limit = desk.plan.policy.silence_s * SECOND
-    heard = desk.book.heard(desk.process.connection)
-    mine = max(heard.get(day.store, 0), day.opened_at)
-    others = any(store != day.store and desk.now - at < limit for store, at in heard.items())
-    silent = desk.now - mine >= limit and others
-    if silent and not day.silent:
-        minutes = (desk.now - mine) // (60 * SECOND)
-        desk.case(
-            "store.silent",
-            f"{day.store} ({desk.process.connection}) has sent no ticket for {minutes} minutes, while other stores sell. "
-            "Call the store, or look at its line; what it sells meanwhile comes later and is applied once.",
-        )
-        desk.event("store.silent", {"store": day.store, "date": day.date, "minutes": minutes})
-    elif day.silent and not silent:
-        desk.close("store.silent", "it is heard again")
-        desk.event("store.heard", {"store": day.store, "date": day.date})
-    else:
-        desk.event("store_day.watched", {"store": day.store, "date": day.date})
-    day.silent = silent
-    desk.timer(WATCH, max(mine + limit, desk.now + max(limit // 4, SECOND)), _again(desk))
-    return "processed"
 
 
 def _count_at(desk: Desk, due: int) -> None:
