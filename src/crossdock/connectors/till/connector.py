@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from crossdock.connectors.till import mapping, wire
+from crossdock.connectors.till.cutting import can_be_read, cut
 from crossdock.connectors.till.spec import CASH, CLOSED, CONTROL, OPENED, SPEC, TICKET, TICKETS
 from crossdock.errors import ConfigurationError, MappingError
 from crossdock.model.reports import Report
@@ -61,14 +62,15 @@ class TillConnector(PlainConnector):
         """Cut an upload into pieces that follow one another at the connection's pace, and a piece into tickets."""
         if kind != TICKETS:
             return None
-        upload = decode_checked(body, wire.UploadBody)
-        tickets = upload.tickets
-        if len(tickets) > UPLOAD_MAX:
-            raise MappingError(
-                f"tickets: there are {len(tickets)}, an upload has up to {UPLOAD_MAX}. Let the store send it in parts.",
-                field="tickets",
-            )
+        try:
+            upload = decode_checked(body, wire.UploadBody)
+        except MappingError:
+            return self._pieces(*_taken_apart(body))
+        _require_few(upload.tickets)
         children = [] if upload.control is None else [_control(upload, upload.control)]
+        return self._pieces(children, upload.tickets)
+
+    def _pieces(self, children: list[Child], tickets: Sequence[bytes | msgspec.Raw]) -> list[Child]:
         if len(tickets) <= PIECE_MAX:
             return children + [_child(bytes(ticket)) for ticket in tickets]
         for n, start in enumerate(range(0, len(tickets), PIECE_MAX)):
@@ -96,6 +98,34 @@ class TillConnector(PlainConnector):
         if kind == TICKETS:
             return ()
         raise MappingError(f"The till contract has no event {kind!r}. Compare its version.", field="kind")
+
+
+def _taken_apart(body: bytes) -> tuple[list[Child], list[bytes]]:
+    """What of an upload stands alone because it cannot be read, and the tickets that can; its error where nothing can."""
+    parts = cut(body, UPLOAD_MAX)
+    if parts is None:
+        decode_checked(body, wire.UploadBody)
+        return [], []
+    _require_few(parts.tickets)
+    read = [ticket for ticket in parts.tickets if can_be_read(ticket)]
+    children = [Child(kind=TICKET, body=ticket) for ticket in parts.tickets if not can_be_read(ticket)]
+    try:
+        head = decode_checked(parts.head, wire.UploadBody)
+    except MappingError:
+        return [Child(kind=CONTROL, body=parts.head), *children], read
+    if head.control is not None:
+        raws = tuple(msgspec.Raw(ticket) for ticket in parts.tickets)
+        whole = msgspec.structs.replace(head, tickets=raws)
+        children.insert(0, _control(whole, head.control))
+    return children, read
+
+
+def _require_few(tickets: Sequence[bytes | msgspec.Raw]) -> None:
+    if len(tickets) > UPLOAD_MAX:
+        raise MappingError(
+            f"tickets: an upload has up to {UPLOAD_MAX}, this has more. Let the store send it in parts.",
+            field="tickets",
+        )
 
 
 def _ticket_gate(kind: str, name: wire.NameBody, delivery: str) -> Gate:
