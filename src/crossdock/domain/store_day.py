@@ -134,9 +134,17 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     tenders: Mapping[tuple[str, str], int]
     tickets: int = 0
     total: int = 0
+    tax: int = 0
     paid_in: int = 0
     paid_out: int = 0
+    floats: int | None = None
+    """What tills say lay in their drawers when the day began; None where none says it."""
     currencies: tuple[str, ...] = ()
+
+    @property
+    def cash(self) -> int:
+        """What was taken in cash less what was given back."""
+        return sum(amount for (_, kind), amount in self.tenders.items() if kind == "cash")
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,15 +214,19 @@ def hold(rows: Iterable[tuple[TicketRow, Value]]) -> Held:
     numbers: dict[str, list[int]] = {}
     tenders: dict[tuple[str, str], int] = {}
     currencies: dict[str, None] = {}
-    tickets = total = paid_in = paid_out = 0
+    tickets = total = tax = paid_in = paid_out = 0
+    floats: int | None = None
     for row, value in rows:
         numbers.setdefault(row.till, []).append(row.sequence)
         tickets += 1
         total += value.total
+        tax += sum(part.gross - part.net for part in (*value.sold, *value.back))
         if value.kind == "paid_in":
             paid_in += value.amount
         elif value.kind == "paid_out":
             paid_out += value.amount
+        elif value.kind == "float":
+            floats = (floats or 0) + value.amount
         if value.currency:
             currencies[value.currency] = None
         for kind, amount in value.tenders:
@@ -224,8 +236,10 @@ def hold(rows: Iterable[tuple[TicketRow, Value]]) -> Held:
         tenders=tenders,
         tickets=tickets,
         total=total,
+        tax=tax,
         paid_in=paid_in,
         paid_out=paid_out,
+        floats=floats,
         currencies=tuple(sorted(currencies)),
     )
 
@@ -262,6 +276,15 @@ def differences(held: Held, control: StoreDay) -> list[Difference]:
     found.append(Difference(till="", what="paid_out", stated=control.paid_out, held=held.paid_out))
     if control.tickets:
         found.append(Difference(till="", what="tickets", stated=control.tickets, held=held.tickets))
+    if control.tax:
+        found.append(Difference(till="", what="tax", stated=control.tax, held=held.tax))
+    if control.float_opening and held.floats is not None:
+        found.append(
+            Difference(till="", what="float_opening", stated=control.float_opening, held=held.floats)
+        )
+    if control.float_closing:
+        drawers = (control.float_opening or held.floats or 0) + held.cash + held.paid_in - held.paid_out
+        found.append(Difference(till="", what="float_closing", stated=control.float_closing, held=drawers))
     return [difference for difference in found if difference.stated != difference.held]
 
 
