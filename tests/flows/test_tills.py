@@ -94,6 +94,24 @@ def test_weighed_goods_move_in_their_own_scale():
     assert hub.level("CHEESE").on_hand == 4650
 
 
+def test_a_bundle_bears_the_price_and_its_components_move_the_stock():
+    hub = StoreHub()
+    hub.stock(source="pos", SKU_1=9, SKU_2=9)
+    parts = [line("SKU-1", 2, 0, id="p1", parent="set"), line("SKU-2", 1, 0, id="p2", parent="set")]
+    hub.post("ticket", ticket(1, line("GIFT-SET", 1, 3000, kind="bundle", id="set"), *parts))
+    assert [hub.level(sku).on_hand for sku in ("SKU-1", "SKU-2", "GIFT-SET")] == [7, 8, 0]
+    assert hub.balances() == {"payments": 3000, "sales": -2522, "tax": -478}
+    kept = msgspec.json.decode(hub.documents[subject(hub), 1][0])["lines"]
+    assert [each.get("parent_line", "") for each in kept] == ["", "set", "set"]
+
+
+def test_a_component_of_no_bundle_of_its_ticket_names_the_line():
+    hub = StoreHub()
+    with pytest.raises(MappingError, match="no line of kind bundle") as error:
+        hub.post("ticket", ticket(1, line(parent="set")))
+    assert error.value.field == "lines[0].parent"
+
+
 def test_gift_cards_are_owed_when_sold_and_pay_when_redeemed():
     hub = StoreHub()
     hub.post("ticket", ticket(1, line("GC", 1, 5000, tax=0, kind="gift_card")))

@@ -121,6 +121,10 @@ def original(name: wire.NameBody, connection: str) -> ExternalRef:
 
 def _sale(body: wire.TicketBody, name: str, connection: str) -> Order:
     lines, discounts = [], []
+    bundles = {line.id for line in body.lines if line.kind == "bundle"}
+    for n, line in enumerate(body.lines):
+        problem = f"there is no line of kind bundle with the id {line.parent!r}"
+        _require(not line.parent or line.parent in bundles, f"lines[{n}].parent", problem)
     for n, (line, id_) in enumerate(zip(body.lines, _line_ids(body.lines), strict=True)):
         read, discount = _line(line, n, id_, body.prices_include_tax)
         lines.append(read)
@@ -174,6 +178,7 @@ def _line(line: wire.LineBody, n: int, id_: str, includes_tax: bool) -> tuple[Or
         title=line.title,
         category=line.category,
         kind=line.kind,
+        parent_line=LineId(line.parent),
         ordered=line.quantity,
         current=line.quantity,
         fulfilled=max(line.quantity, 0),

@@ -42,13 +42,17 @@ class TaxBody(Wire, frozen=True, kw_only=True):
 
 
 class LineBody(Wire, frozen=True, kw_only=True):
-    """One line. A negative quantity is taken back, and its money is negative too. `gross` is after its discount."""
+    """One line. A negative quantity is taken back, and its money is negative too. `gross` is after its discount.
+
+    parent: the id of the bundle's line that this is a component of.
+    """
 
     quantity: Units
     gross: Amount
     tax: Amount = 0
     sku: Text = ""
     id: Text = ""
+    parent: Text = ""
     title: Text = ""
     category: Text = ""
     kind: LineKind = "goods"
