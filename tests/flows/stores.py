@@ -10,7 +10,7 @@ import msgspec
 
 from crossdock.connectors.till import TillConnector
 from crossdock.domain.policy import Place, Plan, Policy, Route
-from crossdock.domain.state import Changes, Needs, Snapshot, TicketRow
+from crossdock.domain.state import Changes, Needs, Run, Snapshot, TicketRow
 from crossdock.domain.store_day import DayState
 from crossdock.engine.messages import Arrival, Decision, Message
 from crossdock.flows.handler import RetailHandler
@@ -129,9 +129,23 @@ class StoreHub(Hub):
             tickets={
                 key: tuple(row for row in self.tickets.values() if row.key == key) for key in needs.tickets
             },
+            runs={key: self._runs(*key) for key in needs.runs},
+            firsts={key: first for key in needs.firsts if (first := self._first(*key)) is not None},
             pulses={key: at for key, at in self.pulses.items() if key[0] in needs.pulses},
         )
         return self.handler.world(needs, snapshot)
+
+    def _runs(self, connection: str, store: str, day: str) -> tuple[Run, ...]:
+        rows = [r for r in self.tickets.values() if r.key[:2] == (connection, store) and r.day < day]
+        days = sorted({row.day for row in rows})[-3:]
+        tills: dict[tuple[str, str], list[int]] = {(row.day, row.till): [] for row in rows if row.day in days}
+        for row in rows:
+            tills.get((row.day, row.till), []).append(row.sequence)
+        return tuple(Run(*key, min(numbers), max(numbers)) for key, numbers in tills.items())
+
+    def _first(self, connection: str, store: str, till: str) -> int | None:
+        rows = [r for r in self.tickets.values() if (*r.key[:2], r.till) == (connection, store, till)]
+        return min(((row.day, row.sequence) for row in rows), default=("", None))[1]
 
     def _keep(self, message: Message, decision: Decision) -> None:
         super()._keep(message, decision)

@@ -18,7 +18,16 @@ def can_lie_over(needs: Needs, changes: Changes) -> bool:
     Orders, levels and versions are. Whoever needs more, or follows a batch that changed more, waits until it is written.
     """
     changed = changes.products or changes.tickets or changes.pulses or changes.unseen
-    needed = needs.days or needs.tickets or needs.pulses or needs.places or needs.unseen or needs.tokens
+    needed = (
+        needs.days
+        or needs.tickets
+        or needs.runs
+        or needs.firsts
+        or needs.pulses
+        or needs.places
+        or needs.unseen
+        or needs.tokens
+    )
     return not (changed or needed)
 
 

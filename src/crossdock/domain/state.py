@@ -6,7 +6,8 @@ quantities are integers in the SKU's unit, all money is integer minor units.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -36,6 +37,10 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """(connection, "store/date") of store days of which only the stage is wanted."""
     tickets: tuple[tuple[str, str, str], ...] = ()
     """(connection, store, date) of store days of which every ticket is wanted."""
+    runs: tuple[tuple[str, str, str], ...] = ()
+    """(connection, store, date) of store days of which it is wanted which numbers their tills had used before."""
+    firsts: tuple[tuple[str, str, str], ...] = ()
+    """(connection, store, till) of which the first number ever held is wanted."""
     pulses: tuple[str, ...] = ()
     """Connections of which it is wanted when each store was heard last."""
     places: tuple[str, ...] = ()
@@ -115,6 +120,15 @@ class TicketRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.connection, self.store, self.day
 
 
+class Run(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
+    """The numbers that a till has used on a business day: the first and the last that are held."""
+
+    day: str
+    till: str
+    first: int
+    last: int
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the store found for some needs. A SKU that is absent from both maps is unknown."""
 
@@ -125,6 +139,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     days: Mapping[tuple[str, str], str] = {}
     """The stage of a store day by (connection, "store/date"); one that is absent is not known yet."""
     tickets: Mapping[tuple[str, str, str], tuple[TicketRow, ...]] = {}
+    runs: Mapping[tuple[str, str, str], tuple[Run, ...]] = {}
+    """Of a store day, the numbers of each till on the three days before it that have tickets."""
+    firsts: Mapping[tuple[str, str, str], int] = {}
+    """Of a till, the first number of the first day that is held; one of which nothing is held is absent."""
     pulses: Mapping[tuple[str, str], int] = {}
     """When a (connection, store) was heard last."""
     unseen: tuple[Unseen, ...] = ()
@@ -218,3 +236,11 @@ class Changes(msgspec.Struct, kw_only=True):
     pulses: list[tuple[str, str, int]] = []
     """(connection, store, heard at); a store keeps the latest."""
     unseen: UnseenChanges | None = None
+
+
+def runs_of(rows: Iterable[Sequence[Any]]) -> dict[tuple[str, str, str], tuple[Run, ...]]:
+    """Rows of (connection, store, date wanted, day, till, first, last), by the store day that they were wanted for."""
+    found: dict[tuple[str, str, str], list[Run]] = {}
+    for connection, store, wanted, *run in rows:
+        found.setdefault((connection, store, wanted), []).append(Run(*run))
+    return {key: tuple(runs) for key, runs in found.items()}

@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 
 from crossdock.domain.policy import Mode, Place, Plan
-from crossdock.domain.state import Snapshot, TicketRow
+from crossdock.domain.state import Run, Snapshot, TicketRow
 from crossdock.domain.store_day import begins_since, business_date
 from crossdock.model.ids import ExternalRef
 from crossdock.model.tills import TillTicket
@@ -31,6 +31,7 @@ class DayBook:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._days, self._tickets, self._pulses = snapshot.days, snapshot.tickets, snapshot.pulses
+        self._runs, self._firsts = snapshot.runs, snapshot.firsts
         self._staged: list[tuple[TicketRow, bool]] = []
         self.rows: list[TicketRow] = []
         self._heard: dict[tuple[str, str], int] = {}
@@ -52,6 +53,14 @@ class DayBook:
             if row.key == key:
                 held[row.till, row.sequence] = row
         return tuple(held.values())
+
+    def before(self, key: tuple[str, str, str]) -> Sequence[Run]:
+        """The numbers of each till on the days before one, as they are kept."""
+        return self._runs.get(key, ())
+
+    def first(self, connection: str, store: str, till: str) -> int | None:
+        """The first number that is held of a till; None where none is."""
+        return self._firsts.get((connection, store, till))
 
     def heard(self, connection: str) -> dict[str, int]:
         """When each store of a connection was heard last."""

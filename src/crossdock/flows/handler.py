@@ -182,6 +182,8 @@ class RetailHandler:
             cards=tuple(wanted.cards),
             days=tuple(wanted.days),
             tickets=tuple(wanted.tickets),
+            runs=tuple(wanted.runs),
+            firsts=tuple(wanted.firsts),
             pulses=tuple(wanted.pulses),
             places=tuple(wanted.places),
             unseen=tuple(wanted.unseen),
@@ -217,6 +219,8 @@ class _Wanted:
         self.cards: dict[str, None] = {}
         self.days: dict[tuple[str, str], None] = {}
         self.tickets: dict[tuple[str, str, str], None] = {}
+        self.runs: dict[tuple[str, str, str], None] = {}
+        self.firsts: dict[tuple[str, str, str], None] = {}
         self.pulses: dict[str, None] = {}
         self.places: dict[str, None] = {}
         self.unseen: dict[tuple[str, str], None] = {}
@@ -258,7 +262,7 @@ class _Wanted:
             self.seen[message.subject, message.source, "store_day", version] = None
         elif isinstance(report, Touched):
             self.orders[message.subject] = None
-            self.tickets[message.source, report.store, report.date.isoformat()] = None
+            self._day(message.source, report.store, report.date.isoformat())
         elif isinstance(report, StockReported):
             self._levels(report)
         elif isinstance(report, ProductReported):
@@ -283,6 +287,11 @@ class _Wanted:
                     self.cells[line.sku, place.id] = None
                     self.cards[line.sku] = None
 
+    def _day(self, *day: str) -> None:
+        """Every ticket of a day (connection, store, date), and which numbers its tills had used before."""
+        connection, store, date_ = day
+        self.tickets[connection, store, date_] = self.runs[connection, store, date_] = None
+
     def _levels(self, report: StockReported) -> None:
         """The levels that a statement is about, and what its master has not seen of them; of a complete one, all."""
         for level, place in placed(self._plan, report):
@@ -296,7 +305,7 @@ class _Wanted:
     def _day_timer(self, again: Again, kind: str) -> None:
         if kind == COUNT:
             store, _, day = again.intent.rpartition("/")
-            self.tickets[again.request, store, day] = None
+            self._day(again.request, store, day)
         elif kind == WATCH:
             self.pulses[again.request] = None
             store, _, day = again.intent.rpartition("/")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crossdock.domain.policy import Place
+from crossdock.domain.running import unfollowed
 from crossdock.domain.state import TicketRow
 from crossdock.domain.store_day import (
     GIVEN_UP,
@@ -158,6 +159,10 @@ def count(desk: Desk, day: DayState) -> str:
     found = [each for each in found if (each.about, each.stated, each.held) not in day.accepted]
     standing = [_differs(day, process.currency, difference) for difference in found]
     standing += [_gap(day, till, ranges) for till, ranges in missing.items()]
+    between = unfollowed(
+        held.numbers, control.sequences, desk.book.before((process.connection, day.store, day.date))
+    )
+    standing += [_night(day, till, *numbers) for till, numbers in between.items()]
     standing += _currencies(day, held)
     _stand(desk, day, standing)
     _hold(desk, day, differs=bool(found) or len(held.currencies) > 1)
@@ -171,7 +176,8 @@ def count(desk: Desk, day: DayState) -> str:
             "tickets": held.tickets,
             "total": held.total,
             "differences": len(found),
-            "missing": sum(last - first + 1 for ranges in missing.values() for first, last in ranges),
+            "missing": sum(last - first + 1 for ranges in missing.values() for first, last in ranges)
+            + sum(last - first + 1 for _, first, last in between.values()),
             "left": day.left,
         },
     )
@@ -285,6 +291,15 @@ def _gap(day: DayState, till: str, missing: list[tuple[int, int]]) -> Standing:
         "were never used."
     )
     return "store_day.gap", till, text
+
+
+def _night(day: DayState, till: str, before: str, first: int, last: int) -> Standing:
+    text = (
+        f"{day.store}, till {till}: tickets {first if first == last else f'{first}-{last}'} are missing between its last of {before} "
+        f"and its first of {day.date}. Ask the store to send them, or to say that these numbers were never used; then close "
+        "this case."
+    )
+    return "store_day.gap", f"{till}/{before}", text
 
 
 def _currencies(day: DayState, held: Held) -> list[Standing]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from crossdock.domain.state import Changes, Level, Needs, Snapshot, TicketRow
+from crossdock.domain.state import Changes, Level, Needs, Run, Snapshot, TicketRow
 from crossdock.testing.store_case import NOW, StoreCase, arrival, process
 
 DAY = ("pos", "berlin", "2026-03-29")
@@ -41,6 +41,27 @@ class TillSuite(StoreCase):
             "tenders": [["cash", 2]]
         }
         assert len(loaded.tickets) == 1
+
+    def test_the_numbers_of_the_three_days_before_are_loaded_by_till(self, store: Any) -> None:
+        rows = [
+            ticket(n, day=f"2026-03-{day}")
+            for day in (20, 24, 25, 28, 29, 30)
+            for n in (day * 10, day * 10 + 5)
+        ]
+        self.write(store, Changes(tickets=[*rows, ticket(7, day="2026-03-28", till="T2")]))
+        loaded: Snapshot = store.load(Needs(runs=(DAY, ("pos", "madrid", DAY[2]))))
+        assert sorted(loaded.runs[DAY]) == [
+            Run("2026-03-24", "T1", 240, 245),
+            Run("2026-03-25", "T1", 250, 255),
+            Run("2026-03-28", "T1", 280, 285),
+            Run("2026-03-28", "T2", 7, 7),
+        ]
+        assert list(loaded.runs) == [DAY]
+
+    def test_the_first_number_of_a_till_is_that_of_its_first_day(self, store: Any) -> None:
+        self.write(store, Changes(tickets=[ticket(9, day="2026-03-01"), ticket(3), ticket(1, till="T2")]))
+        wanted = (("pos", "berlin", "T1"), ("pos", "berlin", "T2"), ("pos", "berlin", "T3"))
+        assert store.load(Needs(firsts=wanted)).firsts == {wanted[0]: 9, wanted[1]: 1}
 
     def test_a_ticket_that_is_written_again_stays_as_it_was(self, store: Any) -> None:
         self.write(store, Changes(tickets=[ticket(1, subject=7)]))

@@ -124,6 +124,22 @@ select t.connection, t.store, t.day, t.till, t.sequence, t.subject, t.at, t.valu
 from unnest($1::text[], $2::text[], $3::text[]) g(connection, store, day)
 join ticket t on t.connection = g.connection and t.store = g.store and t.day = g.day;
 
+-- name: load_runs
+select g.connection, g.store, g.day, t.day, t.till, min(t.sequence), max(t.sequence)
+from unnest($1::text[], $2::text[], $3::text[]) g(connection, store, day)
+cross join lateral (
+  select distinct d.day from ticket d
+  where d.connection = g.connection and d.store = g.store and d.day < g.day order by d.day desc limit 3) e
+join ticket t on t.connection = g.connection and t.store = g.store and t.day = e.day
+group by g.connection, g.store, g.day, t.day, t.till;
+
+-- name: load_firsts
+select g.connection, g.store, g.till, f.sequence
+from unnest($1::text[], $2::text[], $3::text[]) g(connection, store, till)
+cross join lateral (
+  select t.sequence from ticket t where t.connection = g.connection and t.store = g.store and t.till = g.till
+  order by t.day, t.sequence limit 1) f;
+
 -- name: load_pulses
 select connection, store, at from pulse where connection = any($1::text[]);
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from crossdock.domain.state import Level, Needs, Snapshot, Stored, TicketRow, Unseen
+from crossdock.domain.state import Level, Needs, Snapshot, Stored, TicketRow, Unseen, runs_of
 from crossdock.engine.messages import Message
 from crossdock.engine.port import Batch, Claim, Hold
 from crossdock.stores.postgres.floors import Floors
@@ -140,6 +140,8 @@ class Inbox:
                 ("load_seen", needs.seen),
                 ("load_days", needs.days),
                 ("load_tickets", needs.tickets),
+                ("load_runs", needs.runs),
+                ("load_firsts", needs.firsts),
                 ("load_pulses", [(connection,) for connection in needs.pulses]),
                 ("load_places", [(place,) for place in needs.places]),
                 ("load_unseen", needs.unseen),
@@ -185,6 +187,8 @@ def _snapshot(found: Callable[[str], Sequence[Row]]) -> Snapshot:
         seen={(s, source, kind, v): digest for s, source, kind, v, digest in found("load_seen")},
         days={(connection, ref): stage for connection, ref, stage in found("load_days")},
         tickets={key: tuple(rows) for key, rows in tickets.items()},
+        runs=runs_of(found("load_runs")),
+        firsts={(c, store, till): first for c, store, till, first in found("load_firsts")},
         pulses={(connection, store): at for connection, store, at in found("load_pulses")},
         unseen=tuple(dict.fromkeys(Unseen(*row) for name in _UNSEEN for row in found(name))),
     )

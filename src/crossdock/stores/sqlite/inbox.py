@@ -17,6 +17,7 @@ from crossdock.domain.state import (
     TicketRow,
     Unseen,
     UnseenChanges,
+    runs_of,
 )
 from crossdock.engine.messages import HUB, LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
@@ -118,6 +119,12 @@ class Inbox:
             seen={(s, source, kind, version): digest for s, source, kind, version, digest in seen},
             days={(c, ref): stage for c, ref, stage in self._read.ask("load_days", needs.days)},
             tickets=self._tickets(needs),
+            runs=runs_of(self._read.ask("load_runs", needs.runs)),
+            firsts={
+                (c, store, till): first
+                for c, store, till, first in self._read.ask("load_firsts", needs.firsts)
+                if first is not None
+            },
             pulses={(c, store): at for c, store, at in self._read.ask("load_pulses", needs.pulses)},
             unseen=unseen,
         )

@@ -90,6 +90,22 @@ select '[' || coalesce(group_concat(
 from jsonb_each(?1) j
 join ticket t on t.connection = j.value->>0 and t.store = j.value->>1 and t.day = j.value->>2;
 
+-- name: load_runs
+select json_group_array(json_array(connection, store, wanted, day, till, first, last)) from (
+  select t.connection, t.store, j.value->>2 as wanted, t.day, t.till, min(t.sequence) as first, max(t.sequence) as last
+  from jsonb_each(?1) j
+  join ticket t on t.connection = j.value->>0 and t.store = j.value->>1 and t.day in (
+    select distinct d.day from ticket d
+    where d.connection = j.value->>0 and d.store = j.value->>1 and d.day < j.value->>2 order by d.day desc limit 3)
+  group by t.connection, t.store, wanted, t.day, t.till);
+
+-- name: load_firsts
+select json_group_array(json_array(j.value->>0, j.value->>1, j.value->>2, (
+  select t.sequence from ticket t
+  where t.connection = j.value->>0 and t.store = j.value->>1 and t.till = j.value->>2
+  order by t.day, t.sequence limit 1)))
+from jsonb_each(?1) j;
+
 -- name: load_pulses
 select json_group_array(json_array(p.connection, p.store, p.at))
 from jsonb_each(?1) j join pulse p on p.connection = j.value;
