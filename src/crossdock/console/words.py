@@ -182,6 +182,8 @@ REASONS = {
     "stock.negative": "stock below zero",
     "stock.unknown": "stock never told",
     "credit.by_hand": "a return to credit by hand",
+    "return.beyond_sale": "more taken back than sold",
+    "return.unknown_sale": "a return of a ticket that never came",
     "stock.scale": "told more exactly than counted",
     "order.held": "held",
     "order.overdue": "overdue",

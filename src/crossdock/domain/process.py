@@ -37,6 +37,8 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     id: str
     sku: str = ""
     ordered: int = 0
+    scale: int = 0
+    """The decimals of the quantities of a till's line."""
     net: int = 0
     gross: int = 0
     discount: int = 0
@@ -177,6 +179,14 @@ class Returned(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     lines: list[tuple[str, str, int]] = []
 
 
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one ticket took back `of` another: (line, sku, quantity, its scale)."""
+
+    of: str
+    ticket: str
+    lines: list[tuple[str, str, int, int]]
+
+
 class Sale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """The order's sale in the ERP. document and expected: the version, and its total, that the ERP was told last.
 
@@ -255,7 +265,9 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     booked: list[BookedSale] = []
     """Sales of it that an ERP holds, as its feed tells: also those that another integration has made."""
     credit: Sale | None = None
-    """The credit in the ERP for what a ticket took back, where its sale is within a day's sum."""
+    """The credit in the ERP for what a ticket took back."""
+    taken: list[TakenBack] = []
+    """What other tickets took back of this one; it may not have come yet."""
 
     def line(self, id_: str) -> Line | None:
         """The line of that id."""

@@ -64,7 +64,7 @@ def status(process: OrderProcess) -> Status:
     out = _out(process)
     goods = custody(process, out=out)
     stage = _stage(process, goods, out=out)
-    told_only = stage == "unknown" and bool(process.booked) and not process.early
+    told_only = stage == "unknown" and bool(process.booked or process.taken) and not process.early
     finished = told_only or stage in ("done", "cancelled", "test", "copy")
     return Status(custody=goods, money=money(process), stage=stage, finished=finished)
 

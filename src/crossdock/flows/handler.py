@@ -10,6 +10,7 @@ import msgspec
 
 from crossdock.domain.overlaying import Version, can_lie_over, laid_over
 from crossdock.domain.policy import Plan
+from crossdock.domain.process import TakenBack
 from crossdock.domain.state import Changes, Needs, Snapshot
 from crossdock.domain.tickets import moves_stock
 from crossdock.engine.messages import (
@@ -40,6 +41,7 @@ from crossdock.flows.scales import ROUNDED, Rounded
 from crossdock.flows.stocking import placed, token_of
 from crossdock.flows.store_days import COUNT, DAY_TIMERS
 from crossdock.flows.taking import seen_kind
+from crossdock.flows.taking_back import TAKEN_BACK, UNSOLD, till_of
 from crossdock.flows.tills import ticket_kind
 from crossdock.flows.uncounted import UNCOUNTED, Uncounted
 from crossdock.flows.watching import WATCH, following
@@ -68,10 +70,17 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     UNCOUNTED: msgspec.json.Decoder(Uncounted),
     COPIED: msgspec.json.Decoder(Copied),
     ROUNDED: msgspec.json.Decoder(Rounded),
-    **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS)},
+    **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS, UNSOLD)},
 }
-_touched = msgspec.json.Decoder(Touched)
-_TOUCHED_INBOUND = Inbound(kind=TOUCHED, doc="A ticket came for a store day that is not open", overtakes=True)
+_TOLD: dict[str, msgspec.json.Decoder[Any]] = {
+    TOUCHED: msgspec.json.Decoder(Touched),
+    TAKEN_BACK: msgspec.json.Decoder(TakenBack),
+}
+"""What tickets tell their days and one another."""
+_TOLD_INBOUND = {
+    TOUCHED: Inbound(kind=TOUCHED, doc="A ticket came for a store day that is not open", overtakes=True),
+    TAKEN_BACK: Inbound(kind=TAKEN_BACK, doc="A ticket took back what another sold", overtakes=True),
+}
 _order = msgspec.json.Decoder(Order)
 _API_INBOUND = Inbound(
     kind=CANONICAL, doc="One version of an order, in the canonical model", whole_object=True
@@ -99,14 +108,14 @@ class RetailHandler:
         connector = self._connectors.get(source)
         if connector is None:
             return None
-        if kind == TOUCHED:
-            return _TOUCHED_INBOUND
+        if kind in _TOLD_INBOUND:
+            return _TOLD_INBOUND[kind]
         return _UNREADABLE_INBOUND if kind == UNREADABLE else connector.spec.understands(kind)
 
     def split(self, message: Message) -> list[Arrival] | None:
         """The children of a page, file or upload, each a message of its own; None for a single message."""
         connector = self._connectors.get(message.source)
-        if connector is None or message.kind == TOUCHED:
+        if connector is None or message.kind in _TOLD:
             return None
         if message.kind == UNREADABLE:
             return [_gated(connector, message)]
@@ -151,8 +160,8 @@ class RetailHandler:
             raise ConfigurationError(
                 f"Message {message.id} came from {message.source}, which is no connection any more. Configure it, then retry."
             )
-        if message.kind == TOUCHED:
-            return (_decode(_touched, message),)
+        if message.kind in _TOLD:
+            return (_decode(_TOLD[message.kind], message),)
         context = Translation(
             connection=message.source,
             subject=message.subject_id,
@@ -246,7 +255,7 @@ class _Wanted:
             if isinstance(report, CancellationAnswered):
                 self._lines(report.accepted)
                 self._lines(report.refused)
-        elif isinstance(report, Settled | OperatorAction | InvoiceReported):
+        elif isinstance(report, Settled | OperatorAction | InvoiceReported | TakenBack):
             self.orders[message.subject] = None
             if isinstance(report, Settled) and report.connection == self._plan.authority.stock:
                 self.tokens[token_of(message.subject_id, report.intent)] = None
@@ -306,6 +315,9 @@ class _Wanted:
         if kind == COUNT:
             store, _, day = again.intent.rpartition("/")
             self._day(again.request, store, day)
+        elif kind == UNSOLD:
+            store, till, _ = till_of(again.intent)
+            self.firsts[again.request, store, till] = None
         elif kind == WATCH:
             self.pulses[again.request] = None
             store, _, day = again.intent.rpartition("/")

@@ -41,6 +41,7 @@ from crossdock.flows.goods import HANDED_OVER
 from crossdock.flows.posting_sales import create_credit
 from crossdock.flows.scales import in_stock
 from crossdock.flows.stocking import handed_over
+from crossdock.flows.taking_back import settle_returns, tell_original
 from crossdock.flows.telling import create_sale, tell_erp
 from crossdock.model.fulfilment import Shipment
 from crossdock.model.ids import LegalEntityId, LineId, LocationId, OrderId, ShipmentId, Sku
@@ -105,6 +106,8 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
             "total": value.total,
         },
     )
+    settle_returns(desk)
+    tell_original(desk, ticket)
     _tell_day(desk, ticket, value, store, day)
     return "processed"
 
@@ -225,6 +228,7 @@ def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
     for line in sale.lines:
         quantity = line.ordered
         kept = Line(id=line.id, sku=line.sku, ordered=quantity, net=line.net, gross=line.gross, who="done")
+        kept.scale = line.quantity_scale
         process.lines.append(kept)
         if quantity > 0:
             kept.shipped = kept.delivered = quantity

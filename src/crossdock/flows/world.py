@@ -7,7 +7,7 @@ from typing import Any
 
 from crossdock.domain.ledger import ALLOCATED, ELSEWHERE, ON_HAND, QUARANTINED, RESERVED, SAFETY, Ledger
 from crossdock.domain.policy import Plan
-from crossdock.domain.process import OrderProcess, decode_process, encode_process
+from crossdock.domain.process import OrderProcess, TakenBack, decode_process, encode_process
 from crossdock.domain.products import Catalogue
 from crossdock.domain.state import (
     BUCKETS,
@@ -47,6 +47,7 @@ from crossdock.flows.settled import take_settled, tell_person
 from crossdock.flows.stocking import take_stock
 from crossdock.flows.store_days import DAY_TIMERS, take_day, take_day_timer, take_touched
 from crossdock.flows.taking import take_order
+from crossdock.flows.taking_back import UNSOLD, take_taken_back, take_unsold
 from crossdock.flows.tills import take_ticket, take_upload
 from crossdock.flows.uncounted import Uncounted, below_zero, take_uncounted
 from crossdock.model.reports import (
@@ -62,7 +63,7 @@ from crossdock.model.reports import (
 from crossdock.sdk.telling import TELL
 
 _AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
-_TILLS = (TicketReported, StoreDayReported, Touched, InvoiceReported)
+_TILLS = (TicketReported, StoreDayReported, Touched, TakenBack, InvoiceReported)
 _ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, Copied, *_TILLS, *FACTS))
 _RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
 
@@ -188,6 +189,8 @@ class RetailWorld:
             return take_day(desk, report)
         if isinstance(report, Touched):
             return take_touched(desk, report)
+        if isinstance(report, TakenBack):
+            return take_taken_back(desk, report)
         if isinstance(report, UploadReported):
             return take_upload(desk, report)
         if isinstance(report, InvoiceReported):
@@ -213,6 +216,8 @@ class RetailWorld:
         day = desk.process.day
         if isinstance(report, Again) and desk.message.kind in DAY_TIMERS:
             return take_day_timer(desk, desk.message.kind, day) if day is not None else "unhandled"
+        if isinstance(report, Again) and desk.message.kind == UNSOLD:
+            return take_unsold(desk, report)
         if isinstance(report, Again):
             outcome = take_timer(desk, desk.message.kind, report)
         else:
