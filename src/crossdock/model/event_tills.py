@@ -73,7 +73,7 @@ class DayDated(DayNamed, frozen=True, kw_only=True):
 
 
 class StoreSilent(DayNamed, frozen=True, kw_only=True):
-    """A store that is open has sent nothing for so long, while others of its connection sell."""
+    """A store has sent nothing for so long, in its open day or before its next, while others of its connection sell."""
 
     minutes: int
 
