@@ -106,6 +106,12 @@ def test_where_every_date_is_closed_a_person_is_told_why():
     assert (outcome.code, outcome.field) == ("period_closed", "posting_date")
 
 
+def test_the_first_document_of_a_day_whose_first_posting_was_given_up_is_told_to_the_day():
+    second = msgspec.structs.replace(DAY, reference=f"{DAY.reference}-1", day=DAY.reference)
+    (said,) = drive(CONNECTOR.post_day(second, FIRST), erp()).messages
+    assert said.ref == DAY.reference
+
+
 def test_any_other_refusal_tries_no_other_date():
     wire = erp()
     wrong = msgspec.structs.replace(DAY, total=1)

@@ -42,17 +42,14 @@ def test_what_comes_after_voids_alone_is_the_first_document():
     assert hub.process(hub.day_subject()).holds, "the close knows nothing of it, and nothing was posted yet"
     hub.post("day.closed", z_report(z_till(last=2, cash=1000), version="2"))
     (first,) = hub.commands("post_day")
-    assert (first.get("supplement", 0), first.get("supplements", ""), first["reference"]) == (
-        0,
-        "",
-        hub.process(hub.day_subject()).order,
-    )
+    order = hub.process(hub.day_subject()).order
+    assert (first.get("supplement", 0), first.get("supplements", ""), first["day"]) == (0, "", order)
     hub.settle("post_day", reference="J1", total=1000)
     hub.post("ticket", ticket(3))
     hub.advance(MINUTE)
     late = hub.commands("post_day")[-1]
     assert (late["supplement"], late["supplements"], late["document"]) == (1, first["reference"], "J1")
-    assert late["reference"] == f"{first['reference']}-1"
+    assert (late["day"], late["reference"]) == (order, f"{order}-2")
 
 
 def given_up(hub):
@@ -106,6 +103,34 @@ def test_a_supplement_that_was_given_up_may_be_given_up_again():
         assert hub.day_cases() == {}
         hub.settle("post_day", outcome="refused", code="dropped", reason="drop by ann: no")
         assert list(hub.day_cases()) == [f"store_day.given_up|day:{n}"]
+
+
+def test_no_posting_bears_the_reference_of_one_that_was_given_up():
+    hub = StoreHub()
+    given_up(hub)
+    hub.post("ticket", ticket(4))
+    closed(hub, cash=5000, last=4, version="2")
+    hub.settle("post_day", reference="J1", total=1000)
+    hub.operator("release_hold", hub.day_subject(), code="given_up")
+    order = hub.process(hub.day_subject()).order
+    sent = [(command["reference"], command.get("supplements", "")) for command in hub.commands("post_day")]
+    assert sent == [(order, ""), (f"{order}-1", ""), (f"{order}-2", f"{order}-1")]
+
+
+def test_a_supplement_to_what_was_posted_before_references_were_kept_names_the_day():
+    hub = StoreHub()
+    sold(hub)
+    closed(hub)
+    hub.settle("post_day", reference="J1", total=4000)
+    process = hub.process(hub.day_subject())
+    process.day.postings[0].reference = ""
+    stored = hub.orders[hub.day_subject()]
+    hub.orders[hub.day_subject()] = msgspec.structs.replace(
+        stored, value=msgspec.Raw(encode_process(process))
+    )
+    hub.post("ticket", ticket(4))
+    hub.advance(MINUTE)
+    assert hub.commands("post_day")[-1]["supplements"] == process.order
 
 
 def counted(hub, cents, *, version="1", **more):

@@ -40,6 +40,8 @@ class DayPosting(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     connection: str
     total: int
     ranges: dict[str, list[Range]]
+    reference: str = ""
+    """Under what it was sent; "" of what was posted before this was kept: there the first document bears the day's id."""
     tickets: int = 0
     state: PostingState = "staged"
     document: str = ""

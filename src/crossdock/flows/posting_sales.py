@@ -66,7 +66,7 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
     if route is None or not desk.may(route.erp, POST_DAY) or day.on_its_way or not (left or day.untold):
         return len(left)
     number = len(day.postings)
-    command = _command(desk, day, [value for _, value in left])
+    command = _command(desk, day, number, [value for _, value in left])
     numbers: dict[str, list[int]] = {}
     for row, _ in left:
         numbers.setdefault(row.till, []).append(row.sequence)
@@ -75,6 +75,7 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
         connection=route.erp,
         total=command.total,
         ranges={till: ranges(found) for till, found in numbers.items()},
+        reference=command.reference,
         tickets=len(left),
         over_short=command.over_short,
     )
@@ -215,13 +216,13 @@ def _compare(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
     )
 
 
-def _command(desk: Desk, day: DayState, values: Sequence[Value]) -> PostDay:
+def _command(desk: Desk, day: DayState, number: int, values: Sequence[Value]) -> PostDay:
     process, place = desk.process, desk.plan.places.get(day.place, Place(id=day.place))
     lines, business_date = day_lines(values), date.fromisoformat(day.date)
     before = day.documents
-    number = len(before)
     return PostDay(
         reference=_reference(process.order, number),
+        day=process.order,
         connection=process.connection,
         store=day.place,
         business_date=business_date,
@@ -232,9 +233,9 @@ def _command(desk: Desk, day: DayState, values: Sequence[Value]) -> PostDay:
         tenders=day_tenders(values),
         credited=credited(values),
         tickets=len(values),
-        supplement=number,
-        supplements=process.order if number else "",
-        document=before[0].document if number else "",
+        supplement=len(before),
+        supplements=(before[0].reference or process.order) if before else "",
+        document=before[0].document if before else "",
         legal_entity=place.legal_entity,
         over_short=day.untold,
         paid_in=sum(value.amount for value in values if value.kind == "paid_in"),
@@ -244,7 +245,10 @@ def _command(desk: Desk, day: DayState, values: Sequence[Value]) -> PostDay:
 
 
 def _reference(order: str, number: int) -> str:
-    """Under what a posting stands in the ERP: the day's id, a supplement with its number behind it."""
+    """Under what a posting stands in the ERP: the day's id, each after the first with its number behind it.
+
+    What was given up may have left something there: another posting never takes its name.
+    """
     return f"{order}-{number}" if number else order
 
 

@@ -107,6 +107,7 @@ class DayGoods(Model, frozen=True, kw_only=True):
 class PostDay(Model, frozen=True, kw_only=True):
     """ERP `post_day`: book the sales of one store and business day as one document, once under `reference`.
 
+    `reference` is never that of another posting, though that was given up; `day` is our id of the day, whose all of them are.
     `total` is the gross of `lines`. What buyers brought back is not in it: each return posts a credit of its own, and
     `credited` is what those of the same tickets come to (not positive), so that `total` + `credited` = the sum of
     `tenders`, but for what stays owed. `posting_dates` are tried in order: the business date, then the next open dates
@@ -127,6 +128,7 @@ class PostDay(Model, frozen=True, kw_only=True):
     tenders: tuple[DayTender, ...]
     credited: Amount = 0
     tickets: int = 0
+    day: str = ""
     supplement: int = 0
     supplements: str = ""
     document: str = ""

@@ -73,6 +73,7 @@ class DayBody(Wire, frozen=True, kw_only=True):
     tenders: tuple[DayTenderBody, ...]
     credited: int = 0
     tickets: int = 0
+    day: str = ""
     supplement: int = 0
     supplements: str = ""
     document: str = ""
@@ -172,9 +173,7 @@ def _done(reply: Response, body: DayBody | CreditBody) -> Done:
     if isinstance(body, CreditBody):
         return Done(reference=made.id, total=made.total, booked_at=made.booked_at)
     posting_date = made.posting_date or body.posting_date
-    told = PostedBody(
-        order_id=body.supplements or body.reference, id=made.id, posting_date=posting_date, total=made.total
-    )
+    told = PostedBody(order_id=body.day, id=made.id, posting_date=posting_date, total=made.total)
     said = Child(kind=POSTED, body=msgspec.json.encode(told), ref_kind="hub", ref=told.order_id)
     return Done(reference=made.id, total=made.total, booked_at=made.booked_at, messages=(said,))
 
@@ -201,6 +200,7 @@ def _day(command: PostDay) -> DayBody:
         tenders=tuple(DayTenderBody(kind=t.kind, amount=t.amount) for t in command.tenders),
         credited=command.credited,
         tickets=command.tickets,
+        day=command.day or command.supplements or command.reference,
         supplement=command.supplement,
         supplements=command.supplements,
         document=command.document,
