@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from crossdock.errors import UnclearError
+from crossdock.errors import ConflictError, MappingError, UnclearError
 from crossdock.model import LineId, OrderId, Rate, Sku, TaxLine
 from crossdock.model.commands import CreateCredit, DayGoods, DayLine, DayTender, PostDay
 from crossdock.sdk.calls import Done, Intent, Refused
@@ -93,10 +93,7 @@ def test_a_day_that_is_cut_off_is_posted_once(erp, step):
 
 
 def test_a_day_whose_period_is_closed_goes_to_the_next_date(fresh):
-    month = TODAY.replace(day=1)
-    closed = month - timedelta(days=1)
-    (period,) = fresh.read.rows("account.period", [["start_date", "=", _day(closed.replace(day=1))]])
-    fresh.read.call("model.account.period.close", [period["id"]])
+    month, closed = TODAY.replace(day=1), close_the_month_before(fresh)
     command = day_of("DP1", dates=(closed, month))
     done = post(fresh, command)
     assert isinstance(done, Done), done
@@ -125,6 +122,51 @@ def test_weighed_goods_leave_in_the_scale_that_is_told_not_in_that_of_their_unit
     assert round(before - erp.read.on_hand("CHEESE", "madrid"), 3) == 0.35
 
 
+STORES = {"warehouses": "store-7=madrid; berlin=WH"}
+GOODS = (DayGoods(sku=Sku("SKU-4"), quantity=2),)
+
+
+@pytest.mark.parametrize(("tax", "percent"), [(1_600, 16), (2_900, 19)])
+def test_nothing_leaves_a_store_before_all_of_its_day_can_be_booked(erp, tax, percent):
+    before = erp.read.on_hand("SKU-4", "madrid")
+    with pytest.raises(MappingError):
+        post(erp, day_of("DT1", sold("goods", 10_000, tax, percent), goods=GOODS), **STORES)
+    assert (erp.read.shipments("DT1"), erp.read.sales("DT1")) == ([], [])
+    assert erp.read.on_hand("SKU-4", "madrid") == before
+
+
+def test_what_is_posted_after_one_that_was_given_up_is_booked_for_what_it_is(fresh):
+    closed = close_the_month_before(fresh)
+    before = fresh.read.on_hand("SKU-4", "madrid")
+    given_up = day_of("DQ1", sold("goods", 10_000, 1_900, 19), dates=(closed,), goods=GOODS)
+    assert isinstance(post(fresh, given_up, **STORES), Refused)
+    assert fresh.read.on_hand("SKU-4", "madrid") == before
+    command = day_of("DQ1-1", sold("goods", 5_000, 950, 19), goods=GOODS)
+    done = post(fresh, command, **STORES)
+    (invoice,) = booked(fresh, "DQ1-1")
+    assert (done.total, done.already, invoice["total_amount"]) == (5_950, False, Decimal("59.50"))
+    assert len(fresh.read.sales("DQ1-1")) == 1
+    assert before - fresh.read.on_hand("SKU-4", "madrid") == 2
+
+
+def test_two_sales_of_one_posting_are_a_conflict_and_nothing_is_booked(erp):
+    post(erp, day_of("DD0"))
+    (sale,) = erp.read.sales("DD0")
+    (copy,) = erp.read.call("model.sale.sale.copy", [sale["id"]], {"reference": "DD1"})
+    erp.read.call("model.sale.sale.copy", [copy], {"reference": "DD1"})
+    with pytest.raises(ConflictError, match="2 sales for DD1"):
+        post(erp, day_of("DD1"))
+    assert booked(erp, "DD1") == []
+
+
+def test_an_invoice_of_another_sale_is_never_taken_for_that_of_a_posting(erp):
+    post(erp, day_of("DI0"))
+    (other,) = booked(erp, "DI0")
+    erp.read.call("model.account.invoice.write", [other["id"]], {"reference": "DI1"})
+    with pytest.raises(ConflictError, match=other["number"]):
+        post(erp, day_of("DI1"))
+
+
 def test_a_return_is_credited_once_and_its_goods_are_received(erp):
     line = make_line("1", ordered=-2, price=1990, percent=19, sku=Sku("SKU-3"))
     rounding = make_line("2", ordered=1, price=500, sku=Sku("SKU-3"))
@@ -143,10 +185,10 @@ def test_a_return_is_credited_once_and_its_goods_are_received(erp):
     for step in (
         "sale.create",
         "sale.confirm",
+        "invoice.post",
         "manual_shipment",
         "return.receive",
         "return.do",
-        "invoice.post",
     ):
         with pytest.raises(UnclearError):
             erp.do(operation(command, Intent(key="CR1", may_have_happened=True)), erp.losing(step))
@@ -174,6 +216,13 @@ def test_a_return_to_a_store_without_a_warehouse_is_money_alone(erp):
     before = erp.read.on_hand("SKU-3", "WH"), erp.read.on_hand("SKU-3", "madrid")
     assert erp.do(erp.connector().create_credit(command, Intent(key="CR2"))).total == -1990
     assert (erp.read.on_hand("SKU-3", "WH"), erp.read.on_hand("SKU-3", "madrid")) == before
+
+
+def close_the_month_before(erp):
+    closed = TODAY.replace(day=1) - timedelta(days=1)
+    (period,) = erp.read.rows("account.period", [["start_date", "=", _day(closed.replace(day=1))]])
+    erp.read.call("model.account.period.close", [period["id"]])
+    return closed
 
 
 def _day(moment):

@@ -19,7 +19,7 @@ from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, day, decimal
 from crossdock.connectors.tryton.sales import SALE
 from crossdock.connectors.tryton.steps import advance, held, name_of, only, quantity_of, total_of
-from crossdock.errors import MappingError
+from crossdock.errors import ConflictError, MappingError
 from crossdock.model.commands import CreateCredit, DayLine, PostDay
 from crossdock.model.order import Order
 from crossdock.sdk.calls import Done, Intent, Refused
@@ -32,34 +32,31 @@ ASKED_MAX = 4
 
 
 def post_day(client: Client, options: Options, command: PostDay, intent: Intent) -> Ask[Done | Refused]:
-    """Book a store's day: what it sold as an invoice, what left it as a shipment of its own."""
+    """Book a store's day: what it sold as an invoice, what left it as a shipment of its own.
+
+    All of it is planned before the first document is made, and the goods leave last: what Tryton refuses moves nothing.
+    """
     kinds = {code for one in command.lines for code in (one.kind, one.category) if code}
     goods = {one.sku for one in command.goods}
     codes = {*kinds, *goods, options.charge, options.rounding}
     books = yield from load(client, codes, [command.store, command.connection], [command.currency])
     billed = _store(books, command.store, command.connection)
-    left_at = (yield from _left(client, options, command, books, billed)) if goods else None
-    sale = yield from _sale(client, command.reference, intent)
-    if sale is None and command.lines:
-        maker = mapping.Maker(command.currency, books, options)
-        entries = [_entry(maker, books, options, one, n) for n, one in enumerate(command.lines)]
-        entries += mapping.roundings(entries, command.currency, books, options)
-        values = mapping.sale_values(entries, billed, reference=command.reference, company=client.company)
-        values |= {
-            "currency": books.currency(command.currency),
-            "warehouse": books.warehouse(_place(books, options, command.store), options, "store").id,
-            "sale_date": day(command.business_date.isoformat()),
-            "description": f"{command.store} {command.business_date} ({command.tickets} tickets)",
-            "comment": _comment(command),
-        }
-        planned = mapping.SalePlan(
-            values=values, total=command.total, tax=sum(one.tax for one in command.lines)
-        )
-        yield from _make(client, options, planned, books)
-    if not command.lines:
-        return Done(booked_at=left_at)
-    done = yield from _credit_or_invoice(client, command.reference, command.posting_dates, intent)
-    return msgspec.structs.replace(done, booked_at=left_at) if isinstance(done, Done) else done
+    sale = yield from _one(client, SALE, command.reference, sales.FIELDS, "sales")
+    shipment = yield from _one(client, SHIPMENT, command.reference, _STATE, "shipments")
+    planned = _day_sale(client, options, command, books, billed) if command.lines and _open(sale) else None
+    leaving = _leaving(client, options, command, books, billed) if shipment is None else None
+    done: Done | Refused = Done()
+    made = (yield from _made(client, options, sale, planned, books)) if command.lines else 0
+    if leaving is not None:
+        (id_,) = yield from client.create(SHIPMENT, [leaving])
+        if isinstance(id_, ServerRefusedError):
+            raise id_
+        shipment = {"id": id_}
+    if made:
+        done = yield from _invoiced(client, made, command.reference, command.posting_dates, intent)
+    if shipment is None or not isinstance(done, Done):
+        return done
+    return msgspec.structs.replace(done, booked_at=(yield from _leave(client, shipment["id"])))
 
 
 def create_credit(
@@ -71,16 +68,18 @@ def create_credit(
         client, mapping.codes_of(order, options), [command.store, order.connection], [order.currency]
     )
     billed = _store(books, command.store, order.connection)
-    sale = yield from _sale(client, order.id, intent)
-    if sale is None:
+    sale = yield from _one(client, SALE, order.id, sales.FIELDS, "sales")
+    planned: mapping.SalePlan | None = None
+    if _open(sale):
         places = _place(books, options, command.store)
         order = order if places else _moneyed(order)
         planned = mapping.sale(order, books, options, company=client.company, billed=billed)
         planned.values["warehouse"] = books.warehouse(places, options, "store").id
-        yield from _make(client, options, planned, books)
-    received_at = yield from _receive(client, order.id)
-    done = yield from _credit_or_invoice(client, order.id, command.posting_dates, intent)
-    return msgspec.structs.replace(done, booked_at=received_at) if isinstance(done, Done) else done
+    made = yield from _made(client, options, sale, planned, books)
+    done = yield from _invoiced(client, made, order.id, command.posting_dates, intent)
+    if not isinstance(done, Done):
+        return done
+    return msgspec.structs.replace(done, booked_at=(yield from _receive(client, made)))
 
 
 def _returned(command: CreateCredit) -> Order:
@@ -152,117 +151,142 @@ def _comment(command: PostDay) -> str:
     return f"{before}In minor units of {command.currency}: {', '.join(said)}." if said else before
 
 
-def _sale(client: Client, reference: str, intent: Intent) -> Ask[Row | None]:
-    """The sale of an earlier attempt, brought into process."""
-    if not intent.may_have_happened:
-        return None
-    rows = yield from held(client, SALE, [reference], sales.FIELDS)
-    sale = only(rows.get(reference, ()), reference, "sales")
-    if sale is not None:
-        yield from sales.finish(client, sale["id"])
-    return sale
+def _one(client: Client, model: str, reference: str, fields: Sequence[str], what: str) -> Ask[Row | None]:
+    """The one document of a reference, asked for at a first attempt too: it is one question for a whole day."""
+    rows = yield from held(client, model, [reference], fields)
+    return only(rows.get(reference, ()), reference, what)
 
 
-def _make(client: Client, options: Options, planned: mapping.SalePlan, books: Books) -> Ask[None]:
-    """Create a sale, see that its total is right, and bring it into process."""
-    if "sale_shipment_cost" in client.modules:
-        planned.values["shipment_cost_method"] = None
-    (made,) = yield from client.create(SALE, [planned.values])
-    if isinstance(made, ServerRefusedError):
-        raise made
-    yield from sales.level(client, {made: planned}, books.product(options.rounding, "rounding_product"))
-    yield from sales.finish(client, made)
+def _open(sale: Row | None) -> bool:
+    """Whether a sale is still to be made, or to be brought to its total."""
+    return sale is None or sale["state"] == "draft"
 
 
-def _left(
+def _day_sale(
     client: Client, options: Options, command: PostDay, books: Books, billed: BilledTo
-) -> Ask[datetime | None]:
-    """Ship what left the store over the day; where the store is no warehouse there, its stock is not kept there."""
+) -> mapping.SalePlan:
+    """The sale of a day, as it is to be created."""
+    maker = mapping.Maker(command.currency, books, options)
+    entries = [_entry(maker, books, options, one, n) for n, one in enumerate(command.lines)]
+    entries += mapping.roundings(entries, command.currency, books, options)
+    values = mapping.sale_values(entries, billed, reference=command.reference, company=client.company)
+    values |= {
+        "currency": books.currency(command.currency),
+        "warehouse": books.warehouse(_place(books, options, command.store), options, "store").id,
+        "sale_date": day(command.business_date.isoformat()),
+        "description": f"{command.store} {command.business_date} ({command.tickets} tickets)",
+        "comment": _comment(command),
+    }
+    return mapping.SalePlan(values=values, total=command.total, tax=sum(one.tax for one in command.lines))
+
+
+def _made(
+    client: Client, options: Options, sale: Row | None, planned: mapping.SalePlan | None, books: Books
+) -> Ask[int]:
+    """Create a sale where it is not there, see that its total is right, and bring it into process. Returns its id."""
+    id_ = sale["id"] if sale is not None else 0
+    if planned is not None:
+        rounding = books.product(options.rounding, "rounding_product")
+        if not id_:
+            if "sale_shipment_cost" in client.modules:
+                planned.values["shipment_cost_method"] = None
+            (made,) = yield from client.create(SALE, [planned.values])
+            if isinstance(made, ServerRefusedError):
+                raise made
+            id_ = made
+        yield from sales.level(client, {id_: planned}, rounding)
+    yield from sales.finish(client, id_)
+    return int(id_)
+
+
+def _leaving(
+    client: Client, options: Options, command: PostDay, books: Books, billed: BilledTo
+) -> Row | None:
+    """The shipment of what left the store over the day; None where the store is no warehouse there: its stock is not kept."""
     places = _place(books, options, command.store)
     if not places:
         return None
-    rows = yield from held(client, SHIPMENT, [command.reference], _STATE)
-    shipment = only(rows.get(command.reference, ()), command.reference, "shipments")
-    if shipment is None:
-        place = books.warehouse(places, options, "store")
-        moves = []
-        for n, one in enumerate(command.goods):
-            product = books.product(one.sku, f"goods[{n}].sku")
-            quantity = round(quantity_of(one.quantity, one.quantity_scale), product.digits)
-            if not product.moves or not quantity:
-                continue
-            moves.append(
-                {
-                    "company": client.company,
-                    "product": product.id,
-                    "unit": product.unit,
-                    "quantity": float(quantity),
-                    "from_location": place.output,
-                    "to_location": billed.location,
-                    "unit_price": decimal("0"),
-                    "currency": books.currency(command.currency),
-                }
-            )
-        if not moves:
-            return None
-        values = {
-            "company": client.company,
-            "reference": command.reference,
-            "customer": billed.party,
-            "delivery_address": billed.shipment,
-            "warehouse": place.id,
-            "warehouse_output": place.output,
-            "warehouse_storage": place.storage,
-            "outgoing_moves": [["create", moves]],
-        }
-        (made,) = yield from client.create(SHIPMENT, [values])
-        if isinstance(made, ServerRefusedError):
-            raise made
-        shipment = {"id": made}
+    place = books.warehouse(places, options, "store")
+    moves = []
+    for n, one in enumerate(command.goods):
+        product = books.product(one.sku, f"goods[{n}].sku")
+        quantity = round(quantity_of(one.quantity, one.quantity_scale), product.digits)
+        if not product.moves or not quantity:
+            continue
+        moves.append(
+            {
+                "company": client.company,
+                "product": product.id,
+                "unit": product.unit,
+                "quantity": float(quantity),
+                "from_location": place.output,
+                "to_location": billed.location,
+                "unit_price": decimal("0"),
+                "currency": books.currency(command.currency),
+            }
+        )
+    if not moves:
+        return None
+    return {
+        "company": client.company,
+        "reference": command.reference,
+        "customer": billed.party,
+        "delivery_address": billed.shipment,
+        "warehouse": place.id,
+        "warehouse_output": place.output,
+        "warehouse_storage": place.storage,
+        "outgoing_moves": [["create", moves]],
+    }
+
+
+def _leave(client: Client, shipment: int) -> Ask[datetime | None]:
+    """Have the goods of a day leave. Returns when they did, by Tryton's clock."""
     fields = (*_STATE, "outgoing_moves")
-    done, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, fields)
-    error = refused.get(shipment["id"])
+    done, refused = yield from advance(client, SHIPMENT, [shipment], STEPS, fields)
+    error = refused.get(shipment)
     for _ in range(ASKED_MAX):
         if error is None or not error.warning.endswith(_NO_ORIGIN):
             break
         # Moves of a day come from no sale's line: Tryton asks whether that is meant, at more than one step.
         answer = {"user": client.user_id, "name": error.warning, "always": False}
         yield from client.create("res.user.warning", [answer])
-        done, refused = yield from advance(client, SHIPMENT, [shipment["id"]], STEPS, fields)
-        error = refused.get(shipment["id"])
+        done, refused = yield from advance(client, SHIPMENT, [shipment], STEPS, fields)
+        error = refused.get(shipment)
     if error is not None:
         raise error
     times = yield from booked_at(client, done, "outgoing_moves")
-    return times.get(shipment["id"])
+    return times.get(shipment)
 
 
-def _receive(client: Client, reference: str) -> Ask[datetime | None]:
+def _receive(client: Client, sale: int) -> Ask[datetime | None]:
     """Receive what a sale of negative quantities takes back."""
-    rows = yield from held(client, SALE, [reference], (*sales.FIELDS, "to_ship", "shipment_returns"))
-    sale = only(rows.get(reference, ()), reference, "sales")
-    if sale is None:
-        return None
-    if sale["to_ship"]:
-        yield from client.call(f"model.{SALE}.manual_shipment", [sale["id"]])
-        (sale,) = yield from client.search(SALE, [["id", "=", sale["id"]]], ("shipment_returns",))
+    (row,) = yield from client.search(SALE, [["id", "=", sale]], ("to_ship", "shipment_returns"))
+    if row["to_ship"]:
+        yield from client.call(f"model.{SALE}.manual_shipment", [sale])
+        (row,) = yield from client.search(SALE, [["id", "=", sale]], ("shipment_returns",))
     fields = (*_STATE, "incoming_moves")
-    done, refused = yield from advance(client, RETURN, sale["shipment_returns"], _RETURN_STEPS, fields)
+    done, refused = yield from advance(client, RETURN, row["shipment_returns"], _RETURN_STEPS, fields)
     for error in refused.values():
         raise error
     times = yield from booked_at(client, done, "incoming_moves")
     return max(times.values(), default=None)
 
 
-def _credit_or_invoice(
-    client: Client, reference: str, dates: Sequence[date], intent: Intent
+def _invoiced(
+    client: Client, sale: int, reference: str, dates: Sequence[date], intent: Intent
 ) -> Ask[Done | Refused]:
     """Invoice a sale in full, posted on the first of the dates that Tryton takes."""
     found = yield from held(client, invoices.INVOICE, [reference], invoices.FIELDS, invoices.OUT)
     row = only(found.get(reference, ()), reference, "invoices")
+    if row is not None and sale not in row["sales"]:
+        raise ConflictError(
+            f"Invoice {name_of(row)} of Tryton bears {reference} and is of another sale than that of {reference}. Correct "
+            "its reference there, then retry."
+        )
     already = row is not None and row["state"] in ("posted", "paid")
     if row is None:
-        rows = yield from held(client, SALE, [reference], sales.FIELDS)
-        drafts, refused = yield from invoices.drafts_of(client, rows[reference])
+        rows = yield from client.search(SALE, [["id", "=", sale]], sales.FIELDS)
+        drafts, refused = yield from invoices.drafts_of(client, rows)
         for no in refused.values():
             raise no
         row = next(iter(drafts.values()), None)
