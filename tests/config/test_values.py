@@ -44,6 +44,15 @@ def test_an_amount_of_the_environment_is_a_whole_number():
         read(field, "2.50", from_environment=True)
 
 
+def test_rates_are_factors_and_no_percentages():
+    field = Field(name="x", doc="", kind="rates")
+    assert read(field, ["0.19", "0.07"]) == ("0.19", "0.07")
+    for wrong in ("19", "0,19", "1.19", "-0.1", ".19"):
+        with pytest.raises(Wrong, match="is no rate of tax") as caught:
+            read(field, ["0.07", wrong])
+        assert "0.19" in caught.value.remedy
+
+
 def test_a_fraction_is_not_told_to_lose_quotes_that_it_has_not():
     with pytest.raises(Wrong) as caught:
         read(Field(name="x", doc="", kind="whole"), 1.5)

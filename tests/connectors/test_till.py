@@ -19,6 +19,9 @@ CONNECTOR = build({"webhook_secret": "s", "upload_tickets_per_s": "100"})
 CONTEXT = Translation(connection="pos", subject="")
 
 
+WRAPPED = {"amount": 16, "rate": "0.19"}
+
+
 def read(kind, body):
     (report,) = CONNECTOR.translate(kind, {}, msgspec.json.encode(body), CONTEXT)
     return report
@@ -34,6 +37,7 @@ def test_the_contract_is_valid_openapi_and_names_every_kind_that_a_store_posts()
     ("name", "body"),
     [
         ("Ticket", ticket(1, line(discount=5, unit_price="10.05", restock=False), tip=5, rounding=-2)),
+        ("Ticket", ticket(1, charges=[{"kind": "gift_wrap", "gross": 100, "tax": 16, "taxes": [WRAPPED]}])),
         ("Ticket", ticket(2, original={"store": "berlin", "till": "T1", "sequence": 1})),
         ("Upload", {"tickets": [ticket(1)], "control": {"tickets": 1, "total": 1000}}),
         ("Close", z_report(z_till(cash=1), tenders=[{"kind": "card", "expected": 1, "counted": 2}])),
@@ -136,6 +140,12 @@ def test_a_line_without_a_name_gets_one_that_no_other_line_has(given_, expected)
     assert [sold.id for sold in sale.lines] == expected
 
 
+def test_a_charge_tells_its_taxes_as_a_line_does():
+    wrap = {"kind": "gift_wrap", "gross": 100, "tax": 16, "taxes": [WRAPPED]}
+    (charge,) = read("ticket", ticket(1, charges=[wrap])).ticket.sale.charges
+    assert [(tax.amount, str(tax.rate)) for tax in charge.taxes] == [(16, "0.19")]
+
+
 def test_prices_without_tax_are_told_so():
     (sold,) = read("ticket", ticket(1, prices_include_tax=False)).ticket.sale.lines
     assert (sold.price_includes_tax, sold.extended) == (False, sold.net)
@@ -157,6 +167,11 @@ def test_a_z_report_keeps_what_each_till_says():
         ("ticket", ticket(1, currency="EURO"), "currency"),
         ("ticket", ticket(1, line(quantity=0)), "lines[0].quantity"),
         ("ticket", ticket(1, line(unit_price="1e3")), "lines[0].unit_price"),
+        (
+            "ticket",
+            ticket(1, charges=[{"kind": "fee", "gross": 1, "taxes": [WRAPPED | {"rate": "x"}]}]),
+            "charges[0].taxes[0].rate",
+        ),
         ("ticket", ticket(1, line(id="a"), line(), line(id="a")), "lines[2].id"),
         ("ticket", ticket(1, kind="void"), "kind"),
         ("ticket", ticket(1) | {"total": 10.5}, "total"),

@@ -204,6 +204,49 @@ def test_what_a_day_was_short_before_that_was_remembered_is_not_told_again():
     assert "over_short" not in hub.commands("post_day")[-1]
 
 
+# Taxes without their rate
+
+
+def taxed(n, gross, tax, **more):
+    return ticket(n, {"quantity": 1, "gross": gross, "tax": tax, **more})
+
+
+def stores(*rates):
+    return StoreHub(store_plan(places={"berlin": Place(id="berlin", zone="Europe/Berlin", tax_rates=rates)}))
+
+
+def rates_of(command):
+    found = [line["taxes"][0].get("rate") for line in command["lines"]]
+    return [rate and rate["value"] for rate in found]
+
+
+def test_a_rate_that_tills_do_not_tell_is_taken_from_the_amounts_by_the_rates_of_the_store():
+    hub = stores("0.19", "0.07")
+    hub.post("ticket", taxed(1, 199, 32))
+    hub.post("ticket", taxed(2, 199, 13))
+    hub.post("day.closed", z_report(z_till(last=2, cash=398)))
+    assert (rates_of(hub.commands("post_day")[0]), hub.day_cases()) == ([7, 19], {})
+
+
+def test_a_rate_that_another_line_of_the_day_tells_is_known_too():
+    hub = stores()
+    hub.post("ticket", taxed(1, 199, 32))
+    hub.post("ticket", taxed(2, 1190, 190, taxes=[{"amount": 190, "rate": "0.19"}]))
+    hub.post("day.closed", z_report(z_till(last=2, cash=1389)))
+    (command,) = hub.commands("post_day")
+    assert (rates_of(command), command["lines"][0]["tax"]) == ([19], 222)
+
+
+def test_a_tax_that_no_rate_of_the_store_gives_is_posted_without_one_and_a_case():
+    hub = stores("0.19", "0.07")
+    hub.post("ticket", taxed(1, 116, 16))
+    hub.post("day.closed", z_report(z_till(cash=116)))
+    assert rates_of(hub.commands("post_day")[0]) == [None]
+    text = hub.day_cases()["store_day.tax_rate|day:0"]
+    for part in ("T1/1", "0.16 on 1.00 EUR", "`taxes[].rate`", "[locations.berlin]"):
+        assert part in text, part
+
+
 # The start
 
 

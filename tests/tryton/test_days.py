@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from crossdock.domain.day_sums import day_lines
+from crossdock.domain.tickets import Sum, Value
 from crossdock.errors import ConflictError, MappingError, UnclearError
 from crossdock.model import LineId, OrderId, Rate, Sku, TaxLine
 from crossdock.model.commands import CreateCredit, DayGoods, DayLine, DayTender, PostDay
@@ -120,6 +122,36 @@ def test_weighed_goods_leave_in_the_scale_that_is_told_not_in_that_of_their_unit
     goods = (DayGoods(sku=Sku("CHEESE"), quantity=350, quantity_scale=3),)
     post(erp, day_of("DG2", goods=goods), warehouses="store-7=madrid; berlin=WH")
     assert round(before - erp.read.on_hand("CHEESE", "madrid"), 3) == 0.35
+
+
+def till_ticket(*parts):
+    return Value(
+        sold=tuple(Sum(kind, "", net, net + tax, (("", "", "", "", tax),)) for kind, net, tax in parts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "tickets"),
+    [
+        ("one", [till_ticket(("goods", 167, 32))] * 300),
+        ("mixed", [till_ticket(("goods", 167, 32), ("goods", 186, 13))] * 150),
+        ("wraps", [till_ticket(("gift_wrap", 84, 16))] * 200),
+    ],
+)
+def test_a_day_whose_tills_tell_taxes_without_their_rates_is_booked_to_the_cent(erp, name, tickets):
+    command = day_of(f"DR-{name}", *day_lines(tickets, ("0.07", "0.19")))
+    done = post(erp, command)
+    assert isinstance(done, Done), done
+    (invoice,) = booked(erp, command.reference)
+    tax = sum(line.tax for line in command.lines)
+    assert (done.total, invoice["tax_amount"] * 100) == (command.total, tax)
+
+
+def test_a_day_of_taxes_without_any_rate_is_refused_with_both_remedies(erp):
+    command = day_of("DR-none", *day_lines([till_ticket(("goods", 167, 32), ("goods", 186, 13))] * 150))
+    with pytest.raises(MappingError, match="tax_rates") as told:
+        post(erp, command)
+    assert told.value.field == "lines[0].taxes[0]"
 
 
 STORES = {"warehouses": "store-7=madrid; berlin=WH"}

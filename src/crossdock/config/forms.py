@@ -197,6 +197,12 @@ LOCATION = Section(
             default=True,
             doc="Keep its stock; where not, what its tills sell moves none.",
         ),
+        Field(
+            name="tax_rates",
+            kind="rates",
+            default=(),
+            doc='Rates of tax that its tills charge, as factors (`["0.19", "0.07"]`), where they tell a tax without its rate.',
+        ),
     ),
 )
 

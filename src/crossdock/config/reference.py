@@ -62,6 +62,7 @@ def _kind(field: Field) -> str:
         "flag": "`true` or `false`",
         "names": "list of texts",
         "map": "table of texts",
+        "rates": "list of factors, as texts",
         "url": "http(s) address",
         "zone": "IANA time zone",
         "since": "date or time",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-Kind = Literal["text", "whole", "money", "number", "flag", "names", "map", "url", "zone", "since"]
+Kind = Literal["text", "whole", "money", "number", "flag", "names", "map", "rates", "url", "zone", "since"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 NAME_RULE = "letters, digits, '.', '_' and '-', at most 40, the first a letter or digit"
@@ -24,6 +24,7 @@ NEAR = 0.6
 """How like the option a word must be to be taken for it, from 0 to 1."""
 
 _NUMBER = re.compile(r"[0-9]+")
+_RATE = re.compile(r"0\.[0-9]{1,6}")
 
 
 class Wrong(Exception):
@@ -167,6 +168,14 @@ def _map(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _rates(value: Any) -> tuple[str, ...]:
+    names = _names(value)
+    for rate in names:
+        if _RATE.fullmatch(rate) is None:
+            raise Wrong(f"{rate!r} is no rate of tax.", 'Write it as a factor below 1: "0.19" for 19 %.')
+    return names
+
+
 def _url(value: Any) -> str:
     text = _text(value)
     try:
@@ -271,6 +280,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "flag": _flag,
     "names": _names,
     "map": _map,
+    "rates": _rates,
     "url": _url,
     "zone": _zone,
     "since": _since,

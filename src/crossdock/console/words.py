@@ -196,6 +196,7 @@ REASONS = {
     "store_day.not_closed": "store day not closed",
     "store_day.across_start": "a day across the start",
     "store_day.given_up": "a posting was given up",
+    "store_day.tax_rate": "a tax without a known rate",
     "store_day.over_short": "over or short, and not booked",
     "store.silent": "store silent",
     "cancellation.too_late": "cancelled too late",

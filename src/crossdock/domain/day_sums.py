@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from crossdock.domain.scales import rescaled
+from crossdock.domain.tax_rates import with_rates
 from crossdock.domain.tickets import Sum, Value, gross_of
 from crossdock.model.commands import DayGoods, DayLine, DayTender
 from crossdock.model.ids import Sku
@@ -14,12 +15,15 @@ from crossdock.model.pricing import TaxLine, TenderKind
 Key = tuple[str, str, tuple[tuple[str, str, str, str], ...]]
 
 
-def day_lines(values: Iterable[Value]) -> tuple[DayLine, ...]:
-    """What was sold, summed, in a fixed order. What was brought back is not in it: that posts credits of its own."""
+def day_lines(values: Iterable[Value], rates: Sequence[str] = ()) -> tuple[DayLine, ...]:
+    """What was sold, summed, in a fixed order. What was brought back is not in it: that posts credits of its own.
+
+    rates: those that are known, for taxes that are told without one.
+    """
     cells: dict[Key, list[int]] = {}
     taxes: dict[Key, list[int]] = {}
     for value in values:
-        for part in value.sold:
+        for part in with_rates(value, rates).sold:
             _add(cells, taxes, part)
     return tuple(_line(key, cells[key], taxes[key]) for key in sorted(cells))
 

@@ -23,6 +23,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     legal_entity: str = ""
     stocked: bool = True
     """False: no stock is kept of it, and what its tills sell moves none."""
+    tax_rates: tuple[str, ...] = ()
+    """Factors of the taxes that its tills charge, for lines whose rate they do not tell."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

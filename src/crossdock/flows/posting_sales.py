@@ -14,6 +14,7 @@ from crossdock.domain.policy import Place
 from crossdock.domain.process import Sale
 from crossdock.domain.state import TicketRow
 from crossdock.domain.store_day import GIVEN_UP, DayPosting, DayState, posting_dates, ranges
+from crossdock.domain.tax_rates import is_unrated, with_rates
 from crossdock.domain.tickets import Value, gross_of, returned_lines
 from crossdock.engine.messages import Reference, Settled
 from crossdock.flows.desk import SECOND, Desk
@@ -60,13 +61,18 @@ def create_credit(desk: Desk, ticket: TillTicket, value: Value, place: Place, da
         )
 
 
-def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]]) -> int:
-    """Post what is in no posting yet; returns how many tickets still wait. A supplement waits for the one before it."""
+def post_day(
+    desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]], rates: Sequence[str] = ()
+) -> int:
+    """Post what is in no posting yet; returns how many tickets still wait. A supplement waits for the one before it.
+
+    rates: those that are known, for taxes that are told without one.
+    """
     route = desk.route
     if route is None or not desk.may(route.erp, POST_DAY) or day.on_its_way or not (left or day.untold):
         return len(left)
     number = len(day.postings)
-    command = _command(desk, day, number, [value for _, value in left])
+    command = _command(desk, day, number, [value for _, value in left], rates)
     numbers: dict[str, list[int]] = {}
     for row, _ in left:
         numbers.setdefault(row.till, []).append(row.sequence)
@@ -83,6 +89,7 @@ def post_day(desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]])
     if not (command.lines or command.tenders or command.paid_in or command.paid_out or command.over_short):
         posting.state = "done"  # voids only: there is nothing to book
         return 0
+    _unexplained(desk, day, left, rates, number)
     desk.stage(route.erp, POST_DAY, _intent(number), command)
     subjects = tuple(row.subject for row, value in left if value.goods)
     told_together(desk, desk.process.external_id, subjects, _intent(number))
@@ -136,6 +143,30 @@ def post_again(desk: Desk, day: DayState) -> None:
             posting.state = "undone"
             day.left += posting.tickets
             desk.close("store_day.given_up", "it is posted again", about=_intent(posting.number))
+
+
+def _unexplained(
+    desk: Desk, day: DayState, left: Sequence[tuple[TicketRow, Value]], rates: Sequence[str], number: int
+) -> None:
+    """Where a store's rates are said, a tax that none of them gives is worth a look; it is posted without a rate."""
+    place = desk.plan.places.get(day.place, Place(id=day.place))
+    found = [
+        (f"{row.till}/{row.sequence}", part)
+        for row, value in left
+        for part in with_rates(value, rates).sold
+        if is_unrated(part)
+    ]
+    if not found or not place.tax_rates:
+        return
+    (name, part), currency = found[0], desk.process.currency
+    desk.case(
+        "store_day.tax_rate",
+        f"{len(found)} lines of {day.store} of {day.date} tell a tax without its rate, and none of the rates that are known "
+        f"there ({', '.join(rates)}) gives it: first in ticket {name} a tax of {decimal_text(part.gross - part.net, currency)} "
+        f"on {decimal_text(part.net, currency)} {currency}. They are posted without a rate. Let the tills tell "
+        f"`taxes[].rate`, or add the rate to `tax_rates` of [locations.{day.place}].",
+        about=_intent(number),
+    )
 
 
 def _no_document(desk: Desk, day: DayState, posting: DayPosting, over: int) -> None:
@@ -216,9 +247,11 @@ def _compare(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
     )
 
 
-def _command(desk: Desk, day: DayState, number: int, values: Sequence[Value]) -> PostDay:
+def _command(
+    desk: Desk, day: DayState, number: int, values: Sequence[Value], rates: Sequence[str]
+) -> PostDay:
     process, place = desk.process, desk.plan.places.get(day.place, Place(id=day.place))
-    lines, business_date = day_lines(values), date.fromisoformat(day.date)
+    lines, business_date = day_lines(values, rates), date.fromisoformat(day.date)
     before = day.documents
     return PostDay(
         reference=_reference(process.order, number),

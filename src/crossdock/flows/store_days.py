@@ -24,6 +24,7 @@ from crossdock.domain.store_day import (
     unposted,
     valued,
 )
+from crossdock.domain.tax_rates import known_rates
 from crossdock.domain.tickets import Value
 from crossdock.errors import MappingError
 from crossdock.flows.day_book import Touched, day_mode, day_ref, store_place, told_store
@@ -214,7 +215,9 @@ def _post(
     ]
     day.left = len(left)
     if DIFFERENCE not in process.holds and not mixed:
-        day.left = post_day(desk, day, left)
+        place = desk.plan.places.get(day.place, Place(id=day.place))
+        rates = known_rates(place.tax_rates, (value for _, value in values))
+        day.left = post_day(desk, day, left, rates)
 
 
 def _across(desk: Desk, day: DayState, values: Sequence[tuple[TicketRow, Value]]) -> None:

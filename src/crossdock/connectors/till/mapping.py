@@ -222,8 +222,9 @@ def _charges(body: wire.TicketBody) -> tuple[Charge, ...]:
             gross=charge.gross,
             price_includes_tax=True,
             title=charge.title,
+            taxes=tuple(_tax(tax, f"charges[{n}].taxes[{m}]") for m, tax in enumerate(charge.taxes)),
         )
-        for charge in body.charges
+        for n, charge in enumerate(body.charges)
     ]
     if body.tip:
         charges.append(Charge(kind="tip", price=body.tip, net=body.tip, tax=0, gross=body.tip, id=TIP))

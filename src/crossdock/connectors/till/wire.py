@@ -73,6 +73,7 @@ class ChargeBody(Wire, frozen=True, kw_only=True):
     gross: Amount
     tax: Amount = 0
     title: Text = ""
+    taxes: tuple[TaxBody, ...] = ()
 
 
 class TenderBody(Wire, frozen=True, kw_only=True):

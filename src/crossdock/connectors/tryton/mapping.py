@@ -188,10 +188,14 @@ def roundings(entries: Sequence[Entry], currency: str, books: Books, options: Op
 
 
 class Maker:
-    """Makes entries of one document; gathers the tax that others remit."""
+    """Makes entries of one document; gathers the tax that others remit.
 
-    def __init__(self, currency: str, books: Books, options: Options) -> None:
+    rateless: what a person is to do about a tax whose rate is not told and not found.
+    """
+
+    def __init__(self, currency: str, books: Books, options: Options, *, rateless: str = "") -> None:
         self._books, self._options = books, options
+        self._rateless = rateless or "Let the channel tell the rate."
         self._currency = currency
         self._cent = Decimal(1).scaleb(-exponent(currency))
         self.others_tax = 0
@@ -250,7 +254,8 @@ class Maker:
         ours = [one for one in stated if one.collected_by != "marketplace"]
         known, named = self._books.taxes, self._options.taxes
         tax -= others
-        return match_taxes(ours, net, tax, known=known, named=named, field=field), tax
+        remedy = self._rateless
+        return match_taxes(ours, net, tax, known=known, named=named, field=field, remedy=remedy), tax
 
     def _less(self, discounts: Iterable[DiscountAllocation]) -> str:
         amount = sum(part.amount for part in discounts)

@@ -29,6 +29,10 @@ _RETURN_STEPS = (("draft", "receive"), ("received", "do"))
 _STATE = ("state", "number")
 _NO_ORIGIN = ".done"
 ASKED_MAX = 4
+_RATELESS = (
+    "Let the tills tell `taxes[].rate`, or write the store's `tax_rates` into its [locations]; then drop the posting and release "
+    "the day's hold 'given_up', which posts it anew."
+)
 
 
 def post_day(client: Client, options: Options, command: PostDay, intent: Intent) -> Ask[Done | Refused]:
@@ -166,7 +170,7 @@ def _day_sale(
     client: Client, options: Options, command: PostDay, books: Books, billed: BilledTo
 ) -> mapping.SalePlan:
     """The sale of a day, as it is to be created."""
-    maker = mapping.Maker(command.currency, books, options)
+    maker = mapping.Maker(command.currency, books, options, rateless=_RATELESS)
     entries = [_entry(maker, books, options, one, n) for n, one in enumerate(command.lines)]
     entries += mapping.roundings(entries, command.currency, books, options)
     values = mapping.sale_values(entries, billed, reference=command.reference, company=client.company)

@@ -18,6 +18,7 @@ def match_taxes(
     known: Sequence[Tax],
     named: Mapping[str, str],
     field: str,
+    remedy: str,
 ) -> tuple[Tax, ...]:
     """The taxes of one component, by id; a MappingError where one of them has none, or more than one.
 
@@ -28,13 +29,13 @@ def match_taxes(
     for n, one in enumerate(stated):
         where = f"{field}.taxes[{n}]"
         if one.rate is None:
-            match = _by_amount(net, one.amount, known, where)
+            match = _by_amount(net, one.amount, known, where, remedy)
         else:
             match = _by_rate(one, known, named, where)
         if match is not None:
             found[match.id] = match
     if not stated and tax:
-        match = _by_amount(net, tax, known, f"{field}.tax")
+        match = _by_amount(net, tax, known, f"{field}.tax", remedy)
         if match is not None:
             found[match.id] = match
     return tuple(found[id_] for id_ in sorted(found))
@@ -78,7 +79,7 @@ def _named(name: str, known: Sequence[Tax], rate: Decimal, field: str) -> Tax:
     )
 
 
-def _by_amount(net: int, amount: int, known: Sequence[Tax], field: str) -> Tax | None:
+def _by_amount(net: int, amount: int, known: Sequence[Tax], field: str, remedy: str) -> Tax | None:
     """The tax that gives this amount, to one minor unit; None for no tax at all."""
     if not amount:
         return None
@@ -90,6 +91,6 @@ def _by_amount(net: int, amount: int, known: Sequence[Tax], field: str) -> Tax |
         return next(tax for tax in known if tax.id == nearest[0])
     what = "No sales tax" if not fits else f"{len(nearest)} sales taxes"
     raise MappingError(
-        f"{field}: the order tells no rate. {what} of Tryton come to {amount} of {net}. Let the channel tell the rate.",
+        f"{field}: no rate is told. {what} of Tryton come to {amount} of {net}. {remedy}",
         field=field,
     )
