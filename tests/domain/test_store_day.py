@@ -20,7 +20,16 @@ from crossdock.domain.store_day import (
     ranges,
     unposted,
 )
-from crossdock.domain.tickets import Sum, Value, decode_value, encode_value, entries_of, gross_of
+from crossdock.domain.tickets import (
+    Sum,
+    Value,
+    decode_value,
+    encode_value,
+    entries_of,
+    gross_of,
+    owed_of,
+    repaid_of,
+)
 from crossdock.model.tills import SequenceRange, StoreDay, TenderControl, over_short
 
 RAW = msgspec.Raw(b"{}")
@@ -243,3 +252,30 @@ def _totals(found):
         key = (line.kind, line.category, tuple((tax.name, str(tax.rate)) for tax in line.taxes))
         sums[key] = sums.get(key, 0) + line.gross
     return sums
+
+
+@pytest.mark.parametrize(
+    ("sold", "back", "tenders", "owed", "repaid"),
+    [
+        (1000, 0, (("cash", 1000),), 0, 0),
+        (1000, 0, (("cash", 600),), 400, 0),
+        (1000, 0, (), 1000, 0),
+        (1000, 0, (("cash", 300), ("invoice", 700)), 700, 0),
+        (0, -700, (("cash", -700),), 0, 700),
+        (0, -700, (), 0, 0),
+        (0, -700, (("card", -500),), 0, 500),
+        (1000, -700, (("cash", 300),), 0, 700),
+        (1000, -700, (), 300, 700),
+        (700, -700, (), 0, 700),
+        (500, -700, (("cash", -200),), 0, 700),
+        (500, -700, (), 0, 500),
+        (1000, 0, (("cash", 1200),), 0, 0),
+    ],
+)
+def test_what_a_ticket_was_paid_goes_to_what_it_sold_first(sold, back, tenders, owed, repaid):
+    value = Value(
+        sold=(Sum("goods", "", sold, sold),) if sold else (),
+        back=(Sum("goods", "", back, back),) if back else (),
+        tenders=tenders,
+    )
+    assert (owed_of(value), repaid_of(value)) == (owed, repaid)

@@ -204,6 +204,22 @@ def test_what_a_day_was_short_before_that_was_remembered_is_not_told_again():
     assert "over_short" not in hub.commands("post_day")[-1]
 
 
+# What was paid
+
+
+def test_a_day_says_what_of_it_is_owed_and_a_credit_what_of_it_was_given_back():
+    hub = StoreHub()
+    hub.post(
+        "ticket", ticket(1, tenders=[{"kind": "cash", "amount": 600}, {"kind": "invoice", "amount": 400}])
+    )
+    hub.post("ticket", ticket(2, line(), BACK, kind="mixed"))
+    hub.post("ticket", ticket(3, BACK, kind="return", tenders=[]))
+    tenders = [{"kind": "invoice", "expected": 400}, {"kind": "cash", "expected": 900}]
+    hub.post("day.closed", z_report(z_till(last=3) | {"tenders": tenders}))
+    assert [command["owed"] for command in hub.commands("post_day")] == [400]
+    assert [command.get("repaid", 0) for command in hub.commands("create_credit")] == [700, 0]
+
+
 # Taxes without their rate
 
 

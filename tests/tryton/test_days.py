@@ -48,7 +48,8 @@ def day_of(reference, *lines, dates=(YESTERDAY,), **fields):
 
 def post(erp, command, *, again=False, wire=None, **settings):
     operation = erp.connector(**settings).post_day
-    return erp.do(operation(command, Intent(key=command.reference, may_have_happened=again)), wire)
+    intent = Intent(key=command.reference, may_have_happened=again, now=datetime.now(UTC).isoformat())
+    return erp.do(operation(command, intent), wire)
 
 
 def booked(erp, reference):
@@ -61,6 +62,7 @@ def booked(erp, reference):
         "party",
         "move.period.state",
         "move.date",
+        "amount_to_pay",
     )
     return erp.read.rows(
         "account.invoice", [["reference", "=", reference], ["state", "!=", "cancelled"]], *fields
@@ -197,6 +199,50 @@ def test_an_invoice_of_another_sale_is_never_taken_for_that_of_a_posting(erp):
     erp.read.call("model.account.invoice.write", [other["id"]], {"reference": "DI1"})
     with pytest.raises(ConflictError, match=other["number"]):
         post(erp, day_of("DI1"))
+
+
+PAYS = {"payment_method": "Clearing"}
+
+
+@pytest.mark.parametrize(("owed", "state", "left"), [(0, "paid", "0.00"), (1_000, "posted", "10.00")])
+def test_of_a_day_what_tills_were_paid_is_paid_once(erp, owed, state, left):
+    command = day_of(f"DY{owed}", owed=owed)
+    with pytest.raises(UnclearError):
+        post(erp, command, wire=erp.losing("invoice.pay.execute"), **PAYS)
+    for _ in range(2):
+        assert isinstance(post(erp, command, again=True, **PAYS), Done)
+    (invoice,) = booked(erp, command.reference)
+    assert (invoice["state"], invoice["amount_to_pay"]) == (state, Decimal(left))
+
+
+def test_a_day_that_cannot_be_paid_as_is_said_is_refused_before_it_is_booked(erp):
+    with pytest.raises(MappingError, match="payment_method"):
+        post(erp, day_of("DY-none"), payment_method="Cash")
+    assert erp.read.sales("DY-none") == []
+
+
+@pytest.mark.parametrize(
+    ("repaid", "state", "left"), [(1_990, "paid", "0.00"), (990, "posted", "-10.00"), (0, "posted", "-19.90")]
+)
+def test_of_a_credit_what_the_buyer_has_got_is_paid(erp, repaid, state, left):
+    order = make_order(
+        make_line("1", ordered=-1, price=1990, percent=19, sku=Sku("SKU-3")), id=OrderId(f"CP{repaid}")
+    )
+    command = CreateCredit(
+        order=order,
+        order_id=order.id,
+        lines=(LineId("1"),),
+        total=-1990,
+        store="store-7",
+        business_date=TODAY,
+        posting_dates=(TODAY,),
+        repaid=repaid,
+    )
+    for again in (False, True):
+        intent = Intent(key=order.id, may_have_happened=again, now=datetime.now(UTC).isoformat())
+        assert isinstance(erp.do(erp.connector(**PAYS).create_credit(command, intent)), Done)
+    (note,) = booked(erp, order.id)
+    assert (note["state"], note["amount_to_pay"]) == (state, Decimal(left))
 
 
 def test_a_return_is_credited_once_and_its_goods_are_received(erp):

@@ -157,7 +157,7 @@ def store_audited(erp: Any, told: Told, store: str) -> None:
     fields = ("total_amount", "tax_amount", "state", "reference", "accounting_date", "move.date")
     invoices = erp.read.rows("account.invoice", [["party.code", "=", store]], *fields)
     assert sorted((row["total_amount"], row["tax_amount"]) for row in invoices) == expected
-    assert {row["state"] for row in invoices} == {"posted"}
+    assert {row["state"] for row in invoices} == {"paid"}
     assert {row["reference"] for row in invoices} == {sale["reference"] for sale in sales}
     booked = {
         (moved["year"], moved["month"], moved["day"]) for moved in (row["move."]["date"] for row in invoices)

@@ -128,6 +128,22 @@ def gross_of(parts: Iterable[Sum]) -> int:
     return sum(part.gross for part in parts)
 
 
+def repaid_of(value: Value) -> int:
+    """What a ticket gave back or set off for what it took back; not negative. Of what it was paid it sold first."""
+    sold, back = gross_of(value.sold), gross_of(value.back)
+    return max(0, min(-back, sold - _received(value)))
+
+
+def owed_of(value: Value) -> int:
+    """What of its sales nobody has paid yet: what stays open, and what was put on a buyer's account. Not negative."""
+    sold = gross_of(value.sold)
+    return max(0, min(sold, sold - _received(value) - repaid_of(value)))
+
+
+def _received(value: Value) -> int:
+    return sum(amount for kind, amount in value.tenders if kind != "invoice")
+
+
 def _account(kind: str) -> str:
     if kind in _GOODS:
         return "sales"

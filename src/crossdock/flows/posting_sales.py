@@ -15,7 +15,7 @@ from crossdock.domain.process import Sale
 from crossdock.domain.state import TicketRow
 from crossdock.domain.store_day import GIVEN_UP, DayPosting, DayState, posting_dates, ranges
 from crossdock.domain.tax_rates import is_unrated, with_rates
-from crossdock.domain.tickets import Value, gross_of, returned_lines
+from crossdock.domain.tickets import Value, gross_of, owed_of, repaid_of, returned_lines
 from crossdock.engine.messages import Reference, Settled
 from crossdock.flows.desk import SECOND, Desk
 from crossdock.flows.stocking import told_together
@@ -50,6 +50,7 @@ def create_credit(desk: Desk, ticket: TillTicket, value: Value, place: Place, da
         legal_entity=place.legal_entity,
         charges=alone,
         tenders=day_tenders([value]) if each and alone else (),
+        repaid=repaid_of(value),
     )
     if desk.stage(route.erp, CREATE_CREDIT, CREDIT, command):
         process.credit = Sale(state="staged", document=process.document, expected=total, connection=route.erp)
@@ -265,6 +266,7 @@ def _command(
         lines=lines,
         tenders=day_tenders(values),
         credited=credited(values),
+        owed=sum(owed_of(value) for value in values),
         tickets=len(values),
         supplement=len(before),
         supplements=(before[0].reference or process.order) if before else "",

@@ -114,7 +114,8 @@ class PostDay(Model, frozen=True, kw_only=True):
     if its period is closed. `supplement` counts from 1 where the day was posted before; then `supplements` is the
     reference of the first posting and `document` the ERP's own id of it. `over_short` is what people counted less what
     was expected, in a supplement what of it no earlier posting told. `paid_in`, `paid_out`: cash besides the sales, both
-    not negative. `goods` is what left the store, for an ERP that keeps stock; what came back is in the credits.
+    not negative. `owed` is what of `total` buyers have not paid: what stays open, and tenders of the kind `invoice`.
+    `goods` is what left the store, for an ERP that keeps stock; what came back is in the credits.
     """
 
     reference: str
@@ -127,6 +128,7 @@ class PostDay(Model, frozen=True, kw_only=True):
     lines: tuple[DayLine, ...]
     tenders: tuple[DayTender, ...]
     credited: Amount = 0
+    owed: Amount = 0
     tickets: int = 0
     day: str = ""
     supplement: int = 0
@@ -159,6 +161,8 @@ class CreateCredit(OrderCommand, frozen=True, kw_only=True):
     charges: bool = False
     """The charges of the order (a rounding) belong to it: the ticket sold nothing else."""
     tenders: tuple[DayTender, ...] = ()
+    repaid: Amount = 0
+    """What of it the buyer has got, in money or against what was bought with the same ticket; not negative."""
 
 
 class Release(OrderCommand, frozen=True, kw_only=True):

@@ -68,7 +68,8 @@ def invoice(client: Client, options: Options, parts: Sequence[Part]) -> Ask[Outc
         outcomes[key] = Done(reference=name_of(row), total=total_of(row), already=key in already)
         if options.payment_method and row["state"] == "posted" and _paid(orders[key]):
             try:
-                yield from pay(client, row, options.payment_method, day(orders[key].today))
+                method = yield from payment_method(client, options.payment_method)
+                yield from pay(client, row, method, day(orders[key].today))
             except RetryableError:
                 raise
             except CrossdockError as error:
@@ -158,26 +159,35 @@ def post(client: Client, invoices: Mapping[int, str]) -> Ask[tuple[list[Row], di
     return result
 
 
-def pay(client: Client, row: Row, method: str, today: Row) -> Ask[None]:
-    """Book the payment of all that is open of an invoice by a payment method of Tryton's."""
-    found = yield from client.search(f"{INVOICE}.payment.method", [["name", "=", method]], ())
+def payment_method(client: Client, name: str) -> Ask[int]:
+    """The id of a payment method of Tryton's."""
+    found = yield from client.search(f"{INVOICE}.payment.method", [["name", "=", name]], ())
     if len(found) != 1:
         raise MappingError(
-            f"payment_method: Tryton has {len(found)} payment methods {method!r}. Invoice {name_of(row)} is posted, not paid.",
+            f"payment_method: Tryton has {len(found)} payment methods {name!r}: nothing can be paid by it. Name one that it has.",
             field="payment_method",
         )
+    return int(found[0]["id"])
+
+
+def pay(client: Client, row: Row, method: int, today: Row, amount: Decimal | None = None) -> Ask[None]:
+    """Book the payment of all that is open of an invoice, or of an amount of it, by a payment method of Tryton's."""
     active = {"active_model": INVOICE, "active_id": row["id"], "active_ids": [row["id"]]}
     wizard = "wizard.account.invoice.pay"
     session, _, _ = yield from client.call(f"{wizard}.create", context=active)
     start = {
         "payee": row["party"],
-        "amount": row["amount_to_pay"],
+        "amount": row["amount_to_pay"] if amount is None else decimal(str(amount)),
         "company": client.company,
         "currency": row["currency."]["id"],
-        "payment_method": found[0]["id"],
+        "payment_method": method,
         "date": today,
     }
-    yield from client.call(f"{wizard}.execute", session, {"start": start}, "choice", context=active)
+    data: Row = {"start": start}
+    if amount is not None:
+        data["ask"] = {"type": "partial"}
+    state = "choice" if amount is None else "pay"
+    yield from client.call(f"{wizard}.execute", session, data, state, context=active)
     yield from client.call(f"{wizard}.delete", session)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -18,9 +19,10 @@ from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS, booked_at
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, day, decimal
 from crossdock.connectors.tryton.sales import SALE
-from crossdock.connectors.tryton.steps import advance, held, name_of, only, quantity_of, total_of
+from crossdock.connectors.tryton.steps import advance, amount_of, held, name_of, only, quantity_of, total_of
 from crossdock.errors import ConflictError, MappingError
 from crossdock.model.commands import CreateCredit, DayLine, PostDay
+from crossdock.model.currency import exponent
 from crossdock.model.order import Order
 from crossdock.sdk.calls import Done, Intent, Refused
 
@@ -49,6 +51,7 @@ def post_day(client: Client, options: Options, command: PostDay, intent: Intent)
     shipment = yield from _one(client, SHIPMENT, command.reference, _STATE, "shipments")
     planned = _day_sale(client, options, command, books, billed) if command.lines and _open(sale) else None
     leaving = _leaving(client, options, command, books, billed) if shipment is None else None
+    method = yield from _method(client, options)
     done: Done | Refused = Done()
     made = (yield from _made(client, options, sale, planned, books)) if command.lines else 0
     if leaving is not None:
@@ -58,6 +61,8 @@ def post_day(client: Client, options: Options, command: PostDay, intent: Intent)
         shipment = {"id": id_}
     if made:
         done = yield from _invoiced(client, made, command.reference, command.posting_dates, intent)
+        if method and isinstance(done, Done):
+            yield from _pay(client, method, command.reference, command.total - command.owed, intent)
     if shipment is None or not isinstance(done, Done):
         return done
     return msgspec.structs.replace(done, booked_at=(yield from _leave(client, shipment["id"])))
@@ -79,10 +84,13 @@ def create_credit(
         order = order if places else _moneyed(order)
         planned = mapping.sale(order, books, options, company=client.company, billed=billed)
         planned.values["warehouse"] = books.warehouse(places, options, "store").id
+    method = yield from _method(client, options)
     made = yield from _made(client, options, sale, planned, books)
     done = yield from _invoiced(client, made, order.id, command.posting_dates, intent)
     if not isinstance(done, Done):
         return done
+    if method:
+        yield from _pay(client, method, order.id, -command.repaid, intent)
     return msgspec.structs.replace(done, booked_at=(yield from _receive(client, made)))
 
 
@@ -310,3 +318,28 @@ def _invoiced(
         raise error
     (row,) = yield from client.search(invoices.INVOICE, [["id", "=", row["id"]]], invoices.FIELDS)
     return Done(reference=name_of(row), total=total_of(row), already=already)
+
+
+def _method(client: Client, options: Options) -> Ask[int]:
+    """The payment method, looked for before there is anything to pay; 0 where none is set."""
+    return (
+        (yield from invoices.payment_method(client, options.payment_method)) if options.payment_method else 0
+    )
+
+
+def _pay(client: Client, method: int, reference: str, paid: int, intent: Intent) -> Ask[None]:
+    """Book what was paid at the tills of a posted invoice or credit note, less what is booked of it already.
+
+    paid: in minor units, negative of a credit note. What Tryton has of it tells how much is still to be booked.
+    """
+    found = yield from held(client, invoices.INVOICE, [reference], invoices.FIELDS, invoices.OUT)
+    row = only(found.get(reference, ()), reference, "invoices")
+    if row is None or row["state"] != "posted":
+        return
+    left = amount_of(row["amount_to_pay"])
+    booked = amount_of(row["total_amount"]) - left
+    due = Decimal(paid).scaleb(-exponent(row["currency."]["code"])) - booked
+    due = max(Decimal(0), min(due, left)) if left > 0 else min(Decimal(0), max(due, left))
+    if due:
+        today = day(intent.now[:10])
+        yield from invoices.pay(client, row, method, today, None if due == left else due)
