@@ -12,7 +12,7 @@ import msgspec
 
 from crossdock.connectors.tryton import sales
 from crossdock.connectors.tryton.books import Books, load_warehouses
-from crossdock.connectors.tryton.deliveries import SHIPMENT, sales_of, shipment_values
+from crossdock.connectors.tryton.deliveries import SHIPMENT, give_way, sales_of, shipment_values
 from crossdock.connectors.tryton.invoices import INVOICE, cut, drafts_of, lines_of
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError
@@ -50,6 +50,9 @@ def cancel(
         yield from sales.finish(client, sale["id"])
         sales_by, lines_by = yield from sales_of(client, [order_id])
         sale = sales_by[order_id][0]
+    if (yield from give_way(client, [sale])):
+        sales_by, lines_by = yield from sales_of(client, [order_id])
+        sale = sales_by[order_id][0]
     wanted = _wanted(command) if command.lines else None
     yield from _close(client, options, _Closing(sale, lines_by.get(sale["id"], []), wanted, intent.key))
     return Done(reference=name_of(sale))
@@ -70,6 +73,9 @@ def amend(client: Client, options: Options, order: Order, intent: Intent) -> Ask
             raise MappingError(
                 f"order: Tryton has no sale of {order.id} to amend. Create it first.", field="order"
             )
+        if (yield from give_way(client, [old])):
+            sales_by, lines_by = yield from sales_of(client, [order.id])
+            old = sales_by[order.id][0]
         if old["shipment_state"] != "none" or old["invoice_state"] != "none":
             return Refused(
                 reason=f"Sale {name_of(old)} was shipped or invoiced in part. Correct it in Tryton.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from crossdock.connectors.tryton import closing, feeds, pages, sales, summed
+from crossdock.connectors.tryton import adopting, closing, feeds, pages, sales, summed
 from crossdock.connectors.tryton.deliveries import Part, deliver
 from crossdock.connectors.tryton.invoices import invoice
 from crossdock.connectors.tryton.options import read_options
@@ -13,6 +13,7 @@ from crossdock.connectors.tryton.spec import SPEC
 from crossdock.connectors.tryton.steps import Outcomes, require_reference, told
 from crossdock.errors import MappingError, SignatureError
 from crossdock.model.commands import (
+    AdoptSale,
     AmendSale,
     CancelSale,
     CreateCredit,
@@ -66,6 +67,16 @@ class TrytonConnector:
                 jobs.append(sales.Job(intent.key, order, intent.may_have_happened))
         outcomes |= yield from sales.create(self._client, self._options, jobs)
         return Results(by_key=outcomes)
+
+    def adopt_sale(self, command: AdoptSale, intent: Intent) -> Calls:
+        """Find the sale that somebody else has made of an order, and mark it as ours; make none."""
+        order = order_of(command)
+        if order is None:
+            return _NO_ORDER
+        try:
+            return (yield from adopting.adopt(self._client, self._options, order, command))
+        except ServerRefusedError as error:
+            return told(error)
 
     def create_delivery(self, commands: Sequence[CreateDelivery], intents: Sequence[Intent]) -> Calls:
         """Ship what left, under our order and shipment ids."""

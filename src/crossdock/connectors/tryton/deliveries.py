@@ -39,6 +39,7 @@ STEPS = (
     ("packed", "do"),
 )
 _FIELDS = ("number", "state", "outgoing_moves")
+_PLANNED = ("draft", "waiting", "assigned", "picked", "packed")
 LINE = (
     "sale",
     "note",
@@ -87,6 +88,52 @@ def deliver(client: Client, options: Options, parts: Sequence[Part]) -> Ask[Outc
             at = times.get(row["id"])
             outcomes[key] = Done(reference=name_of(row), booked_at=at, already=key in already)
     return outcomes
+
+
+def give_way(client: Client, sales: Sequence[Row]) -> Ask[bool]:
+    """Cancel what Tryton itself has planned to ship of sales that the hub ships or takes back. Returns whether it had.
+
+    Sales of ours plan nothing; one that was taken over may have. Its plan bears no reference. What was planned is to be
+    shipped as before, which happens when the hub tells of it. A shipment that is planned for other sales too is left alone.
+    """
+    going = [row["id"] for row in sales if row["shipment_state"] != "none"]
+    if not going:
+        return False
+    domain = [["moves.origin.sale", "in", going, "sale.line"], ["state", "in", list(_PLANNED)]]
+    planned = yield from client.search(SHIPMENT, [*domain, ["reference", "=", None]], ())
+    ids = [shipment["id"] for shipment in planned]
+    others = [["id", "in", ids], ["moves.origin.sale", "not in", going, "sale.line"]]
+    shared = {row["id"] for row in ((yield from client.search(SHIPMENT, others, ())) if ids else ())}
+    for shipment in planned:
+        if shipment["id"] in shared:
+            continue
+        yield from client.call(f"model.{SHIPMENT}.cancel", [shipment["id"]])
+    # Looked for by themselves, so that a call that was broken off in between is made good by the next.
+    moves = yield from client.search("stock.move", _given_up(going), ("origin",))
+    by_line: dict[int, list[int]] = {}
+    for move in moves:
+        by_line.setdefault(int(move["origin"].partition(",")[2]), []).append(move["id"])
+    settled = ("moves_ignored", "moves_recreated")
+    rows = (yield from client.search("sale.line", [["id", "in", list(by_line)]], settled)) if by_line else []
+    writes: list[object] = []
+    for row in rows:
+        done = {move for name in settled for move in row[name]}
+        again = [move for move in by_line[row["id"]] if move not in done]
+        if again:
+            writes += [[row["id"]], {"moves_recreated": [["add", again]]}]
+    if writes:
+        yield from client.call("model.sale.line.write", *writes)
+        yield from client.call(f"model.{SALE}.process", going)
+    return bool(writes)
+
+
+def _given_up(sales: Sequence[int]) -> list[object]:
+    """Moves of Tryton's own plans that were cancelled, by whomever."""
+    return [
+        ["origin.sale", "in", sales, "sale.line"],
+        ["state", "=", "cancelled"],
+        ["shipment.reference", "=", None, SHIPMENT],
+    ]
 
 
 def booked_at(client: Client, shipments: Sequence[Row], field: str) -> Ask[dict[int, datetime]]:
@@ -192,6 +239,7 @@ def _shipments(
     """Shipments as they are created, by key. What has nothing that moves is done without one."""
     places = Books(warehouses=(yield from load_warehouses(client)))
     sales, lines = yield from sales_of(client, [part.order.id for part in parts])
+    yield from give_way(client, [row for rows in sales.values() for row in rows])
     values: dict[str, Row] = {}
     for part in parts:
         try:

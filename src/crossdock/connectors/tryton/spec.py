@@ -53,6 +53,9 @@ SPEC = ConnectorSpec(
     ),
     operations=(
         _once("create_sale", "Record orders as sales, confirmed and in process", BATCH_MAX),
+        _once(
+            "adopt_sale", "Find the sale that another integration has made of an order, and mark it as ours"
+        ),
         _once("create_delivery", "Ship what left, per shipment", BATCH_MAX),
         _once("create_invoice", "Invoice what was delivered, post it, book the payment", INVOICES_MAX),
         _once("cancel_sale", "Take quantities off a sale"),
