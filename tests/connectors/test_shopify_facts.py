@@ -375,3 +375,14 @@ def test_a_topic_without_meaning_is_refused_by_name():
     with pytest.raises(MappingError) as caught:
         CONNECTOR.translate("carts/update", {}, raw({}), CONTEXT)
     assert caught.value.field == "kind"
+
+
+def test_a_person_who_wants_to_know_what_is_held():
+    (report,) = reports("customers/data_request", {"customer": {"id": 9}, "orders_requested": [5001]})
+    assert report.__struct_config__.tag == "person.data_requested"
+    assert (report.person_ref.id, [ref.id for ref in report.order_refs]) == ("9", ["5001"])
+
+
+def test_a_shop_that_takes_the_app_out():
+    (report,) = reports("shop/redact", {"shop_id": 1, "shop_domain": "a.myshopify.com"})
+    assert (report.__struct_config__.tag, report.connection) == ("channel.erasure_requested", "shop")

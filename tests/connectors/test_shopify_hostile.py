@@ -127,6 +127,7 @@ BODIES = {
     "inventory_items/update": {"id": 1, "sku": "S"},
     "locations/update": {"id": 1, "name": "x", "address1": "y"},
     "customers/redact": {"customer": {"id": 1}, "orders_to_redact": [1]},
+    "customers/data_request": {"customer": {"id": 1}, "orders_requested": [1]},
     "payouts/update": {"id": 1, "status": "paid", "date": "2026-01-01", "currency": "EUR", "amount": "1.00"},
     "balance_transactions/create": {
         "id": 1,

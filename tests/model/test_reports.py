@@ -129,6 +129,8 @@ REPORTS = [
     m.StoreDayReported(store_day=DAY),
     m.UploadReported(external_id="U1", tickets=2, total=500, stated_tickets=3, stated_total=700),
     m.PersonErasureRequested(connection=SHOP, order_refs=(ORDER_REF,)),
+    m.PersonDataRequested(connection=SHOP, order_refs=(ORDER_REF,)),
+    m.ChannelErasureRequested(connection=SHOP),
 ]
 
 

@@ -6,6 +6,7 @@ Read `Hub.__init__` to see what wraps what: store, writer, pipeline, dispatcher,
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import sys
@@ -59,6 +60,7 @@ from crossdock.stores.reads import Reads
 from crossdock.stores.vault import Vault
 from crossdock.transport.opening import transport_for
 
+log = logging.getLogger("crossdock")
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
 SETTLE_GRACE_US = 5_000_000
@@ -108,6 +110,7 @@ class Hub:
             batch_max=config.limits.batch_messages_max,
             breathe=self._breathe,
             announce=announcer_of(config),
+            erased=self._erased,
         )
         self._overlapping = Overlapping(self.pipeline, self._beside)
         performer = Performer(
@@ -226,6 +229,14 @@ class Hub:
 
         self.writer.call(erase)
         self.writer.alone(self.store.truncate_log)
+
+    def _erased(self) -> None:
+        """A batch has forgotten somebody. On the writer's thread, outside of any transaction."""
+        self._ahead.forget()
+        try:
+            self.store.truncate_log()
+        except CrossdockError as error:
+            log.warning("what was forgotten stays in the log until it is moved into the file: %s", error)
 
     def take_in(
         self, arrivals: Sequence[Arrival], deliver: Callable[[list[Receipt] | Exception], None]

@@ -12,6 +12,7 @@ from crossdock.console import words
 from crossdock.console.days import is_day
 from crossdock.console.face import API, Face
 from crossdock.console.times import moment
+from crossdock.domain.status import NEEDS_ADDRESS
 from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
@@ -27,6 +28,8 @@ from crossdock.stores.sqlite.reads import CASE_COLUMNS, Reads
 
 ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
+NEVER_SENT = ("unknown", "test", "copy", "observed")
+"""Stages of orders that nobody here has to send anywhere, whatever their custody says."""
 OF_NO_ORDER = ("refused", "credentials", "gone", "late")
 """Cases of a value or of a connection: no order is theirs."""
 _ENGINE_NAMES = {"resolve": "resolve_case", "release": "release_hold"}
@@ -300,7 +303,7 @@ def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
         order = reads.order(subject)
     if order is None:
         raise NotFoundError(f"There is no order {subject_id(subject)} whose persons could be forgotten.")
-    if order["custody"] in NEEDS_ADDRESS:
+    if order["custody"] in NEEDS_ADDRESS and order["stage"] not in NEVER_SENT:
         raise ConflictError(
             f"Order {subject_id(subject)} is still to be shipped: without its address it could not be. Cancel it, or wait "
             "until it has left, then erase it.",

@@ -81,6 +81,11 @@ EVENTS = {
     "payment.reported": "payment reported",
     "reservation.expired": "reservation expired",
     "sale.total_differs": "the ERP's total differs",
+    "person.erasure_requested": "a person wants to be forgotten",
+    "person.erasure_waits": "its person is to be forgotten as soon as that can be",
+    "person.erased": "its persons are forgotten",
+    "person.data_requested": "a person asks what is held of them",
+    "channel.erasure_requested": "a channel wants its persons forgotten",
     "case.resolved": "case resolved",
     "operator.unhandled": "noted",
     "page.split": "page cut into its messages",
@@ -204,6 +209,10 @@ REASONS = {
     "cancellation.unanswered": "cancellation unanswered",
     "order.cancelled_and_shipped": "shipped though cancelled",
     "refund.beyond_captured": "more refunded than paid",
+    "erasure.asked": "a person wants to be forgotten, no order is named",
+    "erasure.unknown": "to be forgotten, and not held",
+    "erasure.channel": "a channel wants its persons forgotten",
+    "person.data_requested": "a person asks what is held",
     "retryable": "does not succeed",
 }
 

@@ -264,6 +264,8 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Set where the subject is a till ticket: the reference of its store day, "store/date"."""
     booked: list[BookedSale] = []
     """Sales of it that an ERP holds, as its feed tells: also those that another integration has made."""
+    forget: bool = False
+    """Its persons are to be forgotten as soon as nothing needs its address any more."""
     credit: Sale | None = None
     """The credit in the ERP for what a ticket took back."""
     taken: list[TakenBack] = []

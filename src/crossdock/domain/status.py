@@ -64,9 +64,22 @@ def status(process: OrderProcess) -> Status:
     out = _out(process)
     goods = custody(process, out=out)
     stage = _stage(process, goods, out=out)
-    told_only = stage == "unknown" and bool(process.booked or process.taken) and not process.early
+    told_only = (
+        stage == "unknown" and (bool(process.booked or process.taken) or process.forget) and not process.early
+    )
     finished = told_only or stage in ("done", "cancelled", "test", "copy")
     return Status(custody=goods, money=money(process), stage=stage, finished=finished)
+
+
+NEEDS_ADDRESS = ("open", "allocated", "released", "part_shipped")
+"""Custody of goods that somebody still has to send somewhere."""
+
+
+def needs_address(process: OrderProcess) -> bool:
+    """Whether somebody here still has to send its goods somewhere: without its persons they could not."""
+    if process.day is not None or process.test or process.mode == "observe" or not process.known:
+        return False
+    return custody(process, out=_out(process)) in NEEDS_ADDRESS
 
 
 def _day_status(process: OrderProcess, day: DayState) -> Status:

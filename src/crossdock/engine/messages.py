@@ -199,6 +199,8 @@ class Decision(msgspec.Struct, kw_only=True):
     children: list[Arrival] = []
     cursor: tuple[str, str, str] | None = None
     """(connection, feed, cursor) that commits with the children of a poll page."""
+    erase: bool = False
+    """Forget the persons of the subject, in the transaction that keeps the decision: with it, or not at all."""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):

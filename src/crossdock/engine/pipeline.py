@@ -71,6 +71,7 @@ class Pipeline:
     """One worker's pipeline. `step(now)` handles one batch; everything random and timely is injected.
 
     breathe: called every few messages, and between the parts of a batch, for those who cannot wait for all of it.
+    erased: called after a batch was written that forgets somebody: what is remembered of them outside the store must go too.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class Pipeline:
         batch_max: int = BATCH_MAX,
         breathe: Callable[[], None] = lambda: None,
         announce: Announce | None = None,
+        erased: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._handler = store, handler
         self._policy = policy or RetryPolicy()
         self._jitter, self._reach, self.batch_max = jitter, reach, batch_max
         self.breathe = breathe
         self._announce = announce
+        self._erased = erased
 
     def step(self, now: int) -> int:
         """Claim, handle and write the next batch; returns how many messages were claimed (0: nothing was due)."""
@@ -130,6 +133,8 @@ class Pipeline:
             self._reach(crash.BATCH_BEFORE_COMMIT)
             commit()
             self._reach(crash.BATCH_COMMITTED)
+            if batch.erased():
+                self._erased()
 
         return write
 
@@ -303,6 +308,7 @@ class Pipeline:
             seen=decision.seen,
             children=[*children, *decision.children, *(_timer(message, t) for t in decision.timers)],
             cursor=decision.cursor,
+            erase=decision.erase,
         )
 
     def _failed(
@@ -349,9 +355,9 @@ class Pipeline:
 
 
 def only_finished(batch: Batch) -> bool:
-    """Whether no stream waits for another reason than before the batch."""
+    """Whether no stream waits for another reason than before the batch, and nothing that is remembered of one must go."""
     stopped = batch.delayed or batch.parked or batch.waiting
-    return not (stopped or batch.superseded or batch.freed or batch.unparked)
+    return not (stopped or batch.superseded or batch.freed or batch.unparked or batch.erased())
 
 
 def _bare(error: Exception) -> Exception:

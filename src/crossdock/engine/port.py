@@ -42,6 +42,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     seen: Sequence[Seen] = ()
     children: Sequence[Arrival] = ()
     cursor: tuple[str, str, str] | None = None
+    erase: bool = False
+    """What is sealed of its subject is destroyed in the same transaction, after all else is written."""
 
 
 class Delayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,10 @@ class Batch(msgspec.Struct, kw_only=True):
     unparked: list[Unpark] = []
     changes: Any = None
     now: int = 0
+
+    def erased(self) -> list[int]:
+        """Subjects whose persons are forgotten with it, each once, lowest first."""
+        return sorted({done.message.subject for done in self.finished if done.erase})
 
 
 class Claim(msgspec.Struct, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from crossdock.domain.journal import to_post
 from crossdock.domain.process import OrderProcess
 from crossdock.flows.desk import Again, Desk
+from crossdock.flows.forgetting import forget_if_asked, hold_if_asked
 from crossdock.flows.goods import balance, hand_over, release
 from crossdock.flows.standing import stand
 from crossdock.flows.stocking import left
@@ -22,12 +23,17 @@ BALANCE = "order.balance"
 def follow(desk: Desk, why: str) -> None:
     """Do everything that the facts ask for now. why: a word for the postings that come of it."""
     process = desk.process
-    if not process.known or process.test or process.copy_of:
-        return
     if process.day is not None or process.ticket:
         follow_day(desk)
         follow_ticket(desk)
+        forget_if_asked(desk)
         return
+    if not process.known:
+        return
+    if process.test or process.copy_of:
+        forget_if_asked(desk)
+        return
+    hold_if_asked(desk)
     if process.owed:
         process.owed = desk.ledger.pay(process.owed)
     unloaded = balance(desk)
@@ -57,6 +63,7 @@ def follow(desk: Desk, why: str) -> None:
     entries = to_post(process, gone)
     if entries:
         desk.postings.append((why, entries))
+    forget_if_asked(desk)
     stand(desk)
     if desk.ledger.owed:
         process.owed += desk.ledger.take_owed()

@@ -35,6 +35,7 @@ from crossdock.flows.copying import COPIED, Copied
 from crossdock.flows.day_book import TOUCHED, Touched, day_ref, store_place, ticket_date, told_store
 from crossdock.flows.desk import SECOND, Again, moment
 from crossdock.flows.facts import FACTS, fact_seen
+from crossdock.flows.forgetting import FORGET, Forget
 from crossdock.flows.operating import TIMERS
 from crossdock.flows.polling import Tick
 from crossdock.flows.scales import ROUNDED, Rounded
@@ -67,6 +68,7 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     OPERATOR: msgspec.json.Decoder(OperatorAction),
     TICK: msgspec.json.Decoder(Tick),
     REPLAY: msgspec.json.Decoder(Replay),
+    FORGET: msgspec.json.Decoder(Forget),
     UNCOUNTED: msgspec.json.Decoder(Uncounted),
     COPIED: msgspec.json.Decoder(Copied),
     ROUNDED: msgspec.json.Decoder(Rounded),
@@ -255,7 +257,7 @@ class _Wanted:
             if isinstance(report, CancellationAnswered):
                 self._lines(report.accepted)
                 self._lines(report.refused)
-        elif isinstance(report, Settled | OperatorAction | InvoiceReported | TakenBack):
+        elif isinstance(report, Settled | OperatorAction | InvoiceReported | TakenBack | Forget):
             self.orders[message.subject] = None
             if isinstance(report, Settled) and report.connection == self._plan.authority.stock:
                 self.tokens[token_of(message.subject_id, report.intent)] = None

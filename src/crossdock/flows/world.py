@@ -38,6 +38,13 @@ from crossdock.flows.copying import Copied, take_copied
 from crossdock.flows.day_book import DayBook, Touched
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.facts import FACTS, take_fact
+from crossdock.flows.forgetting import (
+    Forget,
+    take_channel_erasure,
+    take_data_request,
+    take_erasure,
+    take_forget,
+)
 from crossdock.flows.operating import take_action, take_timer
 from crossdock.flows.polling import Tick, take_page, take_tick
 from crossdock.flows.posting_sales import take_document, take_posted
@@ -51,8 +58,11 @@ from crossdock.flows.taking_back import UNSOLD, take_taken_back, take_unsold
 from crossdock.flows.tills import take_ticket, take_upload
 from crossdock.flows.uncounted import Uncounted, below_zero, take_uncounted
 from crossdock.model.reports import (
+    ChannelErasureRequested,
     InvoiceReported,
     OrderReported,
+    PersonDataRequested,
+    PersonErasureRequested,
     PriceReported,
     ProductReported,
     StockReported,
@@ -64,7 +74,7 @@ from crossdock.sdk.telling import TELL
 
 _AVAILABLE = {ON_HAND: 1, RESERVED: -1, ALLOCATED: -1, SAFETY: -1, QUARANTINED: -1, ELSEWHERE: -1}
 _TILLS = (TicketReported, StoreDayReported, Touched, TakenBack, InvoiceReported)
-_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, Copied, *_TILLS, *FACTS))
+_ORDERS = frozenset((OrderReported, Settled, OperatorAction, Again, Copied, Forget, *_TILLS, *FACTS))
 _RANK = {"processed": 3, "stale": 2, "duplicate": 1, "unhandled": 0}
 
 
@@ -181,7 +191,20 @@ class RetailWorld:
             return take_copied(desk, report)
         if isinstance(report, Rounded):
             return take_rounded(desk, report)
-        return self._take_store(desk, report)
+        return self._take_persons(desk, report) or self._take_store(desk, report)
+
+    @staticmethod
+    def _take_persons(desk: Desk, report: Any) -> str:
+        """What persons ask about themselves; "" where it is nothing of theirs."""
+        if isinstance(report, Forget):
+            outcome = take_forget(desk, report)
+            follow(desk, "erasure")
+            return outcome
+        if isinstance(report, PersonErasureRequested):
+            return take_erasure(desk, report)
+        if isinstance(report, PersonDataRequested):
+            return take_data_request(desk, report)
+        return take_channel_erasure(desk, report) if isinstance(report, ChannelErasureRequested) else ""
 
     def _take_store(self, desk: Desk, report: Any) -> str:
         """What a store tells besides its tickets, and what an ERP tells of a posting."""

@@ -39,6 +39,12 @@ class OrderTold(Data, frozen=True, kw_only=True):
     lines: int
 
 
+class PersonAsked(Data, frozen=True, kw_only=True):
+    """A person asks about themselves; so many orders are named."""
+
+    orders: int
+
+
 class OrderStale(Data, frozen=True, kw_only=True):
     """A version older than the one held."""
 

@@ -196,6 +196,24 @@ class PersonErasureRequested(
     occurred_at: Instant | None = None
 
 
+class PersonDataRequested(Model, frozen=True, kw_only=True, tag_field="type", tag="person.data_requested"):
+    """Tell that a person wants to know what is held of them; fields as for an erasure."""
+
+    connection: ConnectionId
+    person_ref: ExternalRef | None = None
+    order_refs: tuple[ExternalRef, ...] = ()
+    occurred_at: Instant | None = None
+
+
+class ChannelErasureRequested(
+    Model, frozen=True, kw_only=True, tag_field="type", tag="channel.erasure_requested"
+):
+    """Tell that a whole channel wants what is held of its persons to be forgotten."""
+
+    connection: ConnectionId
+    occurred_at: Instant | None = None
+
+
 Report = (
     OrderReported
     | ShipmentReported
@@ -217,5 +235,7 @@ Report = (
     | StoreDayReported
     | UploadReported
     | PersonErasureRequested
+    | PersonDataRequested
+    | ChannelErasureRequested
 )
 """Everything that a connector may report."""

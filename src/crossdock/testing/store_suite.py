@@ -16,7 +16,9 @@ from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
     Arrival,
+    CloseCase,
     Event,
+    OpenCase,
     Reference,
     Seen,
     Stage,
@@ -287,6 +289,52 @@ class InboxSuite(StoreCase):
         assert [attempt["text"] for attempt in timeline["attempts"]] == [""]
         assert reads.raw(head.id, head.subject)["body"] == b""
         reads.close()
+
+    def test_a_decision_to_erase_is_carried_out_with_it(self, store: Any) -> None:
+        self.take(store, arrival(body=b"Jane Doe, 1 Elm St"), arrival(body=b"Jane Doe again"))
+        first, second = self.claim(store)
+        rows = [DocumentRow(subject=first.subject, version=1, value=b'{"total":1}', party=b"Jane Doe")]
+        case = OpenCase(
+            reason="effect.refused", text="It was refused: Jane Doe is unknown. Ask the buyer.", field="name"
+        )
+        changes = Changes(documents=rows, processes=[process(first.subject)])
+        self.finish(store, first, changes=changes, cases=[case])
+        rows = [DocumentRow(subject=first.subject, version=2, value=b'{"total":2}', party=b"Jane Doe")]
+        changes = Changes(documents=rows, processes=[process(first.subject, 1)])
+        timer = Arrival(source=HUB, kind="alarm", body=b'{"at":1}', subject=first.subject, lane=LANE_FREE)
+        told = [Event(type="person.erased")]
+        self.finish(store, second, changes=changes, children=[timer], events=told, erase=True)
+        (alarm,) = self.claim(store)
+        assert (alarm.kind, alarm.body) == ("alarm", b'{"at":1}')
+        reads = store.reads()
+        assert reads.document(first.subject) == (b'{"total":2}', b"")
+        assert [reads.raw(m.id, m.subject)["body"] for m in (first, second)] == [b"", b""]
+        assert [event["type"] for event in reads.timeline(first.subject)["events"]] == ["person.erased"]
+        reads.close()
+        (row,) = self.open_case(store)
+        assert (row["reason"], row["field"]) == ("effect.refused", "name")
+        assert row["text"] == "What it said is forgotten with its person. Ask the buyer."
+
+    def test_erasure_masks_the_words_of_open_and_of_closed_cases(self, store: Any) -> None:
+        case = OpenCase(
+            reason="mapping", text="total: 'jane@doe.example' is no number. Correct it.", field="total"
+        )
+        (receipt,) = self.take(store, arrival())
+        self.finish(store, *self.claim(store), cases=[case])
+        closed = [CloseCase(reason="mapping", resolution="the facts have changed")]
+        self.take(store, arrival(body=b"2"))
+        self.finish(store, *self.claim(store), closed=closed)
+        self.take(store, arrival(body=b"3"))
+        self.finish(store, *self.claim(store), cases=[case])
+        for _ in range(2):
+            store.erase(receipt.subject, NOW)
+        reads = store.reads()
+        rows = [
+            *reads.cases(after=0, state="open", limit=10),
+            *reads.cases(after=0, state="closed", limit=10),
+        ]
+        reads.close()
+        assert [row["text"] for row in rows] == ["What it said is forgotten with its person. Correct it."] * 2
 
     def test_the_counters_balance(self, store: Any) -> None:
         self.parked(store)

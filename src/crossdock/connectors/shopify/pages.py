@@ -60,6 +60,7 @@ _SHAPES = (
     ("locations/update", {"name", "address1", "legacy"}),
     ("payouts/update", {"date", "status", "amount", "currency"}),
     ("customers/redact", {"orders_to_redact"}),
+    ("customers/data_request", {"orders_requested"}),
 )
 """Fields that only one topic has all of; the first that fits is meant."""
 

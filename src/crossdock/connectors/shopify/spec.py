@@ -165,6 +165,8 @@ SPEC = ConnectorSpec(
         Inbound(kind="locations/deactivate", doc="A location is closed"),
         Inbound(kind="locations/delete", doc="A location is gone"),
         Inbound(kind="customers/redact", doc="A person wants to be forgotten"),
+        Inbound(kind="customers/data_request", doc="A person wants to know what is held of them"),
+        Inbound(kind="shop/redact", doc="The shop has taken the app out and wants its data gone"),
         Inbound(kind="payouts/update", doc="A transfer of Shopify Payments, from its feed"),
         Inbound(kind="balance_transactions/create", doc="A line of a payout's statement, from its feed"),
         Inbound(kind="page.orders", doc="A page of orders"),

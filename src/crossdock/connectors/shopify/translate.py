@@ -15,9 +15,11 @@ from crossdock.connectors.shopify.words import Shop, reference, text_id, utc, ve
 from crossdock.errors import MappingError
 from crossdock.model import (
     CancellationRequested,
+    ChannelErasureRequested,
     ConnectionId,
     ExternalRef,
     PaymentReported,
+    PersonDataRequested,
     PersonErasureRequested,
     RefundReported,
     Report,
@@ -167,6 +169,31 @@ def _redact(it: Delivery) -> Reports:
     )
 
 
+def _data_request(it: Delivery) -> Reports:
+    """A person who wants to know what is held of them (customers/data_request)."""
+    body = decode(it.body, wire.DataRequest)
+    person = None if body.customer is None else reference(it.connection, "customer", body.customer.id)
+    orders = (reference(it.connection, "order", order) for order in body.orders_requested or ())
+    if person is None and not body.orders_requested:
+        raise MappingError("customer: neither a customer nor an order is named.", field="customer")
+    return (
+        PersonDataRequested(
+            connection=it.connection,
+            person_ref=person,
+            order_refs=tuple(order for order in orders if order is not None),
+            occurred_at=utc(it.triggered_at, TRIGGERED),
+        ),
+    )
+
+
+def _shop_redact(it: Delivery) -> Reports:
+    """A shop that took the app out two days ago wants its data gone (shop/redact)."""
+    body = decode(it.body, wire.ShopRedact)
+    if not body.shop_id and not body.shop_domain:
+        raise MappingError("shop_id: no shop is named.", field="shop_id")
+    return (ChannelErasureRequested(connection=it.connection, occurred_at=utc(it.triggered_at, TRIGGERED)),)
+
+
 def _payout(it: Delivery) -> Reports:
     return (catalogue.payout_report(decode(it.body, wire_shop.PayoutBody), it.connection),)
 
@@ -194,4 +221,6 @@ _BY_RESOURCE: dict[str, Callable[[Delivery], Reports]] = {
 _READERS: dict[str, Callable[[Delivery], Reports]] = {
     "orders/delete": _order_deleted,
     "customers/redact": _redact,
+    "customers/data_request": _data_request,
+    "shop/redact": _shop_redact,
 }

@@ -343,6 +343,16 @@ class Redact(Body):
     orders_to_redact: tuple[int | str, ...] | None = None
 
 
+class DataRequest(Body):
+    customer: OrderKey | None = None
+    orders_requested: tuple[int | str, ...] | None = None
+
+
+class ShopRedact(Body):
+    shop_id: Id = None
+    shop_domain: Text = None
+
+
 class TenderTransaction(Body):
     id: Id
     amount: Decimal

@@ -23,6 +23,7 @@ from crossdock.engine.port import (
     Want,
 )
 from crossdock.stores.cache import Recent
+from crossdock.stores.postgres.erasing import erase
 from crossdock.stores.postgres.inbox import Inbox
 from crossdock.stores.postgres.intake import Intake, partition_of
 from crossdock.stores.postgres.leases import INBOX, RENEW_US
@@ -151,6 +152,8 @@ class PostgresStore:
 
         self._db.write("writing a batch", work)
         self._inbox.committed(batch)
+        if batch.erased():
+            self._forget_all()
 
     def prepared(self, batch: Batch) -> Callable[[], None]:
         return lambda: self.commit(batch)
@@ -217,21 +220,18 @@ class PostgresStore:
     def erase(self, subject: int, now: int) -> None:
         """Forget every person of a subject: its sealed bytes are gone here, and unreadable in every backup.
 
-        An open case keeps its words until it is closed; what the hub has yet to tell itself stays. Other processes know
+        Of a case stays what to do about it; what the hub has yet to tell itself stays. Other processes know
         what they remember by the salt, and forget it with that.
         """
 
         def work(session: Session) -> None:
-            salt = self._vault.salt()
             before = session.run("lock_subjects", [subject])[0][1]
-            own = session.run("own_bodies", subject)
-            for name in ("bodies", "bodies_before_edit", "parties", "attempts", "cases"):
-                session.run(f"erase_{name}", subject)
-            session.run("renew_salt", subject, salt)
-            for message, sealed in own:
-                session.run("put_body", message, self._vault.seal(salt, self._vault.open(before, sealed)))
+            erase(session, self._vault, subject, before)
 
         self._db.write("erasing a person", work)
+        self._forget_all()
+
+    def _forget_all(self) -> None:
         self._bodies.clear()
         self._documents.clear()
 

@@ -148,8 +148,11 @@ update attempt set text = '' where (about = 'message' and id in (
   select id from message where subject = $1::bigint union all select id from inbox where subject = $1::bigint))
   or (about = 'effect' and id in (select id from effect where subject = $1::bigint));
 
--- name: erase_cases
-update case_file set text = '' where subject = $1::bigint and closed_at > 0;
+-- name: case_texts
+select id, text from case_file where subject = $1::bigint and text <> '';
+
+-- name: put_case_text
+update case_file set text = $2::text where id = $1::bigint;
 
 -- name: erase_bodies_before_edit
 delete from body_before_edit where message in (

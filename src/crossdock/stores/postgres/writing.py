@@ -11,6 +11,7 @@ from crossdock.engine.messages import LANE_STREAM, OPERATOR, Message, OpenCase
 from crossdock.engine.port import Batch, Finished
 from crossdock.errors import ConflictError, LeaseLostError
 from crossdock.stores.cache import Recent
+from crossdock.stores.postgres.erasing import erase
 from crossdock.stores.postgres.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake, count
 from crossdock.stores.postgres.levels import write_levels
 from crossdock.stores.postgres.session import Row, Session
@@ -50,6 +51,8 @@ class Writing:
         carry_out()
         children = [child for done in batch.finished for child in done.children]
         self._intake.accept(session, children, now, salts)
+        for subject in batch.erased():
+            erase(session, self._vault, subject, salts[subject])
         _count_finished(session, batch.finished)
         _mark(session, batch.finished, now)
         if changes.unseen is not None:
@@ -109,6 +112,7 @@ def free(session: Session, subject: int, source: str, message: int = 0) -> None:
 def _touched(batch: Batch, changes: Changes) -> list[int]:
     """Subjects whose effects, cases or documents change."""
     touched = {f.message.subject for f in batch.finished if f.effects or f.cases or f.closed or f.children}
+    touched.update(batch.erased())
     touched.update(p.message.subject for p in batch.parked)
     touched.update(f.message.subject for f in batch.finished if f.message.kind == OPERATOR)
     touched.update(d.subject for d in changes.documents)

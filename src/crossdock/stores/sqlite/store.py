@@ -12,6 +12,7 @@ import apsw
 import msgspec
 
 from crossdock.domain.state import Needs, Snapshot
+from crossdock.engine.masking import masked
 from crossdock.engine.messages import HUB, LANE_FREE, SETTLED, Arrival, Message, Receipt, Settled
 from crossdock.engine.port import (
     Batch,
@@ -135,6 +136,7 @@ class SqliteStore:
         self.prepared(batch)()
 
     def prepared(self, batch: Batch) -> Callable[[], None]:
+        erased = batch.erased()
         with translated("making a batch ready"):
             program = self._db.bound(self._inbox.planned(batch))
 
@@ -143,7 +145,11 @@ class SqliteStore:
                 self._db.run_bound(program)
                 for unpark in batch.unparked:
                     self._unpark(unpark, batch.now)
+                for subject in erased:
+                    self._erase(subject)
             self._inbox.committed(batch)
+            if erased:
+                self._memory.clear()
 
         return write
 
@@ -219,18 +225,23 @@ class SqliteStore:
     def erase(self, subject: int, now: int) -> None:
         """Forget every person of a subject: its sealed bytes are gone here, and unreadable in every backup.
 
-        An open case keeps its words until it is closed; what the hub has yet to tell itself stays.
+        Of a case stays what to do about it; what the hub has yet to tell itself stays.
         """
         with self._db.transaction("erasing a person"):
-            salt = self._vault.salt()
-            own = self._db.run("own_bodies", subject)
-            before = self._db.run("subject_salt", subject)[0][1]
-            for name in ("bodies", "bodies_before_edit", "parties", "attempts", "cases"):
-                self._db.run(f"erase_{name}", subject)
-            self._db.run("renew_salt", subject, salt)
-            for message, sealed in own:
-                self._db.run("put_body", message, self._vault.seal(salt, self._vault.open(before, sealed)))
+            self._erase(subject)
         self._memory.clear()
+
+    def _erase(self, subject: int) -> None:
+        salt = self._vault.salt()
+        own = self._db.run("own_bodies", subject)
+        before = self._db.run("subject_salt", subject)[0][1]
+        for number, text in self._db.run("case_texts", subject):
+            self._db.run("put_case_text", number, masked(text))
+        for name in ("bodies", "bodies_before_edit", "parties", "attempts"):
+            self._db.run(f"erase_{name}", subject)
+        self._db.run("renew_salt", subject, salt)
+        for message, sealed in own:
+            self._db.run("put_body", message, self._vault.seal(salt, self._vault.open(before, sealed)))
 
     def checkpoint(self) -> None:
         """Move what can be moved of the log into the file, on a connection of its own, beside the writer.
