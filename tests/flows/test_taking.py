@@ -5,7 +5,7 @@ import pytest
 
 from crossdock.domain.policy import Policy, Route
 from crossdock.errors import ConflictError, MappingError, RejectedError
-from crossdock.flows.documents import command_for, join_document
+from crossdock.flows.documents import Persons, command_for, join_document, split_document
 from crossdock.model import Address, LocationId, Party, Product, ProductReported, Sku
 from crossdock.model.catalogue import Component, Price
 from crossdock.model.commands import Release
@@ -250,6 +250,36 @@ def test_persons_are_kept_apart_and_come_back_with_the_command():
     assert release.request.location == "B1"
     assert release.order is not None
     assert (release.order.id, release.order.buyer) == ("CD0000000001", person)
+
+
+def test_what_a_buyer_has_typed_is_sealed_and_erased_with_the_persons():
+    hub = stocked()
+    lines = (
+        make_line("1", ordered=2, price=1000, percent=19),
+        make_line("2", ordered=1, price=500, percent=7, properties=(("Engraving", "For Zebedee"),)),
+    )
+    typed = told(lines=lines, tags=("gift for Zebedee",), purchase_order="Zebedee-1", cancel_reason="Zebedee")
+    hub.tell("shop", typed)
+    value, party = hub.documents[1, 1]
+    assert b"Zebedee" not in value + hub.rows[1].value
+    joined = join_document(value, party)
+    assert (joined.lines, joined.tags) == (typed.order.lines, typed.order.tags)
+    assert (joined.purchase_order, joined.cancel_reason) == ("Zebedee-1", "Zebedee")
+    erased = join_document(value, b"")
+    assert (erased.tags, erased.lines[1].properties, erased.purchase_order) == ((), (), "")
+    assert erased.lines[1].gross == typed.order.lines[1].gross
+
+
+def test_what_is_sealed_apart_changes_no_version():
+    """The hash of a version outlives an update of the hub: what is told again is no conflict."""
+    order = told(tags=("b2b",), note="ring twice").order
+    plain = msgspec.structs.replace(order, id="CD0000000001", received_at=None, note="")
+    in_the_open = msgspec.structs.replace(plain, buyer=None, ship_to=None, billing_address=None)
+    persons = Persons(
+        buyer=order.buyer, ship_to=order.ship_to, billing_address=order.billing_address, note=order.note
+    )
+    encoded = msgspec.json.encode(in_the_open) + msgspec.json.encode(persons)
+    assert split_document(order, "CD0000000001").said == encoded
 
 
 def test_erased_persons_stand_masked():

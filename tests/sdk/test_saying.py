@@ -92,6 +92,8 @@ def test_what_is_wrong_is_told_in_words(body, field, words):
         ('{"name":491701234567}', "491701234567"),
         ('{"at":"Erika Mustermann"}', "Erika"),
         ('{"lines":[{"netAmount":"Erika Mustermann"}]}', "Erika"),
+        ('{"lines":[{"netAmount":1,"paidBy":"zebedee@ex.com"}]}', "zebedee"),
+        ('{"lines":[{"netAmount":1,"paidBy":"Erika Mustermann"}]}', "Erika"),
         ('{"lines":[{"netAmount":1,"paidBy":"' + "x" * 900 + '"}]}', "x" * 50),
     ],
 )

@@ -292,10 +292,6 @@ def act(
     return receipt
 
 
-NEEDS_ADDRESS = ("open", "allocated", "released", "part_shipped")
-"""Custody of goods that somebody still has to send somewhere."""
-
-
 def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
     """Forget the persons of an order, for good; who did it and why stays on its timeline."""
     require_named(actor, reason)

@@ -14,6 +14,7 @@ import msgspec
 
 from crossdock.engine import crash
 from crossdock.engine.calling import CallFailed, Steps, Transport, run, steps
+from crossdock.engine.masking import without_persons
 from crossdock.engine.messages import ASKED_AT, HUB, LANE_FREE, LANE_STREAM, SETTLED, Arrival, Settled
 from crossdock.engine.operations import word_of_pause
 from crossdock.engine.port import ClaimedEffect, EffectResult
@@ -234,7 +235,7 @@ class Performer:
             spent=recovery.spent,
             resume=effect.resume,
             kind=getattr(error, "kind", "internal"),
-            text=text[:TEXT_CHARS_MAX],
+            text=without_persons(text, effect.party)[:TEXT_CHARS_MAX],
         )
 
 
@@ -242,7 +243,7 @@ def parked(
     effect: ClaimedEffect, park: Park, text: str, field: str = "", code: str = "", *, acted: bool = False
 ) -> EffectResult:
     """An effect that stops until a person decides."""
-    text = text[:TEXT_CHARS_MAX]
+    text = without_persons(text, effect.party)[:TEXT_CHARS_MAX]
     settled = _settled(effect, park.outcome, reason=text, field=field, code=code)
     return EffectResult(
         effect=effect,

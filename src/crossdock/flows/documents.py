@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -25,6 +25,11 @@ class Persons(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     ship_to: Address | None = None
     billing_address: Address | None = None
     note: str = ""
+    tags: tuple[str, ...] = ()
+    purchase_order: str = ""
+    cancel_reason: str = ""
+    properties: dict[str, tuple[tuple[str, str], ...]] = {}
+    """What the buyer had written on lines, by the place of the line in the order: an engraving is a name."""
 
 
 _order = msgspec.json.Decoder(Order)
@@ -34,11 +39,22 @@ _commands: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def split_document(order: Order, id_: str) -> tuple[bytes, bytes]:
-    """The order under our id, without its persons, and its persons, both as JSON. `join_document` puts them together.
+class Split(NamedTuple):
+    """An order in two, both as JSON, and what a version of it is known by. `join_document` puts the two together.
 
-    The time of our receipt is in neither, because it differs for the same version; `with_receipt` adds it.
+    The time of our receipt is in none of them, because it differs for the same version; `with_receipt` adds it.
     """
+
+    value: bytes
+    """The order under our id, without its persons."""
+    party: bytes
+    """Its persons, and whatever else somebody has typed."""
+    said: bytes
+    """All of it, as it was arranged when versions were first hashed: what is told again must hash the same."""
+
+
+def split_document(order: Order, id_: str) -> Split:
+    """Part an order from its persons."""
     persons = Persons(
         buyer=order.buyer, ship_to=order.ship_to, billing_address=order.billing_address, note=order.note
     )
@@ -49,7 +65,27 @@ def split_document(order: Order, id_: str) -> tuple[bytes, bytes]:
     force_setattr(bare, "ship_to", None)
     force_setattr(bare, "billing_address", None)
     force_setattr(bare, "note", "")
-    return _encode(bare), _encode(persons)
+    value, party = _encode(bare), _encode(persons)
+    said = value + party
+    properties = {str(n): line.properties for n, line in enumerate(order.lines) if line.properties}
+    if not (properties or order.tags or order.purchase_order or order.cancel_reason):
+        return Split(value, party, said)
+    typed = msgspec.structs.replace(
+        persons,
+        tags=order.tags,
+        purchase_order=order.purchase_order,
+        cancel_reason=order.cancel_reason,
+        properties=properties,
+    )
+    force_setattr(bare, "tags", ())
+    force_setattr(bare, "purchase_order", "")
+    force_setattr(bare, "cancel_reason", "")
+    if properties:
+        lines = tuple(
+            msgspec.structs.replace(line, properties=()) if line.properties else line for line in order.lines
+        )
+        force_setattr(bare, "lines", lines)
+    return Split(_encode(bare), _encode(typed), said)
 
 
 def with_receipt(value: bytes, received_at: Instant | None) -> bytes:
@@ -71,7 +107,18 @@ def join_document(value: bytes, party: bytes) -> Order:
     force_setattr(order, "ship_to", persons.ship_to)
     force_setattr(order, "billing_address", persons.billing_address)
     force_setattr(order, "note", persons.note)
+    if persons.tags or persons.purchase_order or persons.cancel_reason or persons.properties:
+        _retype(order, persons)
     return order
+
+
+def _retype(order: Order, persons: Persons) -> None:
+    """Put back what somebody has typed. A document of before that was sealed holds it in the open, and keeps it."""
+    force_setattr(order, "tags", persons.tags)
+    force_setattr(order, "purchase_order", persons.purchase_order)
+    force_setattr(order, "cancel_reason", persons.cancel_reason)
+    for place, properties in persons.properties.items():
+        force_setattr(order.lines[int(place)], "properties", properties)
 
 
 def fill_command(operation: str, command: bytes, order: Order | None) -> Model:

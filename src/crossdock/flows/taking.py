@@ -33,13 +33,13 @@ def take_order(desk: Desk, report: OrderReported) -> str:
     """Decide on one version of an order. Returns the outcome: processed, duplicate or stale."""
     process = desk.process
     order = report.order
-    value, party = split_document(order, process.order)
+    value, party, content = split_document(order, process.order)
     said = b""
     if report.shipments or report.refunds or report.returns or report.cancellations or report.payments:
         said = _encode(
             (report.shipments, report.refunds, report.returns, report.cancellations, report.payments)
         )
-    if not desk.first_time(seen_kind(desk.revision), order.version, digest(value + party + said)):
+    if not desk.first_time(seen_kind(desk.revision), order.version, digest(content + said)):
         return "duplicate"
     if process.known and is_newer(process.version, order.version):
         desk.event("order.stale_ignored", {"version": order.version, "held": process.version})

@@ -219,7 +219,7 @@ def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
     force_setattr(sale, "location", LocationId(place.id))
     if not sale.legal_entity:
         force_setattr(sale, "legal_entity", LegalEntityId(place.legal_entity))
-    document, party = split_document(sale, process.order)
+    document, party, _ = split_document(sale, process.order)
     process.document = 1
     desk.documents.append(DocumentRow(subject=desk.message.subject, version=1, value=document, party=party))
     if sale.commitment != "committed":

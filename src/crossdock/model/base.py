@@ -1,5 +1,6 @@
 """What every canonical struct shares, and the kinds of value that have a rule of their own."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -41,6 +42,21 @@ def require(condition: bool, field: str, remedy: str) -> None:
     """Refuse an impossible value with an ImpossibleError that names the field and the remedy."""
     if not condition:
         raise ImpossibleError(f"{field}: {remedy}", field=field)
+
+
+_NUMBER = re.compile(r"[-+0-9.,:/TZeE ]{1,40}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,23}")
+
+
+def shown(value: object, *, word: bool = False) -> str:
+    """A value of a body as an error may show it: a number or a date; with `word` also one plain word; else its length.
+
+    Whatever else stands where a number, or a word of a list, is wanted may be a person's.
+    """
+    text = value if isinstance(value, str) else str(value)
+    if _NUMBER.fullmatch(text) or (word and _WORD.fullmatch(text)):
+        return repr(text)
+    return f"a text of {len(text)} characters" if text else "an empty text"
 
 
 def require_zones(value: Model, *fields: str) -> None:

@@ -1,6 +1,6 @@
 """How many decimals a currency has: ISO 4217, list one, and the codes withdrawn since 2013 that old orders bear."""
 
-from crossdock.model.base import ImpossibleError
+from crossdock.model.base import ImpossibleError, shown
 
 _EXPONENTS: dict[int, str] = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -25,5 +25,7 @@ def exponent(currency: str, *, field: str = "currency") -> int:
     digits = EXPONENTS.get(currency)
     if digits is None:
         remedy = "correct it at the source, or map it to a code of three capital letters"
-        raise ImpossibleError(f"{field}: {currency[:20]!r} is no ISO 4217 currency; {remedy}", field=field)
+        raise ImpossibleError(
+            f"{field}: {shown(currency, word=True)} is no ISO 4217 currency; {remedy}", field=field
+        )
     return digits

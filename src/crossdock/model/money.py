@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Self
 
-from crossdock.model.base import INTEGER_MAX, Amount, Instant, Model, require
+from crossdock.model.base import INTEGER_MAX, Amount, Instant, Model, require, shown
 from crossdock.model.currency import exponent
 
 _DIGITS_MAX = 18
@@ -150,7 +150,7 @@ def _digits(value: str | int | Decimal, field: str) -> tuple[int, int]:
     digits = unsigned + places
     if not (digits.isascii() and digits.isdigit()) or not unsigned or len(digits) > _DIGITS_MAX:
         require(
-            False, field, f"{text[:40]!r} is no decimal number of at most {_DIGITS_MAX} digits and a point"
+            False, field, f"{shown(text)} is no decimal number of at most {_DIGITS_MAX} digits and a point"
         )
     return int(whole + places), len(places)
 

@@ -1,6 +1,6 @@
 """What the parser objects to, in words for whoever sends it: what must stand there, and what came.
 
-Only numbers, dates and words of a list are repeated: any other value might be a person's.
+Only numbers, dates and single words where one of a list is wanted are repeated: any other value might be a person's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 from msgspec import inspect
+
+from crossdock.model.base import shown
 
 TIME = "a time such as 2026-03-01T09:30:00+01:00"
 OPTIONS_MAX = 30
@@ -74,10 +76,10 @@ def _too_long(match: re.Match[str], path: str, body: bytes, _: Any) -> str:
 def _no_option(match: re.Match[str], path: str, _: bytes, type_: Any) -> str:
     options = _options(type_, path)
     if not options:
-        return f"{_short(match.group(1))} is none of the values that it may have"
+        return f"{_word(match.group(1))} is none of the values that it may have"
     left = f" and {len(options) - OPTIONS_MAX} more" if len(options) > OPTIONS_MAX else ""
     listed = ", ".join(str(option) for option in options[:OPTIONS_MAX])
-    return f"{_short(match.group(1))} is not one of {listed}{left}"
+    return f"{_word(match.group(1))} is not one of {listed}{left}"
 
 
 def _no_date(match: re.Match[str], path: str, body: bytes, _: Any) -> str:
@@ -127,6 +129,11 @@ def _what(value: Any, kind: str, *, counted: bool = True) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}..."
+
+
+def _word(text: str) -> str:
+    """A value that should be one of a list, as the parser quotes it: itself where it is one plain word."""
+    return shown(text[1:-1], word=True) if text[:1] == "'" else _short(text)
 
 
 def _steps(path: str) -> Iterator[str | int | None]:

@@ -27,6 +27,7 @@ from crossdock.model import (
     exponent,
     minor_units,
 )
+from crossdock.model.base import shown
 
 RATE_DECIMALS = 12
 """Decimals of a tax rate that are kept: Shopify writes quotients of doubles, 0.017665192468618723."""
@@ -241,7 +242,7 @@ def _presentment(money_set: dict[str, Any], currency: str, path: str) -> dict[st
     if not isinstance(money, dict) or given != currency or not isinstance(money.get("amount"), str):
         field = f"{path}.presentment_money".lstrip(".")
         raise MappingError(
-            f"{field}: {str(given)[:10]!r} is not the charged currency {currency}. Ask for the order again.",
+            f"{field}: {shown(given, word=True)} is not the charged currency {currency}. Ask for the order again.",
             field=field,
         )
     return money

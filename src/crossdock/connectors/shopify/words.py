@@ -24,6 +24,7 @@ from crossdock.model import (
     TenderKind,
     TenderState,
 )
+from crossdock.model.base import shown
 
 V = TypeVar("V")
 
@@ -169,7 +170,7 @@ def one_of(table: Mapping[str, V], word: str, field: str) -> V:
     found = table.get(word)
     if found is None:
         raise MappingError(
-            f"{field}: {word[:40]!r} is not known; known are {', '.join(table)}. Update the connector.",
+            f"{field}: {shown(word, word=True)} is not known; known are {', '.join(table)}. Update the connector.",
             field=field,
         )
     return found

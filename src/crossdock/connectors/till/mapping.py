@@ -7,6 +7,7 @@ from itertools import chain, count
 
 from crossdock.connectors.till import wire
 from crossdock.errors import MappingError
+from crossdock.model.base import shown
 from crossdock.model.currency import EXPONENTS
 from crossdock.model.ids import ConnectionId, ExternalRef, LineId, Sku
 from crossdock.model.lines import OrderLine
@@ -41,7 +42,7 @@ def ticket(body: wire.TicketBody, connection: str) -> TicketReported:
     sells = body.kind in SALE_KINDS
     if (sells or body.amount) and body.currency not in EXPONENTS:
         raise MappingError(
-            f"currency: {body.currency!r} is no ISO 4217 currency that is known. Correct it at the till.",
+            f"currency: {shown(body.currency, word=True)} is no ISO 4217 currency that is known. Correct it at the till.",
             field="currency",
         )
     _require(sells or not (body.lines or body.tenders), "kind", f"a {body.kind} has no lines and no tenders")

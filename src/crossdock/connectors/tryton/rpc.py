@@ -21,6 +21,7 @@ from crossdock.errors import (
     RejectedError,
     RetryableError,
 )
+from crossdock.model.base import shown
 from crossdock.sdk.calls import DETAIL_CHARS_MAX, Refused, Request, Response, post
 
 T = TypeVar("T")
@@ -187,7 +188,7 @@ def number(value: Any) -> str:
     """The text of a decimal as Tryton writes it."""
     if not isinstance(value, dict) or value.get("__class__") != "Decimal":
         raise ContractError(
-            f"Tryton gave {str(value)[:40]!r} where a decimal stands. Compare its version with 8.0."
+            f"Tryton gave {shown(value)} where a decimal stands. Compare its version with 8.0."
         )
     return str(value["decimal"])
 
@@ -236,8 +237,6 @@ def moment(text: str) -> Row:
 def moment_of(value: Any) -> str:
     """ISO 8601 text of a time as Tryton writes it; texts of this form sort by time."""
     if not isinstance(value, dict) or value.get("__class__") != "datetime":
-        raise ContractError(
-            f"Tryton gave {str(value)[:40]!r} where a time stands. Compare its version with 8.0."
-        )
+        raise ContractError(f"Tryton gave {shown(value)} where a time stands. Compare its version with 8.0.")
     year, month, day_, hour, minute, second, micro = (int(value[name]) for name in _MOMENT)
     return f"{year:04}-{month:02}-{day_:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}+00:00"
