@@ -95,6 +95,37 @@ def test_what_is_sold_since_the_start_is_live():
     assert hub.staged() == ["create_sale", "acknowledge", "release"]
 
 
+def test_two_sales_of_one_order_are_a_case_until_one_of_them_is_cancelled():
+    hub = Hub()
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", told())
+    hub.settle_all()
+    hub.tell("erp", told_sale("S1"))
+    assert hub.reasons() == []
+    hub.tell("erp", told_sale("S2"))
+    hub.tell("erp", told_sale("S2"))
+    assert hub.reasons() == ["sale.doubled"]
+    text = hub.cases[1, "sale.doubled", "erp"]
+    assert "S1, S2" in text
+    assert "cancel" in text
+    hub.tell("wms", shipped(l1=2, l2=1))
+    assert hub.reasons() == ["sale.doubled"]
+    hub.tell("erp", told_sale("S1", cancelled=True))
+    assert hub.reasons() == []
+
+
+def test_two_sales_of_an_order_that_is_not_known_are_a_case_too():
+    hub = Hub()
+    hub.tell("erp", told_sale("S1"), told_sale("S2"))
+    assert hub.reasons() == ["sale.doubled"]
+
+
+def test_a_sale_that_is_made_anew_is_no_second_one():
+    hub = Hub()
+    hub.tell("erp", told_sale("S1", cancelled=True), told_sale("S2"))
+    assert hub.reasons() == []
+
+
 def test_the_sales_that_an_erp_tells_of_are_kept_as_they_are_now():
     hub = Hub(make_plan(modes={"shop": "observe"}))
     hub.stock(SKU_1=5, SKU_2=5)

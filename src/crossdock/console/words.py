@@ -193,6 +193,7 @@ REASONS = {
     "order.held": "held",
     "order.overdue": "overdue",
     "sale.total_differs": "the ERP's total differs",
+    "sale.doubled": "an ERP holds the order twice",
     "posting.total_differs": "the ERP's total differs",
     "upload.control_totals": "an upload is not what it states",
     "store_day.difference": "tickets differ from the Z report",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from crossdock.domain.comparing import BookedSale
 from crossdock.domain.process import Sale
 from crossdock.flows.desk import Desk, micros
+from crossdock.flows.standing import stand
 from crossdock.model.commands import AdoptSale
 from crossdock.model.finance import Posting
 from crossdock.model.ids import OrderId
@@ -36,6 +37,8 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
     kept = [s for s in process.booked if (s.connection, s.document) != (sale.connection, sale.document)]
     process.booked = [*kept, sale]
     desk.event("message.noted", {"kind": desk.message.kind})
+    if process.day is None:
+        stand(desk)  # a second one is a case, until one of them is cancelled
     return "processed"
 
 

@@ -19,9 +19,10 @@ def stand(desk: Desk) -> None:
         or process.shipments
         or process.refunds
         or process.returns
+        or len(process.booked) > 1
     ):
         return
-    found = [*_waits(process), *_breaches(process)]
+    found = [*_waits(process), *_breaches(process), *_doubled(process)]
     names = [f"{reason}|{about}" for reason, about, _ in found]
     for (reason, about, text), name in zip(found, names, strict=True):
         if name not in process.cases:
@@ -42,6 +43,23 @@ def _waits(process: OrderProcess) -> list[Standing]:
     for code, reason in process.holds.items():
         text = f"Order {name} is held ({code}{': ' + reason if reason else ''}). Release the hold, or cancel the order."
         found.append(("order.held", code, text))
+    return found
+
+
+def _doubled(process: OrderProcess) -> list[Standing]:
+    """An order has one sale in an ERP, whoever made it: a second one is revenue that is not there (DESIGN, promise 6)."""
+    held: dict[str, list[str]] = {}
+    for sale in process.booked:
+        if not sale.cancelled:
+            held.setdefault(sale.connection, []).append(sale.document)
+    found: list[Standing] = []
+    for connection, documents in held.items():
+        if len(documents) > 1:
+            text = (
+                f"{connection} holds {len(documents)} sales of order {process.number or process.order}: {', '.join(sorted(documents))}. "
+                "See which of them the deliveries and invoices stand on, and cancel the others there; this case closes when it tells so."
+            )
+            found.append(("sale.doubled", connection, text))
     return found
 
 
