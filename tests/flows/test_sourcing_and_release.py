@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from crossdock.domain.policy import Policy
+from crossdock.flows.documents import command_for
 from crossdock.model import Hold
 from crossdock.model.reports import OrderReported
 from tests.flows.facts import shipped, told
@@ -191,3 +192,25 @@ def test_a_warehouse_that_we_only_observe_is_told_nothing_and_heard():
     hub.tell("wms", shipped(l1=2, l2=1))
     hub.settle_all()
     assert (hub.rows[1].stage, hub.level("SKU-1").allocated) == ("done", 0)
+
+
+def test_what_is_picked_up_and_what_is_shipped_are_released_apart():
+    hub = stocked()
+    lines = (
+        make_line("1", ordered=2, price=1000, percent=19, delivery="pickup"),
+        make_line("2", ordered=1, price=500, percent=7, ship_by=NOON),
+    )
+    hub.tell("shop", told(lines=lines))
+    requests = []
+    for (_, _, operation, _), stage in hub.effects.items():
+        if operation == "release":
+            requests.append(command_for("release", stage.command, *hub.documents[1, 1]).request)
+    assert [(r.delivery, [line.line for line in r.lines], r.ship_by) for r in requests] == [
+        ("pickup", ["1"], None),
+        ("ship", ["2"], NOON),
+    ]
+    hub.settle_all()
+    hub.tell("wms", shipped("s1", l1=2), shipped("s2", request="CD0000000001-2", l2=1))
+    hub.settle_all()
+    assert hub.rows[1].custody == "shipped"
+    assert hub.reasons() == []

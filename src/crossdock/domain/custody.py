@@ -13,8 +13,12 @@ Quantity = tuple[str, str, int]
 
 
 def make_requests(process: OrderProcess, ledger: Ledger, warehouse: Callable[[str], str]) -> list[Request]:
-    """Turn every claim into a request, one per location; reservations become allocations of the same quantity."""
-    grouped: dict[tuple[str, str], list[Item]] = {}
+    """Turn every claim into a request, one per location and way of delivery; reservations become allocations of the same quantity.
+
+    What is picked up and what is shipped are two parcels, whatever shelf they come from.
+    """
+    ways = {line.id: line.delivery for line in process.lines}
+    grouped: dict[tuple[str, str, str], list[Item]] = {}
     for piece in process.pieces:
         claims = piece.claims
         if not claims:
@@ -22,16 +26,13 @@ def make_requests(process: OrderProcess, ledger: Ledger, warehouse: Callable[[st
         sku, moves, again = piece.sku, piece.moves, piece.again
         for location, quantity in claims.items():
             item = Item(line=piece.line, sku=sku, quantity=quantity, moves=moves)
-            if (location, again) in grouped:
-                grouped[location, again].append(item)
-            else:
-                grouped[location, again] = [item]
+            grouped.setdefault((location, again, ways.get(piece.line, "ship")), []).append(item)
             if moves:
                 ledger.allocate(sku, location, quantity)
         piece.claims = {}
         piece.again = ""
     made = []
-    for (location, again), items in grouped.items():
+    for (location, again, _), items in grouped.items():
         before = process.request(again) if again else None
         request = Request(
             id=f"{process.order}-{len(process.requests) + 1}",

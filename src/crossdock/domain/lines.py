@@ -35,6 +35,7 @@ def absorb_lines(process: OrderProcess, order: Order, cards: Cards, *, stocked: 
             line = Line(
                 id=told.id, sku=told.sku, ordered=told.ordered, who=who, net=told.net, gross=told.gross
             )
+            line.delivery = told.delivery
             process.lines.append(line)
             changed = changed or held > 0
         else:
@@ -67,7 +68,7 @@ def _update(line: Line, told: OrderLine, who: Who) -> tuple[bool, bool]:
     before = (line.sku, line.ordered, line.net, line.gross)
     anew = line.sku != told.sku or (who == "us" and line.who != "us")
     line.sku, line.ordered, line.who = told.sku, told.ordered, who
-    line.net, line.gross = told.net, told.gross
+    line.net, line.gross, line.delivery = told.net, told.gross, told.delivery
     return before != (line.sku, line.ordered, line.net, line.gross), anew
 
 

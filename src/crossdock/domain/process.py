@@ -16,6 +16,7 @@ from crossdock.domain.ledger import Move
 from crossdock.domain.policy import Mode
 from crossdock.domain.store_day import DayState
 from crossdock.model.fulfilment import Shipment, ShipmentState
+from crossdock.model.lines import Delivery
 from crossdock.model.order import Commitment
 from crossdock.model.reports import Report
 
@@ -45,6 +46,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     withheld: int = 0
     """The part of its tax that the channel keeps and remits itself."""
     who: Who = "us"
+    delivery: Delivery = "ship"
     removed: int = 0
     asked: int = 0
     cancelled: int = 0

@@ -163,18 +163,21 @@ def _sold(order: Order, wanted: Collection[str]) -> Order:
 
 def _release(release: Release, order: Order) -> Release:
     """What the warehouse must know of the order besides quantities."""
-    wanted = release.request.lines[0].line
-    line = next((line for line in order.lines if line.id == wanted), None)
-    shipping = order.shipping[0] if order.shipping else None
+    wanted = {line.line for line in release.request.lines}
+    lines = [line for line in order.lines if line.id in wanted]
+    bought = [charge for charge in order.shipping if charge.service] or order.shipping
+    shipping = bought[0] if bought else None
+    earliest = [line.ship_by for line in lines if line.ship_by is not None]
+    first = [line.deliver_by for line in lines if line.deliver_by is not None]
     request = msgspec.structs.replace(
         release.request,
         ship_to=order.ship_to,
         note=order.note,
-        delivery=line.delivery if line is not None else "ship",
+        delivery=lines[0].delivery if lines else "ship",
         carrier=shipping.carrier if shipping is not None else "",
         service=shipping.service if shipping is not None else "",
         ship_after=order.ship_after,
-        ship_by=order.ship_by,
-        deliver_by=order.deliver_by,
+        ship_by=min(earliest, default=order.ship_by),
+        deliver_by=min(first, default=order.deliver_by),
     )
     return Release(order=order, order_id=release.order_id, request=request)
