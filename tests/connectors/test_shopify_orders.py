@@ -1,9 +1,13 @@
 """What an order of Shopify's says besides its money: what became of its lines, whose it is, and which version."""
 
+import msgspec
 import pytest
 
 from crossdock.connectors.shopify import build
 from crossdock.errors import MappingError
+from crossdock.flows.documents import fill_command
+from crossdock.model import FulfilmentRequest, LineQuantity
+from crossdock.model.commands import Release
 from tests.connectors.shopify_payloads import (
     CONNECTOR,
     CONTEXT,
@@ -290,3 +294,22 @@ def test_where_it_was_sold():
 
 def test_a_test_order_says_so():
     assert read(order(line(), test=True)).test
+
+
+def test_the_warehouse_is_told_which_shipping_the_buyer_paid_for():
+    lines = [
+        shipping(title="Express", code="express-24", carrier_identifier="dhl"),
+        shipping(id=902, title="By hand", code=None),
+    ]
+    held = read(order(shipping_lines=lines))
+    told = [(charge.service, charge.carrier) for charge in held.shipping]
+    assert told == [("express-24", "dhl"), ("By hand", "")]
+    request = FulfilmentRequest(
+        id="CD0000000001-1",
+        order="CD0000000001",
+        location="berlin",
+        lines=(LineQuantity(line=held.lines[0].id, quantity=1),),
+    )
+    command = msgspec.json.encode(Release(order_id="CD0000000001", request=request))
+    release = fill_command("release", command, held)
+    assert (release.request.carrier, release.request.service) == ("dhl", "express-24")

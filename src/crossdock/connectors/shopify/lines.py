@@ -166,6 +166,7 @@ class Lines:
             title=line.title or "",
             code=line.code or "",
             carrier=line.carrier_identifier or "",
+            service="" if line.is_removed else line.code or line.title or "",
             discounts=discounts,
             taxes=taxes,
         )
