@@ -147,7 +147,13 @@ ROUTE = Section(
             low=0,
             high=1_000_000,
         ),
-        field_of(_ROUTE, "acknowledge", "Tell the channel once an order is ours.", "flag"),
+        field_of(
+            _ROUTE,
+            "acknowledge",
+            "Tell the channel that an order is ours, once what we fulfil of it is reserved.",
+            "flag",
+        ),
+        field_of(_ROUTE, "acknowledge_unreserved", "Tell it while some of it still waits for stock.", "flag"),
         field_of(_ROUTE, "publish", "Tell the channel what is available.", "flag"),
         field_of(
             _ROUTE,
@@ -163,6 +169,7 @@ ROUTE = Section(
             "A copy is linked to the order that was sold, and leads to nothing itself.",
             "map",
         ),
+        Field(name="legal_entity", default="", doc="The company of yours that sells there."),
     ),
 )
 

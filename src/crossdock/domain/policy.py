@@ -36,11 +36,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     buffer: int = 0
     """Units kept back from the published quantity of this channel."""
     acknowledge: bool = True
+    acknowledge_unreserved: bool = False
+    """Acknowledge an order while some of it waits for stock: for a channel whose deadline does not wait for goods."""
     publish: bool = True
     post: Literal["each", "day"] = "day"
     """How the ERP is told of till tickets: one by one, or summed per store and business day."""
     copies: Mapping[str, str] = {}
     """Origin, in the words of the channel -> the channel where those orders are sold: they come here as copies."""
+    legal_entity: str = ""
+    """The company of ours that sells there: its orders, sales and postings are of it."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

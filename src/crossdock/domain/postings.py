@@ -11,7 +11,7 @@ from datetime import date
 from crossdock.domain.process import OrderProcess, Sale
 from crossdock.domain.store_day import DayPosting, DayState
 from crossdock.model.finance import DocumentKind, Posting, PostingState
-from crossdock.model.ids import ConnectionId, FactRef, OrderId, PostingId
+from crossdock.model.ids import ConnectionId, FactRef, LegalEntityId, OrderId, PostingId
 
 _STATES: dict[str, PostingState] = {
     "done": "posted",
@@ -53,6 +53,7 @@ def _of_order(process: OrderProcess, sale: Sale, kind: DocumentKind) -> Posting:
         facts=(fact,),
         document=sale.reference,
         order=OrderId(process.order),
+        legal_entity=LegalEntityId(process.legal_entity),
         state=_STATES.get(sale.state, "planned"),
         currency=process.currency,
         total=sale.expected,
@@ -75,6 +76,7 @@ def _of_day(process: OrderProcess, day: DayState, posting: DayPosting) -> Postin
         facts=(_fact("store_day", process.external_id), *tickets),
         document=posting.document,
         order=OrderId(process.order),
+        legal_entity=LegalEntityId(process.legal_entity),
         state=_STATES.get(posting.state, "planned"),
         batch_sequence=posting.number,
         currency=process.currency,

@@ -266,6 +266,8 @@ class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Set where the subject is a till ticket: the reference of its store day, "store/date"."""
     booked: list[BookedSale] = []
     """Sales of it that an ERP holds, as its feed tells: also those that another integration has made."""
+    legal_entity: str = ""
+    """The company of ours whose sale it is: what the order says, else its channel or store when it came first."""
     forget: bool = False
     """Its persons are to be forgotten as soon as nothing needs its address any more."""
     credit: Sale | None = None

@@ -49,7 +49,7 @@ def follow(desk: Desk, why: str) -> None:
         if process.sale is None:
             create_sale(desk)
         if mine and not process.acknowledged:
-            acknowledge(desk, gone)
+            acknowledge(desk, gone)  # once all of it that is ours is reserved
         release(desk)
         if process.shipments:
             tell_shipments(desk)

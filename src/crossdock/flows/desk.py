@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from crossdock.domain.ledger import Ledger
-from crossdock.domain.policy import Plan, Route
+from crossdock.domain.policy import Place, Plan, Route
 from crossdock.domain.process import OrderProcess
 from crossdock.domain.products import Catalogue
 from crossdock.domain.state import DocumentRow
@@ -110,6 +110,11 @@ class Desk:
     def place(self, location: str, ref: ExternalRef | None) -> str:
         """Our id of a location that is named by us or by a partner; "" where it is none of ours."""
         return our_place(self.plan, location, ref)
+
+    def entity(self, place: Place) -> str:
+        """The company of ours that sells at a place: its own, else the channel's."""
+        route = self.route
+        return place.legal_entity or (route.legal_entity if route is not None else "")
 
     def event(self, type_: str, data: Mapping[str, Any]) -> None:
         """Tell what happened; data is small and never personal."""

@@ -95,6 +95,11 @@ def with_receipt(value: bytes, received_at: Instant | None) -> bytes:
     return value[:-1] + b',"received_at":' + _encode(received_at) + b"}"
 
 
+def with_entity(value: bytes, legal_entity: str) -> bytes:
+    """The document with the company of ours whose sale it is; it names none."""
+    return value[:-1] + b',"legal_entity":' + _encode(legal_entity) + b"}"
+
+
 def join_document(value: bytes, party: bytes) -> Order:
     """The whole order again. Once its persons were erased (party is b"") they stand there masked."""
     order = _order.decode(value)

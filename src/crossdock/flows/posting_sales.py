@@ -47,7 +47,7 @@ def create_credit(desk: Desk, ticket: TillTicket, value: Value, place: Place, da
         business_date=day,
         posting_dates=_dates(desk, place, day),
         original=ticket.original,
-        legal_entity=place.legal_entity,
+        legal_entity=desk.entity(place),
         charges=alone,
         tenders=day_tenders([value]) if each and alone else (),
         repaid=repaid_of(value),
@@ -254,6 +254,7 @@ def _command(
     process, place = desk.process, desk.plan.places.get(day.place, Place(id=day.place))
     lines, business_date = day_lines(values, rates), date.fromisoformat(day.date)
     before = day.documents
+    process.legal_entity = process.legal_entity or desk.entity(place)
     return PostDay(
         reference=_reference(process.order, number),
         day=process.order,
@@ -271,7 +272,7 @@ def _command(
         supplement=len(before),
         supplements=(before[0].reference or process.order) if before else "",
         document=before[0].document if before else "",
-        legal_entity=place.legal_entity,
+        legal_entity=process.legal_entity,
         over_short=day.untold,
         paid_in=sum(value.amount for value in values if value.kind == "paid_in"),
         paid_out=sum(value.amount for value in values if value.kind == "paid_out"),

@@ -38,8 +38,13 @@ def _waits(process: OrderProcess) -> list[Standing]:
     name = process.number or process.order
     found: list[Standing] = []
     if process.waiting and process.source_at:
-        text = f"Order {name} waits for stock that none of its locations has. It is looked for again by itself; cancel "
-        found.append(("stock.short", "", text + "what cannot come, or receive stock."))
+        text = (
+            f"Order {name} waits for stock that none of its locations has. It is looked for again by itself"
+        )
+        if process.commitment == "committed" and not process.acknowledged and process.mode != "observe":
+            text += f", and {process.connection} is not told before that we take it"
+        text += ". Cancel what cannot come, or receive stock."
+        found.append(("stock.short", "", text))
     for code, reason in process.holds.items():
         text = f"Order {name} is held ({code}{': ' + reason if reason else ''}). Release the hold, or cancel the order."
         found.append(("order.held", code, text))

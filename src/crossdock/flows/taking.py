@@ -17,7 +17,7 @@ from crossdock.flows.comparing import take_over
 from crossdock.flows.consequences import follow
 from crossdock.flows.copying import copied_from, keep_copy
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
-from crossdock.flows.documents import split_document, with_receipt
+from crossdock.flows.documents import split_document, with_entity, with_receipt
 from crossdock.flows.facts import record, record_nested
 from crossdock.flows.goods import RELEASE, source
 from crossdock.model.order import Order
@@ -62,6 +62,8 @@ def take_order(desk: Desk, report: OrderReported) -> str:
         process.copy_of = copied_from(order, route)
     _check(desk, order, route)
     _absorb(desk, order, route, address=_address_hash(order.ship_to))
+    if not order.legal_entity and process.legal_entity:
+        value = with_entity(value, process.legal_entity)
     _keep_document(desk, with_receipt(value, order.received_at), party)
     _tell(desk, order, first)
     if process.copy_of:
@@ -157,6 +159,7 @@ def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
         process.connection, process.external_id = order.connection, order.external_id
         process.mode = plan.mode_at(order.connection, order.occurred_at)
         process.placed_at = micros(order.occurred_at) or desk.now
+    process.legal_entity = order.legal_entity or process.legal_entity or route.legal_entity
     process.test = order.test and not plan.policy.post_test_orders
     process.number, process.version, process.channel = order.number, order.version, order.channel
     process.currency, process.commitment = order.currency, order.commitment

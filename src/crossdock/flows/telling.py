@@ -42,10 +42,13 @@ def create_sale(desk: Desk, *, lines: tuple[LineId, ...] = (), total: int | None
 
 
 def acknowledge(desk: Desk, gone: list[int] | None) -> None:
-    """Tell the channel that we have the order and mean to fulfil it; not where nothing is left of it."""
+    """Tell the channel that we have the order and its goods (RETAIL 6); not where nothing is left of it.
+
+    What waits for stock is told only where the route says so: else its case is what warns before the channel's deadline.
+    """
     process = desk.process
     route = desk.route
-    if route is None or not route.acknowledge:
+    if route is None or not route.acknowledge or (process.waiting and not route.acknowledge_unreserved):
         return
     if gone is not None and all(lost >= line.ordered for line, lost in zip(process.lines, gone, strict=True)):
         return

@@ -218,7 +218,8 @@ def _sell(desk: Desk, sale: Order, place: Place, day: str) -> None:
     sale = sale.__copy__()  # type: ignore[attr-defined]  # shallow, and ours
     force_setattr(sale, "location", LocationId(place.id))
     if not sale.legal_entity:
-        force_setattr(sale, "legal_entity", LegalEntityId(place.legal_entity))
+        force_setattr(sale, "legal_entity", LegalEntityId(desk.entity(place)))
+    process.legal_entity = sale.legal_entity
     document, party, _ = split_document(sale, process.order)
     process.document = 1
     desk.documents.append(DocumentRow(subject=desk.message.subject, version=1, value=document, party=party))
