@@ -136,6 +136,12 @@ def test_stock_is_told_per_location(api):
     assert (found["available"], found["levels"][0]["location"]) == (7, "main")
     assert found["levels"][0]["as_of"] == "2026-03-01T00:00:00Z"
     api.order("tea", external_id="TEA-1", lines=order()["lines"], number="#tea")
+    levels["levels"] = [{"sku": "TEA/GREEN/1", "on_hand": 3}, {"sku": "A//B", "on_hand": 4}]
+    assert api.deliver("warehouse", "stock.snapshot", levels).status == 200
+    for path in ("TEA/GREEN/1", "TEA%2FGREEN%2F1"):
+        found = api.until(lambda path=path: _found(api.get(f"/v1/stock/{path}")))
+        assert (found["sku"], found["available"]) == ("TEA/GREEN/1", 3)
+    assert api.until(lambda: _found(api.get("/v1/stock/A%2F%2FB")))["available"] == 4
     missing = api.get("/v1/stock/NONE")
     assert (missing.status, missing.json["title"]) == (404, "Not found")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
@@ -70,9 +71,16 @@ class Replay(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=replaying.REPLAY_MAX)] = replaying.REPLAY_MAX
 
 
-@get("/stock/{sku:str}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock")
-def stock(face: NamedDependency[Face], sku: FromPath[str]) -> StockView:
-    """Levels per location, and what each channel was told."""
+def _as_sent(request: Request[Any, Any, Any]) -> str:
+    """The SKU of the path as it was sent: the framework tidies paths, and two slashes are not one."""
+    raw = request.scope.get("raw_path") or b""
+    return unquote(raw.decode("latin-1").partition("?")[0].partition("/stock/")[2])
+
+
+@get("/stock/{sku:path}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock")
+def stock(face: NamedDependency[Face], sku: FromPath[str], request: Request[Any, Any, Any]) -> StockView:
+    """Levels per location, and what each channel was told. A slash in the SKU may stand as it is, or as %2F."""
+    sku = _as_sent(request) or sku
     with face.reads() as reads:
         levels = [level for _, level in sorted(reads.levels([sku]).items())]
         marks = reads.rows("get_marks", sku)
