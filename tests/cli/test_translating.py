@@ -32,6 +32,13 @@ def test_a_recorded_delivery_is_told_by_its_headers(cli):
     assert line["ok"] is True
 
 
+def test_headers_that_are_recorded_as_lists_are_their_values(cli):
+    recorded = delivery(order(1001))
+    recorded["headers"] = {name: [value] for name, value in recorded["headers"].items()}
+    [line] = lines(cli("translate", "--connector", "shopify", "--json", write(cli, "lists.json", recorded)))
+    assert line["ok"] is True, line
+
+
 def test_a_payload_that_is_not_understood_names_the_field(cli):
     value = order(1001)
     del value["line_items"][0]["quantity"]

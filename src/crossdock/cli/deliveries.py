@@ -78,7 +78,10 @@ def recorded(folder: Path) -> Iterator[Delivery]:
             note(f"{file} is left out: no recorded delivery with headers and body ({error}).", "yellow")
             continue
         headers = {
-            name.lower(): str(value) for name, value in found.headers.items() if isinstance(value, str | int)
+            name.lower(): str(value)
+            for name, values in found.headers.items()
+            for value in (values if isinstance(values, list) else [values])[-1:]
+            if isinstance(value, str | int)
         }
         kept = {name: value for name, value in headers.items() if name not in NOT_PASSED_ON}
         yield Delivery(str(file), kept, _body(bytes(found.body)))

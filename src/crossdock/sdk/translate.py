@@ -97,12 +97,17 @@ def _unwrap(raw: bytes) -> _Payload:
         topic = members.get("topic")
         return _Payload(
             _body(bytes(body)),
-            {name.lower(): str(value) for name, value in headers.items()},
+            {name.lower(): _header(value) for name, value in headers.items()},
             "" if topic is None else decode_checked(bytes(topic), str),
         )
     if "_meta" in members and "response" in members:
         return _Payload(_body(bytes(members["response"])))
     return _Payload(raw)
+
+
+def _header(value: Any) -> str:
+    """A recorded header: a text, or the list of its values, as many recorders keep it, of which the last counts."""
+    return str(value[-1] if isinstance(value, list) and value else value)
 
 
 def _body(raw: bytes) -> bytes:
