@@ -193,3 +193,10 @@ def test_a_hold_is_released_from_its_case_and_nothing_else_is(api):
     _, parked = api.parked("HC-2")
     refused = api.post(f"/v1/cases/{parked['id']}/release", named())
     assert (refused.status, refused.json["field"]) == (400, "action")
+
+
+def test_a_state_that_is_none_is_named_as_the_request_has_it(api):
+    wrong = api.get("/v1/cases?state=foo")
+    assert (wrong.status, wrong.json["field"]) == (400, "state")
+    assert wrong.json["detail"].startswith("state:")
+    assert "shown" not in wrong.text

@@ -366,3 +366,18 @@ def test_a_store_day_tells_its_sum_and_cannot_be_cancelled(api):
     refused = api.post(f"/v1/orders/{id_}/cancel", {"actor": "Ann", "reason": "wrong"})
     assert (refused.status, refused.json["field"]) == (422, "order")
     assert "store-1/2026-03-02 is a store's day" in refused.json["detail"]
+
+
+def test_a_missing_key_is_a_problem_that_names_it(api):
+    missing = api.post("/v1/orders", order())
+    assert (missing.status, missing.json["field"]) == (400, "Idempotency-Key")
+    assert missing.json["detail"].startswith("Idempotency-Key: this header is missing")
+
+
+def test_an_order_that_is_not_understood_cannot_be_cancelled(api):
+    id_, _ = api.parked("NO-1")
+    api.until(lambda: api.cases(id_)[0]["waiting"] == 1)
+    refused = api.post(f"/v1/orders/{id_}/cancel", {"actor": "Ann", "reason": "no"})
+    assert (refused.status, refused.json["field"]) == (409, "order")
+    assert "resolve it" in refused.json["detail"]
+    assert len(api.cases(id_)) == 1

@@ -12,7 +12,6 @@ from crossdock.console import words
 from crossdock.console.days import is_day
 from crossdock.console.face import API, Face
 from crossdock.console.times import moment
-from crossdock.domain.status import NEEDS_ADDRESS
 from crossdock.engine.messages import (
     HUB,
     LANE_FREE,
@@ -28,8 +27,8 @@ from crossdock.stores.sqlite.reads import CASE_COLUMNS, Reads
 
 ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
-NEVER_SENT = ("unknown", "test", "copy", "observed")
-"""Stages of orders that nobody here has to send anywhere, whatever their custody says."""
+READY, DELAYED = 0, 1
+"""States of messages in the inbox that are handled by themselves."""
 OF_NO_ORDER = ("refused", "credentials", "gone", "late")
 """Cases of a value or of a connection: no order is theirs."""
 _ENGINE_NAMES = {"resolve": "resolve_case", "release": "release_hold"}
@@ -254,6 +253,8 @@ def act_on_order(
     """Cancel, or release a hold; RejectedError where there is nothing of the kind."""
     with face.reads() as reads:
         order = reads.order(subject)
+        if action == "cancel_order" and (order is None or order["stage"] == "unknown"):
+            _require_coming(reads, subject)
     if action == "cancel_order" and order is not None and is_day(order):
         raise RejectedError(
             f"{order['external_id']} is a store's day: nothing of it can be cancelled. What differs is settled by the tickets "
@@ -261,6 +262,17 @@ def act_on_order(
             field="order",
         )
     return act(face, subject, action, actor=actor, reason=reason, data=data, once=once)
+
+
+def _require_coming(reads: Reads, subject: int) -> None:
+    """Of an order that is not understood nothing can be cancelled, unless a message of it is about to be handled."""
+    if any(row["state"] in (READY, DELAYED) for row in reads.timeline(subject)["inbox"]):
+        return
+    raise ConflictError(
+        f"{subject_id(subject)} is no order that is understood, so nothing of it can be cancelled, and nothing of it is shipped. "
+        "See its case: resolve it to drop the message, or correct it and cancel the order then.",
+        field="order",
+    )
 
 
 def act(
@@ -290,20 +302,3 @@ def act(
     if receipt.conflict:
         raise ConflictError("This key came with another action before. Use a new key for a new action.")
     return receipt
-
-
-def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
-    """Forget the persons of an order, for good; who did it and why stays on its timeline."""
-    require_named(actor, reason)
-    with face.reads() as reads:
-        order = reads.order(subject)
-    if order is None:
-        raise NotFoundError(f"There is no order {subject_id(subject)} whose persons could be forgotten.")
-    if order["custody"] in NEEDS_ADDRESS and order["stage"] not in NEVER_SENT:
-        raise ConflictError(
-            f"Order {subject_id(subject)} is still to be shipped: without its address it could not be. Cancel it, or wait "
-            "until it has left, then erase it.",
-            field="order",
-        )
-    face.hub.erase(subject)
-    return act(face, subject, "erase", actor=actor, reason=reason)

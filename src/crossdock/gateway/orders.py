@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, RawBody
 
 from crossdock.bootstrap.gathering import Gathering
-from crossdock.console import acting
+from crossdock.console import acting, erasing
 from crossdock.console.face import API, Face
 from crossdock.console.orders import LIST_MAX, OrderPage, OrderView, order_page, order_view, resolve
 from crossdock.console.postings import postings_view
@@ -181,7 +181,7 @@ class OrdersController(Controller):
     def cancel(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]) -> Done:
         """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it.
 
-        A store's day cannot be cancelled (422).
+        A store's day cannot be cancelled (422), and neither can what is not understood (409): its case says what to do.
         """
         lines = msgspec.to_builtins(data.lines)
         return _act(face, order, "cancel_order", data, {"lines": lines} if lines else {})
@@ -204,7 +204,7 @@ class OrdersController(Controller):
         """Forget the persons of an order, for good, in every copy. Money, stock and hashes stay."""
         with face.reads() as reads:
             subject = resolve(face, reads, order)
-        receipt = acting.erase(face, subject, data.actor, data.reason)
+        receipt = erasing.erase(face, subject, data.actor, data.reason)
         return Done(message=str(receipt.message), order=subject_id(subject))
 
 

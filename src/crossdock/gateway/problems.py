@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -46,6 +47,11 @@ TITLES = {
     500: "A defect of the hub",
     503: "Busy",
 }
+
+
+_MISSING = re.compile(r"Missing required (\w+) parameter '([^']+)'")
+_NAMES = {"shown": "state"}
+"""Parameters whose name the framework keeps for itself, as they are called in a request."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -107,6 +113,13 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         detail = (
             f"{field}: {extra[0].get('message', detail)}" if field else str(extra[0].get("message", detail))
         )
+    else:
+        missing = _MISSING.search(detail)
+        if missing is not None:
+            where, field = missing.groups()
+            detail = f"{field}: this {where} is missing. Send it with the request."
+    if field in _NAMES:
+        detail, field = detail.replace(field, _NAMES[field], 1), _NAMES[field]
     if field == "data":
         field, detail = "body", "body: send a JSON object."
     if error.status_code >= 500:
