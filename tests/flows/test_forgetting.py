@@ -59,9 +59,12 @@ def test_an_order_that_is_still_to_be_shipped_waits_for_it_and_is_then_forgotten
     assert hub.reasons() == ["order.held"]
     assert "person.erased" not in hub.types()
     decision = hub.tell("wms", shipped("s1", l1=2, l2=1))
-    assert decision.erase
+    assert not decision.erase, "shop and ERP are still to be told"
+    assert "person.erased" not in hub.types()
     assert hub.reasons() == []
+    hub.settle_all()
     assert hub.types().count("person.erased") == 1
+    assert not hub.process().forget
 
 
 def test_an_order_that_is_not_held_is_a_case_and_nothing_is_erased():
@@ -79,7 +82,9 @@ def test_an_order_that_comes_after_the_request_is_forgotten_in_its_turn():
     assert not hub.tell("shop", told()).erase
     assert hub.reasons() == ["order.held"]
     assert "release" not in hub.staged()
-    assert hub.tell("shop", told(2, cancelled=True)).erase
+    hub.tell("shop", told(2, cancelled=True))
+    hub.settle_all()
+    assert "person.erased" in hub.types()
     assert hub.reasons() == []
 
 
@@ -109,4 +114,16 @@ def test_who_lifts_the_hold_lets_the_order_be_shipped_and_then_forgotten():
     hub.operator("release_hold", code="erasure")
     assert "release" in hub.staged()
     hub.settle_all()
-    assert hub.tell("wms", shipped("s1", l1=2, l2=1)).erase
+    hub.tell("wms", shipped("s1", l1=2, l2=1))
+    hub.settle_all()
+    assert "person.erased" in hub.types()
+
+
+def test_a_call_that_a_person_must_look_at_keeps_nobodys_name():
+    hub = taken()
+    hub.settle("create_sale", outcome="refused", reason="no")
+    hub.settle_all()
+    hub.tell("wms", shipped("s1", l1=2, l2=1))
+    hub.settle_all()
+    assert "effect.refused" in hub.reasons()
+    assert forget(hub).erase

@@ -52,7 +52,7 @@ def send(store, topic, body):
 
 
 def run(store, reach=crash.nowhere):
-    pipeline = Pipeline(store, RetailHandler(make_plan(), {"shop": CONNECTOR}), reach=reach)
+    pipeline = Pipeline(store, RetailHandler(make_plan(offers={}), {"shop": CONNECTOR}), reach=reach)
     while pipeline.step(NOW):
         pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from crossdock.domain.process import OrderProcess
 from crossdock.domain.status import needs_address
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
 from crossdock.flows.desk import Desk
@@ -77,9 +78,9 @@ def take_forget(desk: Desk, forget: Forget) -> str:
 def hold_if_asked(desk: Desk) -> None:
     """Nothing more of an order whose person is to be forgotten is asked of a warehouse, unless a person says so."""
     process = desk.process
-    if not process.forget or not needs_address(process):
+    if not process.forget or not _needs_persons(process):
         return
-    if HOLD not in process.lifted:
+    if needs_address(process) and HOLD not in process.lifted:
         process.holds[HOLD] = (
             "its person is to be forgotten, which happens by itself once nothing is to be shipped any more"
         )
@@ -88,18 +89,27 @@ def hold_if_asked(desk: Desk) -> None:
 
 
 def forget_if_asked(desk: Desk) -> None:
-    """Forget the persons of an order where that is asked, unless its goods must still find their way."""
+    """Forget the persons of an order where that is asked, unless its goods, or word of it, must still find their way."""
     process = desk.process
     if not process.forget:
         return
     if desk.message.kind != FORGET:
         desk.close(UNKNOWN, "the order has come", about=process.external_id)
-    if needs_address(process):
+    if not needs_address(process):
+        process.holds.pop(HOLD, None)  # there is nothing to hold any more
+    if _needs_persons(process):
         return
     process.forget = False
-    process.holds.pop(HOLD, None)
     desk.decision.erase = True
     desk.event("person.erased", {})
+
+
+def _needs_persons(process: OrderProcess) -> bool:
+    """Whether goods are still to be sent, or calls are on their way: an ERP that books by buyer would be told of nobody.
+
+    A call that has stopped waits for a person, who may take long; nobody's name waits for that.
+    """
+    return needs_address(process) or "staged" in process.pending.values()
 
 
 def take_channel_erasure(desk: Desk, report: ChannelErasureRequested) -> str:

@@ -225,7 +225,8 @@ class RetailWorld:
         if known and settled.operation != TELL:
             outcome = take_settled(desk, settled)
             take_posted(desk, settled)
-            if settled.outcome != "done" or settled.operation in ("create_sale", "post_day", ADOPT_SALE):
+            follows = settled.operation in ("create_sale", "post_day", ADOPT_SALE) or desk.process.forget
+            if settled.outcome != "done" or follows:
                 follow(desk, "effect")  # of the others that are done nothing follows
             return outcome
         desk.event(f"effect.{settled.outcome}", {"operation": settled.operation, "intent": settled.intent})
