@@ -1,10 +1,15 @@
 """A whole hub, started, stopped and started again over one folder, with its partners over loopback."""
 
 import logging
+from contextlib import closing
 
 import apsw
+import msgspec
 import pytest
 
+from crossdock.bootstrap.loops import clock_us
+from crossdock.bootstrap.proof import prove
+from crossdock.engine.messages import HUB, LANE_FREE, OPERATOR, Arrival, OperatorAction
 from crossdock.errors import ConfigurationError
 from tests.bootstrap.waiting import eventually
 from tests.faults.here import retailer
@@ -103,3 +108,40 @@ def test_a_channel_that_does_not_answer_delays_no_other_channels_quantities(tmp_
         assert (silent.done, silent.failed) == (0, 0), (
             "it was told while the other's call was still under way"
         )
+
+
+def test_who_asks_the_shop_to_be_forgotten_is_forgotten_when_the_order_is_done(shop):
+    shop.send(ORDERS)
+    connected = "select subject, external_id from process where connection = 'shop' and external_id <> ''"
+    eventually(lambda: len(store_rows(shop, connected)) >= 2)
+    (subject, named), (other, _) = store_rows(shop, connected)[:2]
+    body = msgspec.json.encode({"customer": {"id": 7, "email": "z@doe.example"}, "orders_to_redact": [named]})
+    kind = "customers/redact"
+    shop.hub.accept([Arrival(source="shop", kind=kind, body=body, headers={"x-shopify-topic": kind})])
+    asked = f"select id from case_file where subject = {subject} and reason = 'order.held' and closed_at = 0"
+    events = f"select type from event where subject = {subject} and type like 'person.%'"
+    eventually(lambda: store_rows(shop, events))
+    for (case,) in store_rows(shop, asked):
+        lift = OperatorAction(
+            action="release_hold", actor="ann", reason=f"case {case}", data={"code": "erasure"}
+        )
+        shop.hub.accept(
+            [
+                Arrival(
+                    source=HUB,
+                    kind=OPERATOR,
+                    body=msgspec.json.encode(lift),
+                    subject=subject,
+                    lane=LANE_FREE,
+                )
+            ]
+        )
+    shop.settled()
+    eventually(lambda: ("person.erased",) in store_rows(shop, events))
+    parties = "select length(party) from document where id / 1024 = {}"
+    assert {size for (size,) in store_rows(shop, parties.format(subject))} == {0}
+    assert all(size for (size,) in store_rows(shop, parties.format(other)))
+    shop.stop()
+    shop.check_partners()
+    with closing(shop.reads()) as reads:
+        assert [check.text for check in prove(reads, clock_us()) if not check.ok] == []
