@@ -48,13 +48,17 @@ class Keys(Protocol):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One invariant: its letter in the design, whether it holds, what was counted, what to look at."""
+    """One invariant: its letter in the design, whether it holds, what was counted, what to look at.
+
+    `whole`: everything there is was read for it; else the text says how far it was read.
+    """
 
     letter: str
     name: str
     ok: bool
     count: int
     text: str
+    whole: bool = True
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,11 +123,11 @@ class Face:
             return overview(self.hub, reads, clock_us())
 
     def _prove(self) -> Proof:
-        from crossdock.bootstrap.proof import prove
+        from crossdock.bootstrap.proof import deadlines_of, prove
 
         began, now = time.monotonic(), clock_us()
         with self.reads() as reads:
-            found = prove(reads, now)
+            found = prove(reads, now, deadlines=deadlines_of(self.hub.config.plan.policy))
         checks = [msgspec.convert(check, CheckResult, from_attributes=True) for check in found]
         took = int((time.monotonic() - began) * 1000)
         return Proof(at=moment(now), ok=all(check.ok for check in checks), took_ms=took, checks=checks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -107,6 +107,10 @@ class Asked(Protocol):
         """Turns the database's errors into ours."""
         ...
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What is asked inside is of one moment."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -123,6 +127,12 @@ class Reads:
         """Rows of a named question."""
         with self._db.translated(f"reading {name}"):
             return self._db.run(name, *bindings)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is asked inside is of one moment; for a few questions that take milliseconds."""
+        with self._db.translated("reading"), self._db.snapshot():
+            yield
 
     def order(self, subject: int) -> dict[str, Any] | None:
         """The row of an order with its process and correlation id, or None."""

@@ -89,9 +89,6 @@ order by connection, operation, state;
 -- name: marks_by_state
 select connection, state, count(*) from mark group by connection, state order by connection, state;
 
--- name: posting_count
-select count(*) from posting;
-
 -- What was never counted is unknown, not negative: its location has a case.
 -- name: negative_without_case
 select count(*) from level l where l.on_hand < 0 and l.as_of > 0
@@ -107,9 +104,6 @@ select count(*), min(id) from outbox o where o.state in (0, 1, 2, 3) and o.stage
     select c.about from reference r join case_file c on c.subject = r.subject
     where r.connection = 'hub' and r.kind = 'connection' and c.reason = 'late' and (c.closed_at = 0 or c.closed_at >= ?2))
   and not exists (select 1 from case_file c where c.subject = o.subject and c.closed_at = 0);
-
--- name: nameless_replays
-select count(*) from message where origin like 'replay%' and origin not like 'replay by _%: _%';
 
 -- name: processes_after
 select subject, value from process where subject > ?1 order by subject limit ?2;

@@ -51,15 +51,6 @@ where p.finished = 0 and p.updated_at < $1
   and not exists (select 1 from outbox o where o.subject = p.subject)
   and not exists (select 1 from case_file c where c.subject = p.subject and c.closed_at = 0);
 
--- name: effects_twice
-select count(*) from (
-  select 1 from effect where reference <> '' and outcome = 'done' and operation like 'create%'
-  group by connection, operation, reference having count(*) > 1) twice;
-
--- name: unbalanced_postings
-select count(*), min(subject) from posting
-where (select coalesce(sum((e->>1)::bigint), 0) from json_array_elements(posting.entries::json) e) <> 0;
-
 -- name: stock_differences
 with moved as (
   select sku, location, bucket, sum(quantity)::bigint as quantity from movement group by sku, location, bucket),
@@ -74,14 +65,6 @@ where h.quantity <> coalesce(m.quantity, 0) limit 10;
 -- name: documents_after
 select d.id, d.value, encode(d.party, 'hex'), encode(s.salt, 'hex')
 from document d join subject s on s.no = d.id / 1024 where d.id > $1 order by d.id limit $2;
-
--- name: broken_quantities
-select count(*), coalesce(min(p.subject), 0) from process p
-where exists (
-    select 1 from json_array_elements(coalesce(p.value::json->'lines', '[]')) l
-    where coalesce((l->>'shipped')::bigint, 0) > greatest(coalesce((l->>'ordered')::bigint, 0), 0)
-      or coalesce((l->>'returned')::bigint, 0) > coalesce((l->>'shipped')::bigint, 0))
-  and not exists (select 1 from case_file c where c.subject = p.subject);
 
 -- Counters and inbox in one sentence: one snapshot, so that the sum holds at any moment.
 -- name: source_balance

@@ -34,7 +34,8 @@ PACKAGE = "crossdock.stores.postgres"
 FILES = ("claiming.sql", "writing.sql", "effects.sql", "leases.sql", "upkeep.sql", "reads.sql")
 # What serves both databases numbers its arguments ?1; PostgreSQL says $1.
 _SHARED = {
-    name: text.replace("?", "$") for name, text in named_queries("crossdock.stores", "reads.sql").items()
+    name: text.replace("?", "$")
+    for name, text in named_queries("crossdock.stores", "reads.sql", "audit.sql").items()
 }
 QUERIES = {name: text.encode() for name, text in (_SHARED | named_queries(PACKAGE, *FILES)).items()}
 TRIES_MAX = 5
@@ -274,10 +275,23 @@ class Questions:
     def __init__(self, url: str) -> None:
         self._url = url
         self._session: Session | None = None
+        self._inside = False
 
     def run(self, name: str, *bindings: Any) -> list[Row]:
         """Rows of a named question."""
         return self._ready().run(name, *bindings)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is asked inside is of one moment. Brief: what is finished cannot be cleared away while it lasts."""
+        session = self._ready()
+        session.raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with session.raw.transaction():
+            self._inside = True
+            try:
+                yield
+            finally:
+                self._inside = False
 
     def translated(self, doing: str) -> AbstractContextManager[None]:
         """PostgreSQL's errors as ours."""
@@ -292,9 +306,10 @@ class Questions:
             self._session.close()
 
     def _ready(self) -> Session:
-        if self._session is None or not self._session.usable:
-            self.close()
-            self._session = Session(self._url, readonly=True)
+        if self._session is not None and (self._inside or self._session.usable):
+            return self._session
+        self.close()
+        self._session = Session(self._url, readonly=True)
         return self._session
 
 

@@ -32,7 +32,7 @@ MMAP_BYTES = 256 * 1024 * 1024
 BUSY_MS = 5_000
 
 QUERIES = named_queries("crossdock.stores.sqlite", "queries.sql", "reads.sql")
-QUERIES |= named_queries("crossdock.stores", "reads.sql")
+QUERIES |= named_queries("crossdock.stores", "reads.sql", "audit.sql")
 PROGRAM = {
     section.split()[0]: statement
     for section, statement in named_queries("crossdock.stores.sqlite", "program.sql").items()
@@ -170,6 +170,15 @@ class Database:
     def translated(self, doing: str) -> AbstractContextManager[None]:
         """SQLite's errors as ours."""
         return translated(doing)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is asked inside is of one moment. Brief: while it lasts the log cannot begin anew."""
+        self.connection.execute("begin")
+        try:
+            yield
+        finally:
+            self.connection.execute("rollback")
 
     def changed(self) -> int:
         """Rows that the last statement changed."""

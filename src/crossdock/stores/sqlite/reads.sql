@@ -49,15 +49,6 @@ where p.finished = 0 and p.updated_at < ?1
   and not exists (select 1 from outbox o where o.subject = p.subject)
   and not exists (select 1 from case_file c where c.subject = p.subject and c.closed_at = 0);
 
--- name: effects_twice
-select count(*) from (
-  select 1 from effect where reference <> '' and outcome = 'done' and operation like 'create%'
-  group by connection, operation, reference having count(*) > 1);
-
--- name: unbalanced_postings
-select count(*), min(subject) from posting
-where (select coalesce(sum(e.value->>1), 0) from json_each(posting.entries) e) <> 0;
-
 -- name: stock_differences
 with moved as (
   select sku, location, bucket, sum(quantity) as quantity from movement group by sku, location, bucket),
@@ -72,14 +63,6 @@ where h.quantity <> coalesce(m.quantity, 0) limit 10;
 -- name: documents_after
 select d.id, d.value, hex(d.party), hex(s.salt) from document d join subject s on s.no = d.id / 1024
 where d.id > ?1 order by d.id limit ?2;
-
--- name: broken_quantities
-select count(*), coalesce(min(p.subject), 0) from process p
-where exists (
-    select 1 from json_each(p.value, '$.lines') l
-    where coalesce(l.value->>'shipped', 0) > max(coalesce(l.value->>'ordered', 0), 0)
-      or coalesce(l.value->>'returned', 0) > coalesce(l.value->>'shipped', 0))
-  and not exists (select 1 from case_file c where c.subject = p.subject);
 
 -- Counters and inbox in one sentence: one snapshot, so that the sum holds at any moment.
 -- name: source_balance
