@@ -1,3 +1,4 @@
+import json
 import re
 from contextlib import closing
 
@@ -158,6 +159,20 @@ def test_a_proof_that_does_not_balance_ends_with_one(worked):
     result = worked("proof")
     assert result.exit_code == 1
     assert "BROKEN" in result.stdout
+
+
+def test_the_status_says_what_the_hub_has_found_of_its_invariants(worked):
+    import apsw
+
+    assert worked.json("status")["proof"] is None
+    check = {"letter": "d", "name": "parts add up", "ok": False, "count": 1, "text": "CD0000000001 is off"}
+    kept = json.dumps({"at": 1_700_000_000_000_000, "checks": [check]})
+    store = apsw.Connection(str(worked.folder / "data" / "crossdock.db"))
+    store.execute("insert into cursor values ('hub', 'proof', ?, 1)", (kept,))
+    store.close()
+    found = worked.json("status")["proof"]
+    assert [broken["letter"] for broken in found["broken"]] == ["d"]
+    assert "CD0000000001 is off" in worked("status").stdout
 
 
 def test_looking_needs_none_of_the_partners_secrets(worked):

@@ -104,6 +104,11 @@ def test_the_proof_counts_every_invariant(api):
     assert {check["letter"] for check in found["checks"]} >= set("abcdefgij")
 
 
+def test_metrics_say_that_the_invariants_hold_though_nobody_asked_for_a_proof(api):
+    api.until(lambda: 'crossdock_invariant_ok{letter="h"' in api.get("/metrics").text)
+    assert "crossdock_proof_time_seconds" in api.get("/metrics").text
+
+
 def test_metrics_say_what_the_overview_says(api):
     api.order("me", external_id="ME-1")
     reply = api.get("/metrics")

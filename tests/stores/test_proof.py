@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import psycopg
 import pytest
 
@@ -269,6 +270,37 @@ def test_what_is_planted_in_postgresql_is_found(postgres: PostgresServer, url: s
     found = book.broken(full=True)
     book.close()
     assert {rule for _, rule, _ in PLANTED} <= found.keys()
+
+
+def test_of_several_processes_one_proves_and_all_read_what_it_found(url: str):
+    first, second = open_postgres(url, VAULT), open_postgres(url, VAULT)
+    assert not first.leads()
+    for store in (first, second):
+        store.wake(LATER)
+    assert [first.leads(), second.leads()] == [True, False]
+    kept = proof.Kept(at=7, checks=[Check(letter="d", name=auditing.TOTALS, ok=False, count=1, text="off")])
+    first.keep_proof({proof.KEPT: msgspec.json.encode(kept).decode()}, 7)
+    reads = second.reads()
+    assert proof.kept_proof(reads) == kept
+    reads.close()
+    first.close()
+    second.close()
+
+
+def test_what_the_running_hub_has_found_stands_in_a_proof_that_reads_less(traded: Path, tmp_path: Path):
+    store = open_sqlite(Path(shutil.copy(traded, tmp_path / "x.db")), VAULT)
+    off = Check(letter="d", name=auditing.TOTALS, ok=False, count=1, text="CD0000000002 is off")
+    kept = proof.Kept(at=LATER // 1000, whole_at=LATER // 1000, checks=[off])
+    store.keep_proof({proof.KEPT: msgspec.json.encode(kept).decode()}, 7)
+    store.close()
+    book = Book(tmp_path / "x.db")
+    checks = {check.name: check for check in book.checks(orders_max=3)}
+    assert "CD0000000002 is off" in checks[auditing.TOTALS].text
+    assert not checks[auditing.TOTALS].ok
+    assert checks[proof.MOVEMENTS].ok
+    assert "held when it was read until" in checks[proof.MOVEMENTS].text
+    assert book.broken() == {}, "whoever reads everything needs nobody's word"
+    book.close()
 
 
 def test_a_case_about_just_that_excuses_what_others_did_beyond(book):

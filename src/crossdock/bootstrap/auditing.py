@@ -137,7 +137,8 @@ class Audit(msgspec.Struct, kw_only=True):
         for source, count in page.handled.items():
             self.handled[source] = self.handled.get(source, 0) + count
         for rule in dict.fromkeys(found.rule for found in page.found):
-            self.found += page.of(rule)[: max(0, FOUND_MAX - len(self.of(rule)))]
+            new = [found for found in page.of(rule) if found not in self.found]
+            self.found += new[: max(0, FOUND_MAX - len(self.of(rule)))]
         self.after = page.until
 
     def again(self, reads: Reads) -> None:

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -34,6 +34,7 @@ from crossdock.bootstrap.loops import (
     few_cycles,
     forever,
 )
+from crossdock.bootstrap.proving import Prover
 from crossdock.bootstrap.reading import WINDOW, ReadAhead
 from crossdock.bootstrap.writer import Writer, on_writer
 from crossdock.config import Config
@@ -163,6 +164,7 @@ class Hub:
             store = on_writer(self.store, self.writer)
             sweep, keeping = self._sweep(store), keeping_of(self.config, store)
             self._loop("ticks", TickLoop(store, sweep, keeping, clock_us, self.signals).turn)
+            self._loop("proof", self._prover().turn)
         if self.shared and self.hands is not None:
             self._loop("partners", self._tell_partners)
         if self.shared:
@@ -311,6 +313,9 @@ class Hub:
         overdue_us = policy.fulfilment_deadline_s * 1_000_000
         late_us = (policy.grace_s + policy.late_s) * 1_000_000  # what waits out its grace is not late
         return Sweep(store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
+
+    def _prover(self) -> Prover:
+        return Prover(self, cast(HubStore, on_writer(self.store, self.writer)), clock_us)
 
     def _publisher(self, name: str) -> Publisher:
         """One a connection: a channel that does not answer delays no other's quantities."""

@@ -28,6 +28,7 @@ KEPT = "proof"
 COUNTERS = "counters equal the record"
 DOCUMENTS = "no document belongs to two effects"
 MOVEMENTS = "stock equals its movements"
+CLOSING = (COUNTERS, DOCUMENTS, MOVEMENTS)
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):

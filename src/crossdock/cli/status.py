@@ -28,19 +28,20 @@ LATE_US = 15_000_000
 def status(config: ConfigOption = DEFAULT_CONFIG, json: JsonOption = False) -> None:
     """Say what came in, what is under way, what waits for whom, and how the partners are.
 
-    Ends with 1 where the hub runs and a partner does not get its calls.
+    Ends with 1 where the hub runs and a partner does not get its calls, or its proof of a minute ago does not hold.
     """
     hub = hub_of(config)
     with opened(hub) as reads:
         found = _status(reads)
     answers = _answers(hub.local_url)
     found["hub"] = {"name": hub.name, "url": hub.public_url, "answers": answers}
+    broken = found["proof"]["broken"] if answers and found["proof"] else []
     found["unwell"] = unwell = _unwell(config, found["effects"]) if answers else []
     if json:
         emit_json(found)
     else:
         _print(hub, found)
-    if unwell:
+    if unwell or broken:
         raise typer.Exit(1)
 
 
@@ -51,6 +52,11 @@ def _print(hub: HubConfig, found: dict[str, Any]) -> None:
     for partner in found["unwell"]:
         waiting = f" Calls that wait for it: {partner['waiting']}." if partner["waiting"] else ""
         say(f"{partner['name']} {partner['text']}.{waiting}", "red")
+    if proof := found["proof"]:
+        for check in proof["broken"]:
+            say(f"Invariant {check['letter']}, {check['name']}, does not hold: {check['text']}", "bold red")
+        if not proof["broken"]:
+            say(f"Every invariant held at {when(proof['at'])} UTC.", "green")
     text = f"{orders['total']} orders, {orders['finished']} finished, {cases} open case{'s' * (cases != 1)}"
     say(f"{text}; `crossdock cases` lists them." if cases else f"{text}.")
     bodies, deliveries = found["expired"].values()
@@ -64,7 +70,10 @@ def _print(hub: HubConfig, found: dict[str, Any]) -> None:
 
 
 def _status(reads: Reads) -> dict[str, Any]:
+    from crossdock.bootstrap.proof import kept_proof
+
     total, finished = reads.rows("order_count")[0]
+    proof = kept_proof(reads)
     sources = ("source", "accepted", "processed", "unhandled", "repeated", "parked", "in_flight")
     return {
         "sources": [dict(zip(sources, row, strict=True)) for row in reads.rows("source_balance")],
@@ -85,6 +94,16 @@ def _status(reads: Reads) -> dict[str, Any]:
         ],
         "cases": dict(reads.rows("open_case_count")),
         "expired": {what: _expired(reads, f"{what}_expired") for what in ("bodies", "deliveries")},
+        "proof": None
+        if proof is None
+        else {
+            "at": moment_of(proof.at),
+            "broken": [
+                {"letter": check.letter, "name": check.name, "text": check.text}
+                for check in proof.checks
+                if not check.ok
+            ],
+        },
     }
 
 

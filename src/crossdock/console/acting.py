@@ -29,7 +29,7 @@ ACTOR_CHARS_MAX = 80
 REASON_CHARS_MAX = 500
 READY, DELAYED = 0, 1
 """States of messages in the inbox that are handled by themselves."""
-OF_NO_ORDER = ("refused", "credentials", "gone", "late")
+OF_NO_ORDER = ("refused", "credentials", "gone", "late", "invariant")
 """Cases of a value or of a connection: no order is theirs."""
 _ENGINE_NAMES = {"resolve": "resolve_case", "release": "release_hold"}
 

@@ -179,6 +179,7 @@ REASONS = {
     "credentials": "credentials refused",
     "gone": "subscription ended",
     "late": "calls to a partner are late",
+    "invariant": "the proof does not hold",
     "refused": "a value was refused",
     "effect.refused": "a partner refused",
     "effect.in_doubt": "sent, outcome unknown",

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival, Event, Message, OpenCase, OperatorAction
-from crossdock.engine.port import Finished, Late, Unpark
+from crossdock.engine.port import Broken, Finished, Late, Unpark
 from crossdock.errors import MappingError
 
 CONNECTION_PAUSED = "connection.paused"
 MARK_REFUSED = "mark.refused"
 CONNECTION_LATE = "connection.late"
-ENGINE_KINDS = (CONNECTION_PAUSED, CONNECTION_LATE, MARK_REFUSED)
+INVARIANT_BROKEN = "invariant.broken"
+ENGINE_KINDS = (CONNECTION_PAUSED, CONNECTION_LATE, MARK_REFUSED, INVARIANT_BROKEN)
 UNPARK_ACTIONS = {"retry": "retry", "edit": "edit", "drop": "drop", "resolve_case": "drop", "done": "done"}
 
 
@@ -32,11 +33,13 @@ def word_of_pause(connection: str, gone: str = "") -> Arrival:
 
 
 def decide_engine_kind(message: Message) -> Finished:
-    """A value that a partner refuses, or a connection that refuses us or is late, becomes a case."""
+    """A value that a partner refuses, a connection that refuses us or is late, or a broken invariant becomes a case."""
     if message.kind == MARK_REFUSED:
         return _mark_refused(message)
     if message.kind == CONNECTION_LATE:
         return _late(message)
+    if message.kind == INVARIANT_BROKEN:
+        return _broken(message)
     name, _, gone = message.body.decode("utf-8", "replace").partition("\n")
     text = (
         f"{name} refuses our credentials. Its work waits, no attempts are burnt. Renew the secret of "
@@ -60,6 +63,18 @@ def _late(message: Message) -> Finished:
         about=f"{late.connection} {late.operation}",
         text=f"{late.count} times {late.operation} waits for {late.connection}, the longest since {since}. See why the partner "
         "does not take it, or whether its pace suffices; then close this case. It opens again while calls are late.",
+    )
+    return Finished(message=message, outcome="processed", cases=[case])
+
+
+def _broken(message: Message) -> Finished:
+    found = msgspec.json.decode(message.body, type=Broken)
+    case = OpenCase(
+        reason="invariant",
+        about=f"{found.letter} {found.name}",
+        text=f"Invariant {found.letter}, {found.name}, does not hold: {found.text.rstrip('.')}. Nothing was changed. See what "
+        "`crossdock proof --full` says, compare with the partners' books, mend it, and close this case. It opens again while "
+        "the proof fails.",
     )
     return Finished(message=message, outcome="processed", cases=[case])
 

@@ -212,6 +212,14 @@ class Late(msgspec.Struct, frozen=True, kw_only=True):
     oldest: int
 
 
+class Broken(msgspec.Struct, frozen=True, kw_only=True):
+    """An invariant that does not hold: its letter, its name, and what to look at."""
+
+    letter: str
+    name: str
+    text: str
+
+
 class ClaimedMark(msgspec.Struct, frozen=True, kw_only=True):
     """A *latest* key to send; the value is read after this claim, so that no change is missed."""
 

@@ -156,6 +156,11 @@ def _proof(face: Face) -> Iterator[Metric]:
     for (letter, name), ok in worst.items():
         checks.add_metric([letter, name], ok)
     yield checks
+    at = GaugeMetricFamily(
+        "crossdock_proof_time_seconds", "When the invariants were last checked, in Unix time."
+    )
+    at.add_metric([], proof.at.timestamp())
+    yield at
 
 
 @get(

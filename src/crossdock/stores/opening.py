@@ -38,6 +38,14 @@ class HubStore(Store, Protocol):
         """Where several processes share the store: how those partners are that this one calls, for the others to read."""
         ...
 
+    def leads(self) -> bool:
+        """Whether what one process of several does for all is this one's."""
+        ...
+
+    def keep_proof(self, told: Mapping[str, str], now: int) -> None:
+        """Keep texts of the proof, by name, for every face to read."""
+        ...
+
     def erase(self, subject: int, now: int) -> None:
         """Forget the persons of a subject."""
         ...

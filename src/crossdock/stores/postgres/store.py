@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from crossdock.domain.state import Needs, Snapshot
-from crossdock.engine.messages import Arrival, Message, Receipt
+from crossdock.engine.messages import HUB, Arrival, Message, Receipt
 from crossdock.engine.port import (
     Batch,
     Claim,
@@ -131,6 +131,17 @@ class PostgresStore:
                 "telling how partners are",
                 lambda session: session.run("tell_partners", list(told), list(told.values())),
             )
+
+    def leads(self) -> bool:
+        """Whether this process keeps the schedule."""
+        return bool(self._upkeep.leases.parts)
+
+    def keep_proof(self, told: Mapping[str, str], now: int) -> None:
+        def work(session: Session) -> None:
+            for name, text in sorted(told.items()):
+                session.run("put_cursor", HUB, name, text, now)
+
+        self._db.write("keeping the proof", work)
 
     def give_back(self, messages: Sequence[Message]) -> None:
         self._inbox.give_back(messages)
