@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cli.hub import CONFIG, SECRETS, delivery, order
 
@@ -52,6 +54,19 @@ def eventually(question):
         assert time.monotonic() < until
         time.sleep(0.05)
     return found
+
+
+def test_metrics_tell_of_both_processes_of_a_hub(up):
+    url = up.json("status")["hub"]["url"]
+    asked = urllib.request.Request(f"{url}/metrics")
+    asked.add_header("authorization", f"Bearer {up.env['CROSSDOCK_TOKEN']}")
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        text = answer.read().decode()
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds_total"):
+        found = {family.name: family for family in text_string_to_metric_families(text)}
+        samples = found[name.removesuffix("_total")].samples
+        assert {s.labels["part"] for s in samples if s.value > 0} == {"core", "edge"}, name
+        assert len({s.value for s in samples}) == 2
 
 
 def test_deliveries_are_fed_parked_corrected_and_replayed(up):

@@ -130,6 +130,12 @@ def test_metrics_say_what_the_overview_says(api):
     assert all(family.documentation for name, family in families.items() if name.startswith("crossdock"))
 
 
+def test_metrics_tell_of_a_hub_of_one_process(api):
+    families = {f.name: f for f in text_string_to_metric_families(api.get("/metrics").text)}
+    (memory,) = families["process_resident_memory_bytes"].samples
+    assert (memory.labels, memory.value > 1e6) == ({"part": "hub"}, True)
+
+
 def test_stock_is_told_per_location(api):
     levels = {
         "location": "MAIN",

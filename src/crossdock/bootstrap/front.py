@@ -53,6 +53,8 @@ class Front(Protocol):
     config: Config
     connectors: Mapping[str, Connector]
     started_at: int
+    processes: Mapping[str, int]
+    """The processes that this hub consists of on this machine: part by part the id."""
     stopping: threading.Event
 
     def gathering(self) -> Gathering:

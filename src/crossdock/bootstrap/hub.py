@@ -84,6 +84,7 @@ class Hub:
     def __init__(self, config: Config, *, master_key: bytes, reach: crash.Reach = crash.nowhere) -> None:
         self.config = config
         self.started_at = clock_us()
+        self.processes: Mapping[str, int] = {"hub": os.getpid()}
         self._reach = reach
         self._random = random.Random()  # noqa: S311 - jitter, no secret
         registry = Registry()

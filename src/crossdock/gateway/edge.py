@@ -221,6 +221,7 @@ class EdgeFront:
     ) -> None:
         self.config, self.connectors = greeting.config, connectors
         self.started_at, self.stopping = greeting.started_at, stopping
+        self.processes: Mapping[str, int] = {"core": os.getppid(), "edge": os.getpid()}
         self._core, self._vault = core, Vault(greeting.master_key)
         self._loop = asyncio.get_running_loop()
         self._pooled: list[Reads] = []

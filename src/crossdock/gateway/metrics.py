@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -21,9 +22,28 @@ STATES = ("ok", "slow", "not_answering", "paused", "observing")
 def registry_of(face: Face) -> CollectorRegistry:
     """A registry of this hub's own."""
     registry = CollectorRegistry(auto_describe=False)
-    ProcessCollector(registry=registry)
+    registry.register(ProcessesCollector(face.hub.processes))
     registry.register(HubCollector(face))
     return registry
+
+
+class ProcessesCollector(Collector):
+    """What Prometheus' own clients tell of a process, of each one that the hub consists of, labelled by its part."""
+
+    def __init__(self, processes: Mapping[str, int]) -> None:
+        self._parts = {
+            part: ProcessCollector(pid=partial(int, number), registry=None)
+            for part, number in processes.items()
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        found: dict[str, Metric] = {}
+        for part, collector in self._parts.items():
+            for metric in collector.collect():
+                family = found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                for sample in metric.samples:
+                    family.add_sample(sample.name, {**sample.labels, "part": part}, sample.value)
+        yield from found.values()
 
 
 class HubCollector(Collector):
