@@ -121,18 +121,8 @@ class SimHub:
         hands = Hands(self, performer)
         self._effects = EffectLoop(self.dispatcher, hands, writer, clock, signals)
         hands.start(self._effects.done)
-        nobody: Any = None  # arrivals are handed on by us, and there is no other page
-        self._intake = IntakeApp(
-            self.connectors,
-            nobody,
-            nobody,
-            body_bytes_max=1 << 20,
-            new_trace=self.new_trace,
-            overtakes=self.overtakes,
-        )
-        policy = self.config.plan.policy
-        late_us, overdue_us = (policy.grace_s + policy.late_s) * SECOND, policy.fulfilment_deadline_s * SECOND
-        self._sweep = Sweep(self.store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
+        self._intake = self._gate()
+        self._sweep = self._sweeping()
         self._keeping = Keeping(self.store, retention(self.traits))
         self.awake_since = self.world.now
         self._arrivals: list[tuple[Arrival, Taken]] = []
@@ -145,6 +135,22 @@ class SimHub:
         self.on_started()
         for part in ("pipeline", "effects", "ticks", "checkpoint", *self._publishing()):
             self.poke(part)
+
+    def _gate(self) -> IntakeApp:
+        nobody: Any = None  # arrivals are handed on by us, and there is no other page
+        return IntakeApp(
+            self.connectors,
+            nobody,
+            nobody,
+            body_bytes_max=1 << 20,
+            new_trace=self.new_trace,
+            overtakes=self.overtakes,
+        )
+
+    def _sweeping(self) -> Sweep:
+        policy = self.config.plan.policy
+        late_us, overdue_us = (policy.grace_s + policy.late_s) * SECOND, policy.fulfilment_deadline_s * SECOND
+        return Sweep(self.store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
 
     def crash(self, life: int) -> None:
         """The process of this life is gone; another one starts a while later."""

@@ -19,3 +19,5 @@ def test_the_contracts_are_the_ones_of_the_design(repository, monkeypatch):
     assert contracts["layers"]["layers"][-2:] == ["(model)", "(errors)"]
     assert contracts["connectors-independent"]["type"] == "independence"
     assert "crossdock.engine" in contracts["connectors-public-surface"]["forbidden_modules"]
+    doors = {"apsw", "psycopg", "pyreqwest", "nats", "confluent_kafka", "socket", "ssl", "http", "granian"}
+    assert doors <= set(contracts["io-at-the-edge"]["forbidden_modules"])

@@ -156,7 +156,11 @@ def hidden(path: Path) -> bool:
 
 @cache
 def python_files() -> tuple[tuple[Path, list[str]], ...]:
-    ours = (path for path in tracked() if path.suffix == ".py" and under(path, "src", "tests", "bench"))
+    ours = (
+        path
+        for path in tracked()
+        if path.suffix == ".py" and under(path, "src", "tests", "bench", "sim", "tools")
+    )
     return tuple((path, read(path).splitlines()) for path in ours)
 
 
