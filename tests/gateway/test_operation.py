@@ -200,6 +200,15 @@ def test_the_description_of_the_api_is_valid_and_complete(api):
             assert operation["summary"]
             assert operation["description"] or path == "/healthz"
             assert bool(operation.get("security")) == (path not in OPEN), path
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path, item in described["paths"].items():
+        for method, operation in item.items():
+            errors = {status: a for status, a in operation["responses"].items() if status >= "400"}
+            assert all(answer["content"] == problem for answer in errors.values()), path
+            if path not in OPEN:
+                assert errors.keys() >= {"400", "401", "404", "405", "409", "503"}
+                assert (errors.keys() >= {"413", "422"}) == (method == "post")
+    assert described["components"]["schemas"]["Problem"]["properties"].keys() >= {"title", "detail", "field"}
     posted = described["paths"]["/v1/orders"]["post"]["requestBody"]["content"]["application/json"]
     name = posted["schema"]["$ref"].rpartition("/")[2]
     assert {"external_id", "buyer_total", "lines"} <= set(

@@ -15,6 +15,7 @@ from crossdock.console.acting import CaseView, Raw, act_on_case, case_view, list
 from crossdock.console.face import Face
 from crossdock.errors import MappingError, NotFoundError
 from crossdock.gateway.orders import Act, check_key
+from crossdock.gateway.problems import ACTING, READING
 from crossdock.gateway.strict import Strict
 
 NUMBER_MAX = 2**63 - 1
@@ -61,7 +62,7 @@ class CasesController(Controller):
     path = "/cases"
     tags = ["Cases"]  # noqa: RUF012 - the framework declares it so
 
-    @get("/", sync_to_thread=True, summary="List cases")
+    @get("/", sync_to_thread=True, summary="List cases", responses=READING)
     def list_cases(
         self,
         face: NamedDependency[Face],
@@ -75,7 +76,7 @@ class CasesController(Controller):
             cases = list_cases(reads, state=shown, reason=reason, after=after, limit=limit)
         return CasePage(cases=cases, next=cases[-1].id if len(cases) == limit else "")
 
-    @get("/{case:int}", sync_to_thread=True, summary="Read a case")
+    @get("/{case:int}", sync_to_thread=True, summary="Read a case", responses=READING)
     def read(self, face: NamedDependency[Face], case: FromPath[int]) -> CaseDetail:
         """With the bytes of its message as they came, or the call that the partner did not take."""
         with face.reads() as reads:
@@ -84,35 +85,70 @@ class CasesController(Controller):
                 raise NotFoundError(f"There is no case {case}. `GET /v1/cases?state=all` lists them.")
             return CaseDetail(case=case_view(reads, row), raw=raw_of(reads, row))
 
-    @post("/{case:int}/retry", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{case:int}/retry",
+        dto=Strict[Act],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def retry(
         self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
     ) -> CaseDone:
         """Try the message or the call again, as it is."""
         return _act(face, case, "retry", data, key)
 
-    @post("/{case:int}/edit", dto=Strict[Edit], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{case:int}/edit",
+        dto=Strict[Edit],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def edit(
         self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Edit], key: Key = ""
     ) -> CaseDone:
         """Give the message another body and try it again; what waits behind it follows in order."""
         return _act(face, case, "edit", data, key, body=_body(data))
 
-    @post("/{case:int}/resolve", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{case:int}/resolve",
+        dto=Strict[Act],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def resolve(
         self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
     ) -> CaseDone:
         """Close the case. Its message is dropped, its call given up: settle by hand what they were for."""
         return _act(face, case, "resolve", data, key)
 
-    @post("/{case:int}/release", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{case:int}/release",
+        dto=Strict[Act],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def release(
         self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
     ) -> CaseDone:
         """Release the hold that the case is about: the order goes on, or the store's day is posted with its difference."""
         return _act(face, case, "release", data, key)
 
-    @post("/{case:int}/done", dto=Strict[Happened], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{case:int}/done",
+        dto=Strict[Happened],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def done(
         self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Happened], key: Key = ""
     ) -> CaseDone:

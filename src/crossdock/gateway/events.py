@@ -18,6 +18,7 @@ from crossdock.engine.messages import HUB, LANE_FREE, Arrival
 from crossdock.errors import MappingError
 from crossdock.flows.announcing import REPLAY, REPLAYED_MAX, Replay, Told, source_of
 from crossdock.gateway.orders import Act
+from crossdock.gateway.problems import ACTING
 from crossdock.gateway.strict import Strict
 from crossdock.sdk.telling import TELL, Wants
 
@@ -59,6 +60,7 @@ class Retold(msgspec.Struct, frozen=True, kw_only=True):
     sync_to_thread=True,
     tags=["Operation"],
     summary="Tell a subscriber again",
+    responses=ACTING,
 )
 def retell(face: NamedDependency[Face], data: JSONBody[Retelling]) -> Retold:
     """Stage events for a subscriber again, under their old ids. The replay names its actor and its reason."""

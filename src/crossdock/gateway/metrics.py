@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from crossdock.console.face import Face
 from crossdock.console.overview import ConnectionState, Overview
+from crossdock.gateway.problems import READING
 
 STATES = ("ok", "slow", "not_answering", "paused", "observing")
 
@@ -189,6 +190,7 @@ def _proof(face: Face) -> Iterator[Metric]:
     tags=["Operation"],
     summary="Numbers for Prometheus",
     media_type="text/plain",
+    responses=READING,
 )
 def metrics(registry: NamedDependency[CollectorRegistry]) -> Response[bytes]:
     """The text format of Prometheus."""

@@ -20,7 +20,7 @@ from crossdock.console.times import moment
 from crossdock.errors import MappingError, NotFoundError
 from crossdock.gateway.cases import Key
 from crossdock.gateway.orders import Act, check_key
-from crossdock.gateway.problems import problem
+from crossdock.gateway.problems import ACTING, READING, described, problem
 from crossdock.gateway.strict import Strict
 
 
@@ -77,7 +77,9 @@ def _as_sent(request: Request[Any, Any, Any]) -> str:
     return unquote(raw.decode("latin-1").partition("?")[0].partition("/stock/")[2])
 
 
-@get("/stock/{sku:path}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock")
+@get(
+    "/stock/{sku:path}", sync_to_thread=True, tags=["Stock"], summary="Read a SKU's stock", responses=READING
+)
 def stock(face: NamedDependency[Face], sku: FromPath[str], request: Request[Any, Any, Any]) -> StockView:
     """Levels per location, and what each channel was told. A slash in the SKU may stand as it is, or as %2F."""
     sku = _as_sent(request) or sku
@@ -120,13 +122,13 @@ def stock(face: NamedDependency[Face], sku: FromPath[str], request: Request[Any,
     )
 
 
-@get("/overview", sync_to_thread=True, tags=["Operation"], summary="The hub at a glance")
+@get("/overview", sync_to_thread=True, tags=["Operation"], summary="The hub at a glance", responses=READING)
 def read_overview(face: NamedDependency[Face]) -> Overview:
     """Live numbers: sources, orders by stage, partners and how they are, open cases, latencies."""
     return face.overview()
 
 
-@get("/proof", sync_to_thread=True, tags=["Operation"], summary="Check the invariants")
+@get("/proof", sync_to_thread=True, tags=["Operation"], summary="Check the invariants", responses=READING)
 def read_proof(face: NamedDependency[Face]) -> Proof:
     """Check every invariant now, with its counts: what is under way altogether, of the orders the newest 5,000 one by one.
 
@@ -137,7 +139,13 @@ def read_proof(face: NamedDependency[Face]) -> Proof:
 
 
 @post(
-    "/replays", dto=Strict[Replay], return_dto=None, status_code=202, sync_to_thread=True, tags=["Operation"]
+    "/replays",
+    dto=Strict[Replay],
+    return_dto=None,
+    status_code=202,
+    sync_to_thread=True,
+    tags=["Operation"],
+    responses=ACTING,
 )
 def replay(face: NamedDependency[Face], data: JSONBody[Replay], key: Key = "") -> replaying.Replayed:
     """Run messages again from their raw bytes. Nothing that was done is done twice; the replay names its actor.
@@ -176,7 +184,14 @@ def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@get("/readyz", sync_to_thread=True, tags=["Operation"], summary="Does it take work?", security=[])
+@get(
+    "/readyz",
+    sync_to_thread=True,
+    tags=["Operation"],
+    summary="Does it take work?",
+    security=[],
+    responses=described(503),
+)
 def readyz(face: NamedDependency[Face]) -> Response[Any]:
     """200 while the writer writes and every thread of the hub runs; else 503 with what is wrong."""
     trouble = face.hub.trouble()

@@ -22,7 +22,7 @@ from crossdock.engine.messages import LANE_STREAM, Arrival, Receipt, subject_id
 from crossdock.errors import RejectedError
 from crossdock.flows.handler import CANONICAL
 from crossdock.gateway.intake import trace_of
-from crossdock.gateway.problems import KeyConflictError
+from crossdock.gateway.problems import ACTING, READING, KeyConflictError
 from crossdock.gateway.strict import Strict
 from crossdock.model.finance import Posting
 from crossdock.model.order import Order
@@ -72,7 +72,7 @@ class OrdersController(Controller):
     path = "/orders"
     tags = ["Orders"]  # noqa: RUF012 - the framework declares it so
 
-    @post("/", dto=Strict[Order], return_dto=None, status_code=202, summary="Post an order")
+    @post("/", dto=Strict[Order], return_dto=None, status_code=202, summary="Post an order", responses=ACTING)
     async def take(
         self,
         *,
@@ -124,7 +124,7 @@ class OrdersController(Controller):
             answer["idempotency-replayed"] = "true"
         return Response(Accepted(id=id_, message=str(receipt.message)), status_code=202, headers=answer)
 
-    @get("/", sync_to_thread=True, summary="List orders")
+    @get("/", sync_to_thread=True, summary="List orders", responses=READING)
     def list_orders(
         self,
         *,
@@ -151,13 +151,13 @@ class OrdersController(Controller):
                 money=money,
             )
 
-    @get("/{order:str}", sync_to_thread=True, summary="Read an order")
+    @get("/{order:str}", sync_to_thread=True, summary="Read an order", responses=READING)
     def read(self, face: NamedDependency[Face], order: FromPath[str]) -> OrderView:
         """By our id, or by the channel's id or number where only one order goes by it (else 409 with `candidates`)."""
         with face.reads() as reads:
             return order_view(reads, resolve(face, reads, order))
 
-    @get("/{order:str}/timeline", sync_to_thread=True, summary="Read an order's story")
+    @get("/{order:str}/timeline", sync_to_thread=True, summary="Read an order's story", responses=READING)
     def timeline(self, face: NamedDependency[Face], order: FromPath[str]) -> Timeline:
         """Every step in order of time, and what the order waits for: why, and what to do about it."""
         with face.reads() as reads:
@@ -168,6 +168,7 @@ class OrdersController(Controller):
         "/{order:str}/postings",
         sync_to_thread=True,
         summary="Read what an ERP was told of an order, ticket or store day",
+        responses=READING,
     )
     def postings(self, face: NamedDependency[Face], order: FromPath[str]) -> list[Posting]:
         """Each document with the facts that it holds and the ERP's total.
@@ -177,7 +178,14 @@ class OrdersController(Controller):
         with face.reads() as reads:
             return postings_view(reads, resolve(face, reads, order))
 
-    @post("/{order:str}/cancel", dto=Strict[Cancel], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{order:str}/cancel",
+        dto=Strict[Cancel],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def cancel(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]) -> Done:
         """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it.
 
@@ -192,6 +200,7 @@ class OrdersController(Controller):
         return_dto=None,
         status_code=202,
         sync_to_thread=True,
+        responses=ACTING,
     )
     def release_hold(
         self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[ReleaseHold]
@@ -199,7 +208,14 @@ class OrdersController(Controller):
         """Let a held order go on, or a store's day be posted with the difference that it is held for."""
         return _act(face, order, "release_hold", data, {"code": data.code} if data.code else {})
 
-    @post("/{order:str}/erase", dto=Strict[Act], return_dto=None, status_code=202, sync_to_thread=True)
+    @post(
+        "/{order:str}/erase",
+        dto=Strict[Act],
+        return_dto=None,
+        status_code=202,
+        sync_to_thread=True,
+        responses=ACTING,
+    )
     def erase(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Act]) -> Done:
         """Forget the persons of an order, for good, in every copy. Money, stock and hashes stay."""
         with face.reads() as reads:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
 
 from crossdock.console.orders import Ambiguous
 from crossdock.errors import (
@@ -52,6 +53,16 @@ TITLES = {
 _MISSING = re.compile(r"Missing required (\w+) parameter '([^']+)'")
 _NAMES = {"shown": "state"}
 """Parameters whose name the framework keeps for itself, as they are called in a request."""
+MEANINGS = {
+    400: "`field` is the part of the request that is wrong, `detail` says how.",
+    401: "send a token.",
+    404: "nothing goes by that name.",
+    405: "this path is asked in another way.",
+    409: "several go by that name, `candidates` are their ids; or it contradicts what is held.",
+    413: "send a smaller body.",
+    422: "it was understood, and is against a rule; or its idempotency key was used for another body.",
+    503: "nothing was kept; send it again after `Retry-After`.",
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,10 +76,29 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     candidates: list[str] = []
 
 
+def described(*statuses: int) -> dict[int, ResponseSpec]:
+    """Errors as the API's own description has them."""
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            generate_examples=False,
+            description=f"{TITLES[status]}: {MEANINGS[status]}",
+            media_type=MEDIA_TYPE,
+        )
+        for status in statuses
+    }
+
+
 class KeyConflictError(RejectedError):
     """An idempotency key came again with another body: nothing was done."""
 
     kind = "idempotency_conflict"
+
+
+READING = described(400, 401, 404, 405, 409, 503)
+"""What a question may be answered instead."""
+ACTING = described(400, 401, 404, 405, 409, 413, 422, 503)
+"""What a request that changes something may be answered instead."""
 
 
 def problem(
