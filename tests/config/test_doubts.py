@@ -48,7 +48,7 @@ def test_a_shop_without_a_route_is_told_alone(tmp_path):
 def test_nothing_follows_from_a_misspelt_table_and_a_wrong_connector(tmp_path):
     text = WHOLE.replace("[routes.shop]", "[route.shop]").replace('"till"', '"tlil"')
     assert told(tmp_path, text.replace('[routes.tills]\nerp = "erp1"\n', "")) == [
-        "error connections.tills.connector: There is no connector 'tlil'. Did you mean 'till'? ",
+        "error connections.tills.connector: There is no connector 'tlil'. Did you mean 'till'?",
         "error route: there is no such key. Did you mean 'routes'?",
     ]
 

@@ -116,7 +116,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(tmp_path):
 def test_a_mistake_in_a_connection_does_not_make_it_unknown(tmp_path):
     text = WHOLE.replace('connector = "wms"', 'connector = "wsm"')
     assert mistakes(tmp_path, text) == [
-        (7, "connections.wms1.connector", "error: There is no connector 'wsm'. Did you mean 'wms'? ")
+        (7, "connections.wms1.connector", "error: There is no connector 'wsm'. Did you mean 'wms'?")
     ]
 
 
@@ -322,6 +322,7 @@ MISTAKES = [
     (WHOLE + '[authority]\nstock = "epr1"\n', 21, "authority.stock", "Did you mean 'erp1'?"),
     (WHOLE + '[authority]\nprice = "hub"\n', 21, "authority.price", "there is no connection 'hub'."),
     # doubts
+    ("[hub]\nname = ' '\n", 2, "hub.name", "error: it is empty. Write name ="),
     ("", 0, "connections", "warning: there is no connection yet."),
     (WHOLE + "[locations.x]\n", 20, "locations.x", "warning: no route leads to it."),
     (SHOP, 1, "connections.shop", "warning: it has no route: its orders park."),

@@ -13,7 +13,8 @@ from crossdock.config.lines import KeyPath
 from crossdock.config.model import ConnectionConfig
 from crossdock.config.reading import Reading, only_a_variable
 from crossdock.config.registry import Entry, Registry
-from crossdock.config.values import Field, Kind, Wrong, did_you_mean, is_loopback, kind_of, read
+from crossdock.config.settings import advice, as_text, checked
+from crossdock.config.values import Wrong, did_you_mean
 from crossdock.errors import ConfigurationError, CrossdockError
 from crossdock.sdk.spec import ConnectorSpec, Setting
 
@@ -55,7 +56,7 @@ def _entry(reading: Reading, registry: Registry, path: KeyPath, table: Mapping[s
         try:
             return registry.get(connector)
         except ConfigurationError as error:
-            reading.note((*path, field.name), error.message)
+            reading.note((*path, field.name), *advice(error.message, "`crossdock connectors` lists them."))
     for other in CONNECTION.fields[1:]:
         reading.value(path, table, other)
     return None
@@ -105,7 +106,9 @@ def _built(reading: Reading, entry: Entry, path: KeyPath, settings: Mapping[str,
         return entry.build(settings).spec
     except CrossdockError as error:
         place = (*path, error.field) if error.field and error.field in settings else path
-        reading.note(place, error.message)
+        doc = next((s.doc for s in entry.spec.settings if s.name == error.field), "")
+        page = f"{doc or 'Its settings are told'}; see `crossdock connectors {entry.name}`."
+        reading.note(place, *advice(error.message, page))
     except Exception as error:
         reading.note(
             path,
@@ -155,59 +158,10 @@ def _setting(reading: Reading, path: KeyPath, table: Mapping[str, Any], setting:
     if given is None:
         return None
     try:
-        return _checked(reading, place, setting, _as_text(given))
+        return checked(reading, place, setting, as_text(given))
     except Wrong as wrong:
         reading.note(place, wrong.message, wrong.remedy)
         return None
-
-
-def _checked(reading: Reading, place: KeyPath, setting: Setting, text: str) -> str:
-    if setting.secret:
-        if any(ord(char) < 33 or ord(char) == 127 for char in text):
-            raise Wrong("the secret holds a space or a line break.", "Set the variable to the bare secret.")
-        return text
-    if setting.required and not text:
-        raise Wrong("it is empty.", f"{setting.doc}.")
-    if not text:
-        return text
-    value: str = read(Field(name=setting.name, doc="", kind=_kind(setting), choices=setting.choices), text)
-    if _kind(setting) == "url" and value.startswith("http://") and not is_loopback(_host(value)):
-        reading.warn(place, "secrets and buyers' addresses travel unencrypted.", "Use https://.")
-    return value
-
-
-def _kind(setting: Setting) -> Kind:
-    """Addresses and zones are told by their names."""
-    last = setting.name.rpartition("_")[2]
-    return "url" if last == "url" else "zone" if last == "zone" else "text"
-
-
-def _host(url: str) -> str:
-    return re.sub(r":[0-9]*$", "", url.partition("://")[2].partition("/")[0])
-
-
-def _as_text(value: Any) -> str:
-    """Connectors take text. Lists become `a,b`, tables `k=v,l=w`."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, list):
-        return ",".join(_part(item) for item in value)
-    if isinstance(value, dict):
-        return ",".join(f"{_part(key)}={_part(item)}" for key, item in value.items())
-    raise Wrong(f"it must be a text, and is {kind_of(value)}.", "Put it in quotes.")
-
-
-def _part(value: Any) -> str:
-    text = _as_text(value) if isinstance(value, str | int | float) else ""
-    if not text or "," in text or "=" in text:
-        raise Wrong(
-            "it holds an item with a comma, an '=' or nothing in it.", "Write one plain text per item."
-        )
-    return text
 
 
 def _variable(path: KeyPath, setting: Setting) -> str:

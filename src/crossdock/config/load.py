@@ -145,6 +145,8 @@ def _hub(reading: Reading, path: Path) -> HubConfig | None:
             f"{host} can be reached from other machines.",
             "Write 127.0.0.1, or put TLS in front of it and add allow_remote = true.",
         )
+    if not values.get("name", "x").strip():
+        reading.note(("hub", "name"), "it is empty.", 'Write name = "crossdock", or take the key out.')
     if not values.get("data", "x").strip():
         reading.note(("hub", "data"), "it is empty.", "Name a folder on a local disk.")
     _check_database(reading, values.get("database", ""))

@@ -101,7 +101,10 @@ def _need(setting: Setting) -> str:
 
 def _about(setting: Setting) -> str:
     choices = " or ".join(f"`{choice}`" for choice in setting.choices)
-    return f"{setting.doc}: {choices}." if choices else f"{setting.doc}."
+    told = f"{setting.doc}: {choices}" if choices else setting.doc
+    if setting.high is not None and setting.low is not None:
+        told += f" ({setting.low:g} to {setting.high:g})" if "to" not in setting.doc.split() else ""
+    return f"{told}."
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

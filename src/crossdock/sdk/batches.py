@@ -37,6 +37,9 @@ SETTING = Setting(
     doc=f"Items of one request, 1 to {BATCH_MAX}; 1 where it serves no /batch",
     required=False,
     default="1",
+    kind="whole",
+    low=1,
+    high=BATCH_MAX,
 )
 
 

@@ -12,8 +12,17 @@ from crossdock.model.reports import Report
 Role = Literal["channel", "till", "erp", "wms", "payments", "partner", "subscriber"]
 
 
+SettingKind = Literal["text", "whole", "number", "currency", "time", "map"]
+
+
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One value that a connection needs. A secret is only ever given as `${ENV}`."""
+    """One value that a connection needs. A secret is only ever given as `${ENV}`.
+
+    It is checked before anything starts, and comes to the connector as text. kind: `whole` and `number` are bound by `low` and
+    `high`, a `currency` is an ISO 4217 code, a `time` says its offset from UTC, a `map` is `theirs=ours, ...`. pattern: a regular
+    expression that all of it matches, of a map every key. names: what it stands for, or each value of a map, must be a
+    location or a connection of the hub. A name that ends in `url` or `zone` says its kind itself.
+    """
 
     name: str
     doc: str
@@ -21,6 +30,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = True
     default: str = ""
     choices: tuple[str, ...] = ()
+    kind: SettingKind = "text"
+    low: float | None = None
+    high: float | None = None
+    pattern: str = ""
+    names: Literal["", "location", "connection"] = ""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,13 +26,20 @@ SPEC = ConnectorSpec(
             choices=("yes", "no"),
         ),
         Setting(
-            name="replicas", doc="Copies of a stream that is made: 1, 3 or 5", required=False, default="1"
+            name="replicas",
+            doc="Copies of a stream that is made",
+            required=False,
+            default="1",
+            choices=("1", "3", "5"),
         ),
         Setting(
             name="duplicate_window_s",
             doc="How long a stream that is made knows a message id again, in seconds",
             required=False,
             default="1200",
+            kind="whole",
+            low=1,
+            high=86_400,
         ),
         Setting(name="user", doc="User, where the server wants one", required=False),
         Setting(name="password", doc="The user's password", secret=True, required=False),

@@ -23,17 +23,25 @@ SPEC = ConnectorSpec(
             name="webhook_secret", doc="Secret of the app: Shopify signs every delivery with it", secret=True
         ),
         Setting(
-            name="api_version", doc="Version of the Admin API that we call", required=False, default="2025-07"
+            name="api_version",
+            doc="Version of the Admin API that we call, year and month such as 2025-07",
+            required=False,
+            default="2025-07",
+            pattern="20[0-9]{2}-(01|04|07|10)|unstable",
         ),
         Setting(
             name="locations",
             doc="Shopify's location ids and ours: `65616216276=berlin, 24826418=nyc`",
             required=False,
+            kind="map",
+            pattern="[0-9]+",
+            names="location",
         ),
         Setting(
             name="location_id",
-            doc="Shopify's id of the location whose quantities are set where no other is named",
+            doc="Shopify's id of the location whose quantities are set where no other is named, digits",
             required=False,
+            pattern="[0-9]+",
         ),
         Setting(
             name="own_services",
@@ -79,7 +87,12 @@ SPEC = ConnectorSpec(
             default="false",
             choices=("true", "false"),
         ),
-        Setting(name="currency", doc="The shop's currency, for prices of products", required=False),
+        Setting(
+            name="currency",
+            doc="The shop's currency, for prices of products",
+            required=False,
+            kind="currency",
+        ),
         Setting(
             name="taxes_included",
             doc="Whether the shop's prices include tax: refunds that come alone do not say",
@@ -91,6 +104,7 @@ SPEC = ConnectorSpec(
             name="poll_since",
             doc="ISO 8601 time from which the first poll reads; else only what changes from then on",
             required=False,
+            kind="time",
         ),
     ),
     operations=(

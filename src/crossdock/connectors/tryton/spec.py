@@ -22,6 +22,10 @@ def _optional(name: str, doc: str, default: str = "", choices: tuple[str, ...] =
     return Setting(name=name, doc=doc, required=False, default=default, choices=choices)
 
 
+def _whole(name: str, doc: str, default: str, low: int, high: int) -> Setting:
+    return Setting(name=name, doc=doc, required=False, default=default, kind="whole", low=low, high=high)
+
+
 SPEC = ConnectorSpec(
     name="tryton",
     title="Tryton 8.0",
@@ -48,8 +52,8 @@ SPEC = ConnectorSpec(
             "payment_method",
             "Name of the invoice payment method that books what was captured; empty: nobody pays",
         ),
-        _optional("price_decimals", "Decimals of a unit price in Tryton (its `price_decimal`)", "4"),
-        _optional("page_size", "Products per page of a feed", "500"),
+        _whole("price_decimals", "Decimals of a unit price in Tryton (its `price_decimal`)", "4", 0, 8),
+        _whole("page_size", "Products per page of a feed", "500", 1, 1000),
     ),
     operations=(
         _once("create_sale", "Record orders as sales, confirmed and in process", BATCH_MAX),
