@@ -241,12 +241,12 @@ AUTHORITY = Section(
         Field(
             name="price",
             default=_AUTHORITY["price"],
-            doc="The connection whose prices rule; none: the channel's do.",
+            doc="Read, and nothing acts on it yet: the channel's prices stand as it tells them.",
         ),
         field_of(
             _AUTHORITY,
             "cancellation",
-            "Who has the last word on stopping goods: the warehouse is asked, or the hub decides.",
+            "Read, and nothing acts on `hub` yet: the warehouse is asked, and has the last word on stopping goods.",
             "text",
             choices=("warehouse", "hub"),
         ),
