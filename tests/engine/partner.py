@@ -107,13 +107,14 @@ class Wire:
     """Each path has a queue of answers, 200 when it is empty; what an answer does before it is given is its own."""
 
     def __init__(self):
-        self.answers, self.sent = {}, []
+        self.answers, self.sent, self.traces = {}, [], []
 
     def will(self, path, *answers):
         self.answers.setdefault(path, []).extend(answers)
 
     def send(self, request, timeout_s, traceparent=""):
         self.sent.append(request)
+        self.traces.append(traceparent)
         queue = self.answers.get(request.path)
         answer = queue.pop(0) if queue else 200
         if callable(answer):

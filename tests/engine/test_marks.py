@@ -1,5 +1,7 @@
 """Latest values: read when they are sent, one call for many marks, and none lost that was made in between."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -45,6 +47,16 @@ def test_the_value_is_read_when_it_is_sent(rig):
     rig.values["A"] = 3
     publish(rig)
     assert told(rig) == [{"A": 3}]
+
+
+def test_values_that_are_told_bear_a_trace_of_their_own(rig):
+    for value in (3, 4):
+        mark(rig, "A")
+        rig.values["A"] = value
+        publish(rig, seconds=1)
+    first, second = rig.wires["partner"].traces
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", first)
+    assert first != second
 
 
 def test_a_partner_that_takes_its_time_takes_none_of_the_others(rig):

@@ -163,6 +163,13 @@ def trace_of(traceparent: str) -> str:
     return parts[1]
 
 
+def trace_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What a message keeps of its sender's trace: its own, also where its order has had another from the first one on."""
+    if not trace_of(headers.get("traceparent", "")):
+        return {}
+    return {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+
+
 async def read_body(receive: Receive, headers: Mapping[str, str], bytes_max: int) -> bytes:
     """The whole body, never more than the limit in memory. Compressed bodies are not taken."""
     if headers.get("content-encoding", "identity") not in ("identity", ""):

@@ -21,7 +21,7 @@ from crossdock.console.story import Timeline
 from crossdock.engine.messages import LANE_STREAM, Arrival, Receipt, subject_id
 from crossdock.errors import RejectedError
 from crossdock.flows.handler import CANONICAL
-from crossdock.gateway.intake import trace_of
+from crossdock.gateway.intake import trace_headers, trace_of
 from crossdock.gateway.problems import ACTING, READING, KeyConflictError
 from crossdock.gateway.strict import Strict
 from crossdock.model.finance import Posting
@@ -101,7 +101,7 @@ class OrdersController(Controller):
             source=API,
             kind=CANONICAL,
             body=body,
-            headers={"idempotency-key": idempotency_key},
+            headers={"idempotency-key": idempotency_key} | trace_headers(request.headers),
             ref_kind="order",
             ref=data.external_id,
             delivery_id=idempotency_key,
