@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crossdock.config import Config
-from crossdock.domain.state import Level
 from crossdock.engine.calling import Transport
 from crossdock.engine.keeping import Retention
 from crossdock.engine.lanes import Lane
 from crossdock.engine.pace import Breaker, bucket
-from crossdock.flows.quantities import quantity_command
+from crossdock.flows.quantities import Offer
 from crossdock.sdk.spec import Connector
 from crossdock.stores.reads import Reads
 from sim.retailer import Traits
@@ -88,12 +87,4 @@ def values_of(
     config: Config, reads: Reads, connection: str, keys: Sequence[str]
 ) -> Mapping[str, tuple[str, Any]]:
     """What a channel is to be told of these SKUs, read now."""
-    by_sku: dict[str, list[Level]] = {}
-    for level in reads.levels(keys).values():
-        by_sku.setdefault(level.sku, []).append(level)
-    found: dict[str, tuple[str, Any]] = {}
-    for key in keys:
-        command = quantity_command(config.plan, connection, key, by_sku.get(key, ()))
-        if command is not None:
-            found[key] = (str(command.quantity), command)
-    return found
+    return Offer(config.plan, connection).commands(keys, reads.levels(keys).values())

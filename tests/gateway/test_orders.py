@@ -381,23 +381,3 @@ def test_an_order_that_is_not_understood_cannot_be_cancelled(api):
     assert (refused.status, refused.json["field"]) == (409, "order")
     assert "resolve it" in refused.json["detail"]
     assert len(api.cases(id_)) == 1
-
-
-def test_a_later_version_keeps_the_trace_of_its_sender_and_the_order_its_own(api):
-    first, later = "a" * 32, "b" * 32
-    api.post(
-        "/v1/orders", order(external_id="TRACED-1"), idempotency_key="traced-1", traceparent=_trace(first)
-    )
-    newer = order(external_id="TRACED-1", version="2026-03-02T09:30:00.000000Z")
-    answer = api.post(
-        "/v1/orders", newer, idempotency_key="traced-2", traceparent=_trace(later), tracestate="vendor=1"
-    )
-    id_ = answer.json["id"]
-    assert api.until(lambda: api.get("/v1/orders/TRACED-1").json["correlation_id"]) == first
-    with api.hub.reads() as reads:
-        kept = reads.raw(int(answer.json["message"]), int(id_[2:]))["headers"]
-    assert kept == {"idempotency-key": "traced-2", "traceparent": _trace(later), "tracestate": "vendor=1"}
-
-
-def _trace(trace):
-    return f"00-{trace}-00f067aa0ba902b7-00"

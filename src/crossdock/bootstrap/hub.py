@@ -39,7 +39,6 @@ from crossdock.bootstrap.reading import WINDOW, ReadAhead
 from crossdock.bootstrap.writer import Writer, on_writer
 from crossdock.config import Config
 from crossdock.config.registry import Registry
-from crossdock.domain.state import Level
 from crossdock.engine import crash
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.lanes import Lane
@@ -341,15 +340,7 @@ class Hub:
     def _values(self, connection: str, operation: str, keys: Sequence[str]) -> Mapping[str, tuple[str, Any]]:
         with self.reads() as reads:
             levels = reads.levels(keys)
-        by_sku: dict[str, list[Level]] = {}
-        for level in levels.values():
-            by_sku.setdefault(level.sku, []).append(level)
-        offer, found = self._offers[connection], dict[str, tuple[str, Any]]()
-        for key in keys:
-            command = offer.command(key, by_sku.get(key, ()))
-            if command is not None:
-                found[key] = (str(command.quantity), command)
-        return found
+        return self._offers[connection].commands(keys, levels.values())
 
     def _schedules(self) -> dict[str, tuple[str, str, int]]:
         return {

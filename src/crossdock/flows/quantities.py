@@ -49,6 +49,18 @@ class Offer:
         quantity = self.quantity(sku, levels)
         return None if quantity is None else SetQuantity(sku=sku, quantity=quantity)
 
+    def commands(self, skus: Iterable[str], levels: Iterable[Level]) -> dict[str, tuple[str, SetQuantity]]:
+        """(value, command) of each SKU that something is known of, as a publisher takes them."""
+        by_sku: dict[str, list[Level]] = {}
+        for level in levels:
+            by_sku.setdefault(level.sku, []).append(level)
+        found: dict[str, tuple[str, SetQuantity]] = {}
+        for sku in skus:
+            command = self.command(sku, by_sku.get(sku, ()))
+            if command is not None:
+                found[sku] = (str(command.quantity), command)
+        return found
+
 
 def published_quantity(plan: Plan, channel: str, sku: str, levels: Iterable[Level]) -> int | None:
     """What a channel is told of one SKU; see `Offer.quantity`."""
