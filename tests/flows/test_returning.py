@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -6,6 +8,8 @@ from crossdock.model.returns import Return, ReturnLine
 from tests.flows.facts import order, refunded, shipped
 from tests.flows.hub import Hub
 from tests.flows.taken import taken
+
+SECOND = 1_000_000
 
 
 def test_a_refund_is_recorded_once_and_shows_in_the_money():
@@ -63,3 +67,57 @@ def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
     hub.tell("shop", foreign)
     assert (hub.rows[1].money, hub.reasons()) == ("paid", ["refund.other_currency"])
     assert len(hub.postings) == 1
+
+
+def back(version="1", *, received=1, disposition="restock", at=None):
+    line = ReturnLine(line="1", sku="SKU-1", quantity=2, received=received, disposition=disposition)
+    named = {"external_id": "X", "version": version, "location": "berlin", "received_at": at}
+    return ReturnReported(goods_return=Return(lines=(line,), **named))
+
+
+def sent():
+    """Two of SKU-1 have left; three are there."""
+    hub = taken()
+    hub.tell("wms", shipped(l1=2, l2=1))
+    return hub
+
+
+def moment(hub, seconds):
+    return datetime.fromtimestamp(hub.now // SECOND + seconds, UTC)
+
+
+def test_a_return_that_is_told_after_a_count_that_held_it_adds_nothing():
+    hub = sent()
+    hub.advance(60 * SECOND)
+    hub.stock(SKU_1=4)
+    hub.tell("wms", back(at=moment(hub, -30)))
+    assert (hub.level("SKU-1").on_hand, hub.process().line("1").returned) == (4, 1)
+
+
+def test_a_count_from_before_a_return_that_is_known_does_not_take_it_away():
+    hub = sent()
+    hub.advance(60 * SECOND)
+    counted = hub.statement("SKU-1", 3)
+    hub.advance(60 * SECOND)
+    hub.tell("wms", back(at=moment(hub, -30)))
+    hub.tell("wms", counted, subject=900)
+    assert hub.level("SKU-1").on_hand == 4
+
+
+def test_goods_whose_fate_was_undecided_may_be_sold_once_somebody_has_decided():
+    hub = sent()
+    hub.tell("wms", back("1", disposition="undecided"))
+    assert hub.level("SKU-1").available == 3
+    hub.tell("wms", back("2", disposition="restock"))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, 4)
+    hub.tell("wms", back("3", disposition="scrap"))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, 3)
+
+
+def test_a_decision_about_goods_that_a_count_has_freed_since_frees_them_once():
+    hub = sent()
+    hub.tell("wms", back("1", disposition="undecided"))
+    hub.advance(60 * SECOND)
+    hub.stock(SKU_1=4)
+    hub.tell("wms", back("2", disposition="restock"))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, 4)

@@ -174,11 +174,12 @@ class Refunded(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Returned(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A return as it stands: (line, sku, received)."""
+    """A return as it stands: (line, sku, received), and (line, sku, quantity) of what of it may not be sold."""
 
     key: str
     version: str = ""
     lines: list[tuple[str, str, int]] = []
+    quarantined: list[tuple[str, str, int]] = []
 
 
 class TakenBack(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from crossdock.domain.ledger import ON_HAND, QUARANTINED
-from crossdock.domain.process import OrderProcess, Returned
-from crossdock.flows.desk import Desk
+from crossdock.domain.process import OrderProcess, Piece, Returned
+from crossdock.flows.desk import Desk, micros
+from crossdock.flows.stocking import came_back
 from crossdock.model.returns import Return, ReturnLine
 from crossdock.model.versions import is_newer
 
 
 def record_return(desk: Desk, goods_return: Return) -> str:
-    """Record a return as it stands: what came since its last version goes to stock."""
+    """Record a return as it stands: what came since its last version goes to stock, and what may be sold by now is free."""
     process = desk.process
     key = f"{goods_return.connection or desk.message.source}:{goods_return.external_id or goods_return.id}"
     held = next((mine for mine in process.returns if mine.key == key), None)
@@ -20,13 +21,16 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     elif not is_newer(goods_return.version, held.version):
         return "duplicate" if goods_return.version == held.version else "stale"
     before = {(line, sku): received for line, sku, received in held.lines}
+    kept = {(line, sku): quantity for line, sku, quantity in held.quarantined}
     place = desk.place(goods_return.location, goods_return.location_ref)
     for line in goods_return.lines:
-        more = line.received - before.get((line.line, line.sku), 0)
-        if more:
-            _stock(desk, line, more, place)
+        name = (line.line, line.sku)
+        came = line.received - before.get(name, 0)
+        _stock(desk, line, came, place, micros(goods_return.received_at))
+        _quarantine(desk, line, _undecided(line) - kept.get(name, 0), place)
     held.version = goods_return.version
     held.lines = [(line.line, line.sku, line.received) for line in goods_return.lines]
+    held.quarantined = [(line.line, line.sku, n) for line in goods_return.lines if (n := _undecided(line))]
     _count(process)
     desk.event(
         "return.recorded",
@@ -39,15 +43,33 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     return "processed"
 
 
-def _stock(desk: Desk, line: ReturnLine, quantity: int, place: str) -> None:
-    """What came is on hand again; until somebody has said that it may be sold, it is quarantined too."""
+def _undecided(line: ReturnLine) -> int:
+    """What came of a line and may not be sold: until somebody has said that it may."""
+    return 0 if line.disposition == "restock" else line.received
+
+
+def _stock(desk: Desk, line: ReturnLine, quantity: int, place: str, came_at: int) -> None:
+    """What came is on hand again, unless a count has held it already."""
     piece = desk.process.piece(line.line, line.sku)
-    if not place or piece is None or not piece.moves:
+    if quantity and place and piece is not None and piece.moves:
+        units = quantity * _per(piece, line)
+        desk.ledger.move(piece.sku, place, ON_HAND, units, "return")
+        came_back(desk, (piece.sku, place, units), came_at)
+
+
+def _quarantine(desk: Desk, line: ReturnLine, quantity: int, place: str) -> None:
+    """What may not be sold is quarantined; what a count has freed since is not freed again."""
+    piece = desk.process.piece(line.line, line.sku)
+    if not quantity or not place or piece is None or not piece.moves:
         return
-    units = quantity * (piece.per if piece.sku != line.sku else 1)
-    desk.ledger.move(piece.sku, place, ON_HAND, units, "return")
-    if line.disposition != "restock":
-        desk.ledger.move(piece.sku, place, QUARANTINED, units, "quarantine")
+    units = quantity * _per(piece, line)
+    if desk.ledger.at_hand(piece.sku, place):
+        units = max(units, -max(0, desk.ledger.bucket(piece.sku, place, QUARANTINED)))
+    desk.ledger.move(piece.sku, place, QUARANTINED, units, "quarantine")
+
+
+def _per(piece: Piece, line: ReturnLine) -> int:
+    return piece.per if piece.sku != line.sku else 1
 
 
 def _count(process: OrderProcess) -> None:

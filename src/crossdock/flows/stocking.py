@@ -142,6 +142,20 @@ def handed_over(desk: Desk, moved: Moved, moved_at: int, day: str) -> None:
     _raise(desk, moved, how, moved_at, day)
 
 
+def came_back(desk: Desk, moved: Moved, came_at: int) -> None:
+    """Goods of an order came back to where they are counted: a count of later holds them, one of before does not.
+
+    Where another system is master of the stock, nobody is told of them by us, so its statements stand as they are.
+    """
+    sku, location, quantity = moved
+    if not counts_itself(desk.plan) or not desk.ledger.at_hand(sku, location):
+        return
+    if came_at and desk.ledger.as_of(sku, location) >= came_at:
+        desk.ledger.move(sku, location, ON_HAND, -quantity, "correction")
+    else:
+        _raise(desk, moved, ("", ""), came_at)
+
+
 def told_together(desk: Desk, day: str, tickets: tuple[int, ...], intent: str) -> None:
     """Tickets (their subjects) of a store day are told by one posting of it."""
     if not counts_itself(desk.plan):
