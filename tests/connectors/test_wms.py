@@ -10,7 +10,13 @@ from crossdock.model.commands import CancelRelease, Release
 from crossdock.model.fulfilment import FulfilmentRequest
 from crossdock.model.ids import FulfilmentRequestId, LineId, LocationId, OrderId, Sku
 from crossdock.model.quantity import LineQuantity
-from crossdock.model.reports import CancellationAnswered, ShipmentReported, ShortPickReported, StockReported
+from crossdock.model.reports import (
+    CancellationAnswered,
+    ReturnReported,
+    ShipmentReported,
+    ShortPickReported,
+    StockReported,
+)
 from crossdock.sdk.calls import Done, Refused
 from crossdock.sdk.spec import Translation
 from crossdock.sdk.webhooks import sign
@@ -222,6 +228,18 @@ IMPOSSIBLE = [
     ),
     ("shipment.created", SHIPMENT + '"shipped_at":"2026-03-28T12:00:00","lines":[]}', "shipped_at"),
     ("pick.short", ABOUT + '"lines":[]}', "lines"),
+    ("return.received", SHIPMENT + '"lines":[]}', "lines"),
+    ("return.received", SHIPMENT + '"lines":[{"line_id":"1","quantity":-1}]}', "lines[0].quantity"),
+    (
+        "return.received",
+        SHIPMENT + '"lines":[{"line_id":"1","quantity":1},{"line_id":"1","quantity":1}]}',
+        "lines[1].line_id",
+    ),
+    (
+        "return.received",
+        SHIPMENT + '"lines":[{"line_id":"1","quantity":1,"disposition":"eaten"}]}',
+        "lines[0].disposition",
+    ),
     ("release.cancelled", ABOUT + '"outcome":"maybe"}', "outcome"),
     ("release.cancelled", ABOUT + '"outcome":"part_accepted"}', "accepted"),
     (
@@ -249,6 +267,22 @@ def test_a_shipment_without_totals_is_the_sum_of_its_packages():
     body = (SHIPMENT + f'"packages":[{one},{one}],"of_the_future":1}}').encode()
     (report,) = CONNECTOR.translate("shipment.created", {}, body, CONTEXT)
     assert [(q.line, q.quantity) for q in report.shipment.lines] == [("1", 2)]
+
+
+def test_what_came_back_is_told_line_by_line_with_what_becomes_of_it():
+    body = (
+        b'{"id":"B1","version":"2","order_id":"CD1","location":"berlin","received_at":"2026-03-28T12:00:00Z",'
+        b'"lines":[{"line_id":"1","sku":"A","quantity":2,"disposition":"restock"},{"line_id":"2","quantity":1}]}'
+    )
+    require_schema(contract("wms"), "Return", body)
+    (report,) = CONNECTOR.translate("return.received", {}, body, CONTEXT)
+    assert isinstance(report, ReturnReported)
+    told = report.goods_return
+    assert (told.external_id, told.version, told.order, told.location_ref.id) == ("B1", "2", "CD1", "berlin")
+    assert [(line.line, line.received, line.disposition) for line in told.lines] == [
+        ("1", 2, "restock"),
+        ("2", 1, "undecided"),
+    ]
 
 
 def test_an_event_without_a_name_or_with_a_wrong_signature_does_not_pass_the_gate():

@@ -32,6 +32,13 @@ EVENTS = {
         "lines": LINES,
         "packages": [{"id": "P1", "carrier": "dhl", "tracking_number": "T1", "lines": LINES}],
     },
+    "return.received": {
+        "id": "B1",
+        **ABOUT,
+        "version": "2",
+        "received_at": AT,
+        "lines": [{**LINES[0], "condition": "damaged", "disposition": "quarantine"}, LINES[1]],
+    },
     "release.cancelled": {**ABOUT, "outcome": "part_accepted", "accepted": LINES[:1]},
     "stock.snapshot": LEVELS,
     "stock.changed": LEVELS,

@@ -7,7 +7,7 @@ contract builds on the same pieces.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -127,7 +127,17 @@ def line_quantities(given: Iterable[Item]) -> tuple[LineQuantity, ...]:
     )
 
 
-def require_once(given: Sequence[Item], field: str) -> None:
+class OfLine(Protocol):
+    """Something about one order line."""
+
+    @property
+    def line_id(self) -> str: ...
+
+    @property
+    def sku(self) -> str: ...
+
+
+def require_once(given: Sequence[OfLine], field: str) -> None:
     """Refuse a list that names one line twice: nobody can say whether the second adds or replaces."""
     seen: set[tuple[str, str]] = set()
     for n, item in enumerate(given):

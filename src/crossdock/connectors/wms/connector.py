@@ -88,6 +88,7 @@ _EVENTS: dict[str, Callable[[bytes, str], Report | None]] = {
     "release.refused": mapping.release_refused,
     "pick.short": mapping.short_pick,
     "shipment.created": mapping.shipment,
+    "return.received": mapping.goods_return,
     "release.cancelled": mapping.cancellation_answer,
     "stock.snapshot": _snapshot,
     "stock.changed": _changed,

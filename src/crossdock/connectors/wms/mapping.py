@@ -12,13 +12,14 @@ from crossdock.errors import MappingError
 from crossdock.model.base import Instant
 from crossdock.model.commands import CancelRelease, Release
 from crossdock.model.fulfilment import Package, Shipment
-from crossdock.model.ids import ConnectionId, FulfilmentRequestId, OrderId
+from crossdock.model.ids import ConnectionId, FulfilmentRequestId, LineId, OrderId, Sku
 from crossdock.model.lines import OrderLine
 from crossdock.model.party import Address
 from crossdock.model.quantity import LineQuantity
-from crossdock.model.reports import CancellationAnswered, ShipmentReported, ShortPickReported
+from crossdock.model.reports import CancellationAnswered, ReturnReported, ShipmentReported, ShortPickReported
+from crossdock.model.returns import Condition, Disposition, Return, ReturnLine
 from crossdock.sdk.decode import decode
-from crossdock.sdk.plain import Item, Text, items, line_quantities, location_ref, require_once
+from crossdock.sdk.plain import Item, Positive, Text, items, line_quantities, location_ref, require_once
 
 
 class ReleaseLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +99,30 @@ class ShortPickBody(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: Instant | None = None
 
 
+class ReturnItem(msgspec.Struct, frozen=True, kw_only=True):
+    """So much of one line that has come back, in all, by this return; what becomes of it is undecided until it is said."""
+
+    line_id: Text
+    quantity: Positive
+    sku: str = ""
+    reason: str = ""
+    condition: Condition = "unknown"
+    disposition: Disposition = "undecided"
+
+
+class ReturnBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The event return.received; the same id again, under a later version, says what the return is by then."""
+
+    id: Text
+    order_id: Text
+    lines: tuple[ReturnItem, ...]
+    version: str = ""
+    number: str = ""
+    location: str = ""
+    reason: str = ""
+    received_at: Instant | None = None
+
+
 class CancellationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a cancellation: in the reply, or as the event release.cancelled."""
 
@@ -173,6 +198,30 @@ def shipment(body: bytes, connection: str) -> ShipmentReported:
     )
 
 
+def goods_return(body: bytes, connection: str) -> ReturnReported:
+    """Read return.received: every line of it as it stands."""
+    event = decode(body, ReturnBody)
+    if not event.lines:
+        raise MappingError(
+            "lines: a return names what came back. Send the quantities received.", field="lines"
+        )
+    require_once(event.lines, "lines")
+    return ReturnReported(
+        goods_return=Return(
+            lines=tuple(_returned(item) for item in event.lines),
+            connection=ConnectionId(connection),
+            external_id=event.id,
+            version=event.version,
+            order=OrderId(event.order_id),
+            number=event.number,
+            state="received",
+            location_ref=location_ref(connection, event.location),
+            reason=event.reason,
+            received_at=event.received_at,
+        )
+    )
+
+
 def short_pick(body: bytes, connection: str) -> ShortPickReported:
     """Read pick.short: it must say what is missing."""
     event = decode(body, ShortPickBody)
@@ -221,6 +270,18 @@ def _release_line(quantity: LineQuantity, line: OrderLine | None) -> ReleaseLine
         title=line.title,
         unit=line.unit,
         quantity_scale=line.quantity_scale,
+    )
+
+
+def _returned(item: ReturnItem) -> ReturnLine:
+    return ReturnLine(
+        line=LineId(item.line_id),
+        sku=Sku(item.sku),
+        quantity=item.quantity,
+        received=item.quantity,
+        reason=item.reason,
+        condition=item.condition,
+        disposition=item.disposition,
     )
 
 

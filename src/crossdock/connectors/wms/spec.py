@@ -32,6 +32,7 @@ SPEC = ConnectorSpec(
         Inbound(kind="release.refused", doc="The warehouse will not ship any of it"),
         Inbound(kind="pick.short", doc="Some of it was not on the shelf"),
         Inbound(kind="shipment.created", doc="Packages left"),
+        Inbound(kind="return.received", doc="Goods came back"),
         Inbound(kind="release.cancelled", doc="The answer to a cancellation", overtakes=True),
         Inbound(kind="stock.snapshot", doc="Every level of one location"),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
