@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 from crossdock.bootstrap.proof import prove
 from crossdock.domain.process import OrderProcess, decode_process
+from crossdock.domain.state import Level
 from crossdock.engine.sweeping import TOLD_AGAIN_US
 from crossdock.flows.quantities import published_quantity
+from crossdock.simulator.shopify_orders import returned
 from sim.hub import SimHub
 from sim.invariants import Invariants
 from sim.people import People
 from sim.retailer import SHOPS, WAREHOUSES, Partners
+from sim.returns import given_back
 from sim.world import HOUR, SECOND, Violation, World
 
 Quantities = dict[str, int]
@@ -28,10 +31,13 @@ TOO_LATE = {
 READY, DELAYED, WAITING, PARKED = range(4)
 
 
-def check_store(hub: SimHub, known: Invariants, now: int) -> None:
-    """What the store says of itself, and what was committed: at each crash, and at the end."""
+def check_store(hub: SimHub, known: Invariants, now: int, *, starting: bool = False) -> None:
+    """What the store says of itself, and what was committed: at each crash, and at the end.
+
+    starting: what was due while nobody ran is late (i), and nobody could tell yet; once an hour `check_alerts` asks for it.
+    """
     for check in prove(hub.reader, now):
-        if not check.ok and not (check.letter == "i" or check.name == "negative stock is a case"):
+        if not check.ok and not (starting and check.letter == "i"):
             raise Violation(check.letter, check.text)
     versions = dict(hub.ask("select subject, version from process"))
     if versions != known.versions:
@@ -125,6 +131,7 @@ class Books:
         for subject, process in self.processes.items():
             self._once_in_the_erp(subject, process)
             self._told_of_what_left(subject, process)
+            self._what_came_back(subject, process)
             self._owned(subject, process)
         self._stock()
         self._claims()
@@ -189,6 +196,29 @@ class Books:
             if dict(quantities) != left:
                 raise Violation("b", f"{self._name(subject)}: {left} left, {who} has {dict(quantities)}.")
 
+    def _what_came_back(self, subject: int, process: OrderProcess) -> None:
+        """g: goods and money came back as warehouses and shops have it; beyond what there was, it is a case."""
+        if not process.known or any(
+            what.startswith("message") for what in self._people.dropped.get(subject, ())
+        ):
+            return
+        name, cases = self._name(subject), self.cases.get(subject, set())
+        came = {line: n for line, n in self._people.returns.back.get(process.order, {}).items() if n}
+        ours = {line.id: line.returned for line in process.lines if line.returned}
+        if ours != came:
+            raise Violation("g", f"{name}: {came} came back, the hub knows of {ours}.")
+        for line in process.lines:
+            if line.returned > line.shipped and "return.beyond_shipped" not in cases:
+                raise Violation("g", f"{name}: {line.returned} of {line.id} came back, nobody's case.")
+        body = self._partners.shops[process.connection].order(int(process.external_id or 0))
+        if body is None:
+            return
+        given, known = given_back(body), sum(refund.total for refund in process.refunds if refund.done)
+        if given != known:
+            raise Violation("g", f"{name}: {given} cents were given back, the hub knows of {known}.")
+        if given > (process.captured or process.total) and "refund.beyond_captured" not in cases:
+            raise Violation("g", f"{name}: {given} cents were given back, and that is nobody's case.")
+
     def _owned(self, subject: int, process: OrderProcess) -> None:
         """b: finished, or somebody's case; and cancelled where it was cancelled."""
         if not process.known:
@@ -201,8 +231,11 @@ class Books:
         if body is None or self.open.get(subject) or self._excused(subject):
             return
         gone = body["cancelled_at"] is not None
+        back = returned(body)
         wanted = {
-            str(i["id"]): i["quantity"] if gone else i["quantity"] - i["current_quantity"]
+            str(i["id"]): i["quantity"]
+            if gone
+            else i["quantity"] - i["current_quantity"] - back.get(str(i["id"]), 0)
             for i in body["line_items"]
         }
         lost = {line.id: line.lost for line in process.lines}
@@ -225,9 +258,17 @@ class Books:
             stock = self._partners.warehouses[place].stock
             levels = self._hub.reader.levels(list(stock))
             for sku, quantity in stock.items():
-                held = levels[sku, place].on_hand if (sku, place) in levels else 0
-                if held != quantity:
-                    raise Violation("f", f"{sku} at {place}: {quantity} are there, the hub believes {held}.")
+                level = levels.get((sku, place), Level(sku, place))
+                if level.on_hand != quantity:
+                    raise Violation(
+                        "f", f"{sku} at {place}: {quantity} are there, the hub believes {level.on_hand}."
+                    )
+                kept = self._people.returns.held.get((sku, place), 0)
+                if level.quarantined != kept:
+                    raise Violation(
+                        "f",
+                        f"{sku} at {place}: {kept} may not be sold, the hub believes {level.quarantined}.",
+                    )
                 if quantity < 0:
                     raise Violation("f", f"{sku} at {place}: more left than there was.")
 

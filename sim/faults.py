@@ -36,6 +36,10 @@ FAULTS: dict[str, tuple[str, str]] = {
     "poison": ("47 30", "an order that cannot be understood until somebody mends it"),
     "defect": ("16 30", "a flow fails in the middle of deciding: to be tried again, or a defect that parks"),
     "scarce": ("39", "too little of some SKUs, sold by two shops at once"),
+    "beyond": (
+        "43 44",
+        "a shop gives back more than was paid, and a warehouse takes back more than had left",
+    ),
     "replay": ("56", "everything that a shop sent is replayed at the peak, twice"),
 }
 """Name -> (numbers of the list of faults to survive, what it is)."""

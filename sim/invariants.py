@@ -22,6 +22,7 @@ from crossdock.stores.reads import Reads
 from sim.witness import Witness
 from sim.world import SECOND, Violation, World
 
+COUNTED = ("stock.snapshot", "shipment.created", "return.received")
 TAKES = {"reserve", "allocate"}
 LOOKED_UP = ("create_sale", "create_delivery", "create_invoice", "cancel_sale", "amend_sale", "release")
 
@@ -33,10 +34,25 @@ class _Line(msgspec.Struct):
     returned: int = 0
 
 
+class _Refund(msgspec.Struct):
+    done: bool = False
+    total: int = 0
+
+
 class _Order(msgspec.Struct):
     version: str = ""
+    known: bool = False
     cancelled: bool = False
+    captured: int = 0
+    total: int = 0
     lines: list[_Line] = []
+    refunds: list[_Refund] = []
+    cases: list[str] = []
+
+
+def _stands(order: _Order, reason: str, about: str) -> bool:
+    """Whether somebody is asked about it."""
+    return f"{reason}|{about}" in order.cases
 
 
 _order = msgspec.json.Decoder(_Order).decode
@@ -76,6 +92,10 @@ class Invariants(Witness):
         self.shipped_at: dict[tuple[str, str], str] = {}
         self.doubtful: set[tuple[str, str]] = set()
         """Levels (SKU, warehouse) of a count that came after a later shipment was known: the next one is believed."""
+        self.counted_at: dict[tuple[str, str], str] = {}
+        self.decided_at: dict[tuple[str, str], str] = {}
+        self.undecided: set[tuple[str, str]] = set()
+        """Levels of which a count and news of a return have crossed: the next count says what may be sold."""
         self.peace: Callable[[str], int] = lambda name: 0
         """For how long a partner wants to be left alone, in microseconds from now."""
         self.strike: Callable[[str], None] = lambda name: None
@@ -160,9 +180,13 @@ class Invariants(Witness):
 
     def _counted(self, message: Any, outcome: str) -> None:
         """A count that comes after news of a later shipment brings back what has left, until the next one."""
-        if outcome != "processed" or message.kind not in ("stock.snapshot", "shipment.created"):
+        if outcome != "processed" or message.kind not in COUNTED:
             return
         told = msgspec.json.decode(message.body)
+        if message.kind == "return.received":
+            for line in told["lines"]:
+                self._fate(line["sku"], message.source, told["told_at"])
+            return
         if message.kind == "shipment.created":
             for line in told["lines"]:
                 key = (line["sku"], message.source)
@@ -172,6 +196,17 @@ class Invariants(Witness):
             key = (level["sku"], message.source)
             late = self.shipped_at.get(key, "") > told["as_of"]
             self.doubtful.add(key) if late else self.doubtful.discard(key)
+            if told["as_of"] > self.counted_at.get(key, ""):
+                self.counted_at[key] = told["as_of"]
+                undecided = self.decided_at.get(key, "") > told["as_of"]
+                self.undecided.add(key) if undecided else self.undecided.discard(key)
+
+    def _fate(self, sku: str, place: str, at: str) -> None:
+        """What is said of goods that came back, and what a count says of them, stands in the order in which it comes."""
+        key = (sku, place)
+        self.decided_at[key] = max(self.decided_at.get(key, ""), at)
+        if self.counted_at.get(key, "") >= at:
+            self.undecided.add(key)
 
     def _changes(self, changes: Any) -> None:
         for row in changes.processes:
@@ -186,7 +221,7 @@ class Invariants(Witness):
                 raise Violation("d", f"Document {document.version} of {document.subject}: {wrong[0]}.")
 
     def _version(self, row: Any) -> None:
-        """h: versions never go back; g: nor does what has left, and it is never more than was ordered."""
+        """h: versions never go back, nor does what has left; g: nothing goes beyond what was there unseen."""
         if row.expected != self.versions.get(row.subject, 0):
             raise Violation(
                 "h", f"Order {row.subject} was written over version {self.versions.get(row.subject)}."
@@ -203,11 +238,23 @@ class Invariants(Witness):
             for line in before.lines:
                 if line.shipped > shipped.get(line.id, 0):
                     raise Violation("h", f"Line {line.id} of order {row.subject} was un-shipped.")
-        for line in now.lines:
-            if line.returned > line.shipped:
+        self._beyond(row.subject, now)
+
+    def _beyond(self, subject: int, order: _Order) -> None:
+        """g: refunded <= captured, returned <= shipped <= ordered; what others did beyond that stands in a case."""
+        for line in order.lines:
+            sold = line.ordered > 0
+            if sold and line.shipped > line.ordered and not _stands(order, "shipment.beyond_order", line.id):
                 raise Violation(
-                    "g", f"Line {line.id} of order {row.subject} came back more often than it left."
+                    "g",
+                    f"Of line {line.id} of order {subject} {line.shipped} left, {line.ordered} were ordered.",
                 )
+            if sold and line.returned > line.shipped and not _stands(order, "return.beyond_shipped", line.id):
+                raise Violation("g", f"Line {line.id} of order {subject} came back more often than it left.")
+        refunded = sum(refund.total for refund in order.refunds if refund.done)
+        paid = order.captured or order.total
+        if order.known and refunded > paid and not _stands(order, "refund.beyond_captured", ""):
+            raise Violation("g", f"Of order {subject} {refunded} were given back, and {paid} paid.")
 
     def _move(self, changes: Any) -> None:
         """f: a level is the sum of its movements; what we reserve is there."""

@@ -18,6 +18,7 @@ from crossdock.simulator.shopify_orders import Body
 from sim.faults import Faults
 from sim.hub import SimHub
 from sim.retailer import ERP, SECRET, SHOPS, WAREHOUSES, Partners
+from sim.returns import Returns
 from sim.wire import Wire
 from sim.world import DAY, HOUR, MINUTE, START, Violation, World
 
@@ -30,7 +31,6 @@ FACTS = (
     "order.missing",
     "sale.amended_late",
     "sale.total_differs",
-    "stock.negative",
     "request.unknown",
     "shipment.unknown_line",
     "credentials",
@@ -56,6 +56,7 @@ class People:
         self.mended: dict[tuple[str, str], bytes] = {}
         self._counts = 0
         self._counted: dict[str, int] = {}
+        self.returns = Returns(world, faults, partners, wires)
         self._end = START + days * DAY
         for name in WAREHOUSES:
             self.count(name)
@@ -75,7 +76,11 @@ class People:
         self._counts += 1
         now, code = self._world.now, WAREHOUSES[name]
         stock = self._partners.warehouses[name].stock
-        levels = [{"sku": sku, "on_hand": quantity} for sku, quantity in stock.items()]
+        held = self.returns.held
+        levels = [
+            {"sku": sku, "on_hand": quantity, "quarantined": held.get((sku, name), 0)}
+            for sku, quantity in stock.items()
+        ]
         body = msgspec.json.encode({"location": code, "as_of": instant(now), "levels": levels})
         self._counted[name] = now
         self._wires[name].undelivered += 1
@@ -122,6 +127,7 @@ class People:
             rolled, delay = self._buyers.random(), self._buyers.uniform(0.02, 4)
             if rolled < rate:
                 self._world.after(int(delay * HOUR), partial(change, shop, order_id))
+        self.returns.sold(shop, order_id)
         if self._faults.strikes("poison", 0.04):
             spoiled = body.replace(b'"total_price":"', b'"total_price":"about ', 1)
             event = self._partners.shops[shop].event("orders/create", spoiled, self._world.now)
@@ -208,8 +214,17 @@ class People:
             sql = "select 1 from outbox where connection || ' ' || operation = ? and state in (0, 1, 2, 3)"
             if not self._hub.ask(sql, row["about"]):
                 self._do(number, "resolve", reason="they have gone out")
+        elif reason == "stock.negative":
+            self._below_zero(number, *row["about"].split("@"))
         elif reason == "sale.wanted_again":
             self._do(number, "resolve", reason="raised by hand")
+
+    def _below_zero(self, case: int, sku: str, place: str) -> None:
+        """Somebody counts there, until the level is what it can be."""
+        if self._hub.reader.levels([sku])[sku, place].on_hand < 0:
+            self.count(place)
+        else:
+            self._do(case, "resolve", reason="counted")
 
     def _look_there(self, row: dict[str, Any]) -> None:
         """Where it stands cancelled all the same, the warehouse says so again: it was asked twice, and its keys were forgotten."""

@@ -108,7 +108,7 @@ class _Run:
             for name, simulator in self.partners.all().items()
         }
         self.hub = SimHub(world, faults, config, traits, kinds, self.wires, self.known)
-        self.hub.on_started = lambda: check_store(self.hub, self.known, world.clock())
+        self.hub.on_started = lambda: check_store(self.hub, self.known, world.clock(), starting=True)
         self.known.peace = lambda name: self.wires[name].throttled_until - world.now
         for wire in self.wires.values():
             wire.lives = lambda: self.hub.life
@@ -196,7 +196,7 @@ class _Run:
             world.run_until(world.now + LOOKED_AT)
             why = unrest(self.hub)
             quiet = 0 if why or world.now < self.faults.last + 2 * HOUR else quiet + 1
-            if quiet == 3 and self.known.doubtful:
+            if quiet == 3 and (self.known.doubtful or self.known.undecided):
                 quiet = 0
                 for name in WAREHOUSES:
                     self.people.count(name)

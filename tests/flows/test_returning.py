@@ -114,6 +114,16 @@ def test_goods_whose_fate_was_undecided_may_be_sold_once_somebody_has_decided():
     assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, 3)
 
 
+def test_what_a_count_has_held_already_is_not_quarantined_once_more():
+    hub = sent()
+    hub.advance(60 * SECOND)
+    hub.stock(SKU_1=4)
+    hub.tell("wms", back("1", disposition="undecided", at=moment(hub, -30)))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (4, 4)
+    hub.tell("wms", back("2", received=2, disposition="undecided", at=moment(hub, 30)))
+    assert (hub.level("SKU-1").on_hand, hub.level("SKU-1").available) == (5, 4)
+
+
 def test_a_decision_about_goods_that_a_count_has_freed_since_frees_them_once():
     hub = sent()
     hub.tell("wms", back("1", disposition="undecided"))

@@ -3,17 +3,20 @@
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from crossdock.domain.process import Refunded
 from sim.books import Books, check_alerts, check_cases, check_store, unrest
+from sim.returns import given_back
 from sim.run import Story, _Run
-from sim.world import HOUR, Violation
+from sim.world import DAY, HOUR, Violation
 
 
 @pytest.fixture(scope="module")
 def day():
     with tempfile.TemporaryDirectory() as folder:
-        run = _Run(Story(seed=2, faults=(), orders_a_day=20), Path(folder), None)
+        run = _Run(Story(seed=2, faults=(), orders_a_day=40), Path(folder), None)
         run._play()
         yield run
         run.hub.close()
@@ -158,3 +161,86 @@ def test_an_effect_that_is_late_and_nobodys_case(day):
         check_alerts(day.hub)
     assert "create_sale" in unrest(day.hub)
     database.execute("delete from outbox where id = 1")
+
+
+def test_a_level_below_zero_that_is_nobodys_case(day):
+    database = day.hub.store.inner._db.connection
+    database.execute("insert into level values ('X', 'north', -1, 0, 0, 0, 0, 0, 0, 1)")
+    database.execute("insert into movement values (0, 1000000, 0, 'X', 'north', 'on_hand', -1, 'sale', 0)")
+    with violates("f"):
+        check_store(day.hub, day.known, day.world.clock())
+    database.execute("delete from level where sku = 'X'")
+    database.execute("delete from movement where sku = 'X'")
+
+
+def test_what_is_late_is_found_by_the_proof_but_not_before_anybody_could_tell(day):
+    database = day.hub.store.inner._db.connection
+    row = "1, 'erp', 'create_sale', ?, 'late', 1, ?, 0, 0, 0, '', 0, '{}', 0, ?"
+    values = (next(iter(day.known.versions)), 1 << 60, day.world.clock() - DAY)
+    database.execute(f"insert into outbox values ({row})", values)
+    check_store(day.hub, day.known, day.world.clock(), starting=True)
+    with violates("i"):
+        check_store(day.hub, day.known, day.world.clock())
+    database.execute("delete from outbox where id = 1")
+
+
+@pytest.mark.parametrize("by", [1, -1])
+def test_goods_that_came_back_and_that_the_hub_does_not_know(day, by):
+    lines = next(lines for lines in day.people.returns.back.values() if lines)
+    line = next(iter(lines))
+    lines[line] += by
+    with violates("g"):
+        check(day)
+    lines[line] -= by
+
+
+def test_money_that_a_shop_gave_back_and_that_the_hub_does_not_know(day):
+    shop, number, body = next(
+        (shop, number, body)
+        for shop in day.partners.shops.values()
+        for number in shop.orders
+        if given_back(body := shop.order(number))
+    )
+    whole, money = shop.orders[number], next(m for r in body["refunds"] for m in r["transactions"])
+    money["amount"] = "0.01"
+    shop.orders[number] = msgspec.json.encode(body)
+    with violates("g"):
+        check(day)
+    shop.orders[number] = whole
+
+
+def test_goods_that_may_not_be_sold_and_that_the_hub_would_sell(day):
+    held = day.people.returns.held
+    held["SKU-0003", "north"] = held.get(("SKU-0003", "north"), 0) + 1
+    with violates("f"):
+        check(day)
+    held["SKU-0003", "north"] -= 1
+
+
+@pytest.mark.parametrize("reason", ["return.beyond_shipped", "refund.beyond_captured"])
+def test_what_went_beyond_and_is_nobodys_case(day, reason):
+    """Everybody's books say the same, and nobody was asked about it."""
+    books = Books(day.world, day.hub, day.partners, day.people)
+    subject, process = next((s, p) for s, p in books.processes.items() if p.lines[0].shipped)
+    if reason == "return.beyond_shipped":
+        back = day.people.returns.back.setdefault(process.order, {})
+        line, before = process.lines[0], dict(back)
+        back[line.id] = line.returned = line.shipped + 1
+    else:
+        shop = day.partners.shops[process.connection]
+        number, whole = int(process.external_id), shop.orders[int(process.external_id)]
+        body = shop.order(number)
+        beyond = process.total + 1 - given_back(body)
+        money = {"kind": "refund", "status": "success", "amount": f"{beyond / 100:.2f}"}
+        body["refunds"].append({"transactions": [money], "refund_line_items": []})
+        shop.orders[number] = msgspec.json.encode(body)
+        process.refunds = [Refunded(key="R", done=True, total=process.total + 1)]
+    with pytest.raises(Violation, match=r"^\(g\).*nobody's case"):
+        books.check()
+    books.cases.setdefault(subject, set()).add(reason)
+    books.check()
+    if reason == "return.beyond_shipped":
+        back.clear()
+        back.update(before)
+    else:
+        shop.orders[number] = whole

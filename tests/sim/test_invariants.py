@@ -11,11 +11,13 @@ from crossdock.engine.messages import Arrival, Message, Receipt, Stage
 from crossdock.engine.pace import bucket
 from crossdock.engine.performing import Attempted, Call, Failure
 from crossdock.engine.port import Batch, ClaimedEffect, EffectResult, Finished
+from crossdock.flows.documents import split_document
 from crossdock.sdk.calls import get, post
 from crossdock.sdk.spec import ConnectorSpec, Operation
 from crossdock.simulator.base import SimRequest, SimResponse
 from sim.invariants import Invariants
 from sim.world import SECOND, Violation, World
+from tests.model.builders import make_line, make_order
 
 NOW = 1_000 * SECOND
 OPERATIONS = (Operation(name="create_sale", doc=""), Operation(name="post_blindly", doc="", doubles="none"))
@@ -60,7 +62,12 @@ def stage(intent="sale", command=b"{}"):
 
 
 def process(expected, version="2026-01-02T00:00:00Z", **line):
-    value = {"version": version, "cancelled": line.pop("cancelled", False), "lines": [{"id": "1", **line}]}
+    order = {"version": version, "known": True} | {
+        name: line.pop(name)
+        for name in ("cancelled", "captured", "total", "refunds", "cases")
+        if name in line
+    }
+    value = order | {"lines": [{"id": "1", **line}]}
     return Changes(processes=[Any_(subject=1, expected=expected, value=msgspec.json.encode(value))])
 
 
@@ -105,9 +112,46 @@ def test_versions_that_go_back(known, first, second):
         known.committed(Batch(changes=second))
 
 
-def test_more_comes_back_than_left(known):
+BEYOND = [
+    ("return.beyond_shipped|1", {"ordered": 3, "shipped": 1, "returned": 2}),
+    ("shipment.beyond_order|1", {"ordered": 1, "shipped": 5}),
+    (
+        "refund.beyond_captured|",
+        {
+            "total": 900,
+            "captured": 500,
+            "refunds": [{"done": True, "total": 300}, {"done": True, "total": 201}],
+        },
+    ),
+    ("refund.beyond_captured|", {"total": 500, "refunds": [{"done": True, "total": 501}]}),
+]
+
+
+@pytest.mark.parametrize(("case", "order"), BEYOND, ids=["returned", "shipped", "captured", "total"])
+def test_what_goes_beyond_what_there_was_and_stands_in_no_case(known, case, order):
+    known.committed(Batch(changes=process(0, cases=[case], **order)))
     with violates("g"):
-        known.committed(Batch(changes=process(0, ordered=3, shipped=1, returned=2)))
+        known.committed(Batch(changes=process(1, cases=["order.held|x"], **order)))
+
+
+def test_what_is_not_done_or_within_what_was_paid_is_nobodys_case(known):
+    refunds = [{"done": False, "total": 400}, {"done": True, "total": 500}]
+    known.committed(
+        Batch(changes=process(0, ordered=5, shipped=5, returned=5, captured=500, total=500, refunds=refunds))
+    )
+
+
+def test_a_committed_document_that_does_not_add_up(known):
+    whole = make_order(make_line(price=1000), commitment="committed")
+    for order in (whole, msgspec.structs.replace(whole, buyer_total=whole.buyer_total + 1)):
+        value, _ = split_document(order, "CD0000000001")
+        document = Any_(subject=1, version=1, value=value)
+        changes = Changes(documents=[document])
+        if order is whole:
+            known.committed(Batch(changes=changes))
+        else:
+            with violates("d"):
+                known.committed(Batch(changes=changes))
 
 
 def test_a_level_that_is_not_its_movements(known):

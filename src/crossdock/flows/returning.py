@@ -26,8 +26,9 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     for line in goods_return.lines:
         name = (line.line, line.sku)
         came = line.received - before.get(name, 0)
-        _stock(desk, line, came, place, micros(goods_return.received_at))
-        _quarantine(desk, line, _undecided(line) - kept.get(name, 0), place)
+        counted = _stock(desk, line, came, place, micros(goods_return.received_at))
+        held_already = min(max(came, 0), _undecided(line)) if counted else 0
+        _quarantine(desk, line, _undecided(line) - kept.get(name, 0) - held_already, place)
     held.version = goods_return.version
     held.lines = [(line.line, line.sku, line.received) for line in goods_return.lines]
     held.quarantined = [(line.line, line.sku, n) for line in goods_return.lines if (n := _undecided(line))]
@@ -48,13 +49,14 @@ def _undecided(line: ReturnLine) -> int:
     return 0 if line.disposition == "restock" else line.received
 
 
-def _stock(desk: Desk, line: ReturnLine, quantity: int, place: str, came_at: int) -> None:
-    """What came is on hand again, unless a count has held it already."""
+def _stock(desk: Desk, line: ReturnLine, quantity: int, place: str, came_at: int) -> bool:
+    """What came is on hand again. Returns whether a count has held it already, and has said what of it may be sold."""
     piece = desk.process.piece(line.line, line.sku)
-    if quantity and place and piece is not None and piece.moves:
-        units = quantity * _per(piece, line)
-        desk.ledger.move(piece.sku, place, ON_HAND, units, "return")
-        came_back(desk, (piece.sku, place, units), came_at)
+    if not quantity or not place or piece is None or not piece.moves:
+        return False
+    units = quantity * _per(piece, line)
+    desk.ledger.move(piece.sku, place, ON_HAND, units, "return")
+    return came_back(desk, (piece.sku, place, units), came_at)
 
 
 def _quarantine(desk: Desk, line: ReturnLine, quantity: int, place: str) -> None:

@@ -142,18 +142,20 @@ def handed_over(desk: Desk, moved: Moved, moved_at: int, day: str) -> None:
     _raise(desk, moved, how, moved_at, day)
 
 
-def came_back(desk: Desk, moved: Moved, came_at: int) -> None:
+def came_back(desk: Desk, moved: Moved, came_at: int) -> bool:
     """Goods of an order came back to where they are counted: a count of later holds them, one of before does not.
 
     Where another system is master of the stock, nobody is told of them by us, so its statements stand as they are.
+    Returns whether a count has held them already, so that the movement was put right.
     """
     sku, location, quantity = moved
     if not counts_itself(desk.plan) or not desk.ledger.at_hand(sku, location):
-        return
+        return False
     if came_at and desk.ledger.as_of(sku, location) >= came_at:
         desk.ledger.move(sku, location, ON_HAND, -quantity, "correction")
-    else:
-        _raise(desk, moved, ("", ""), came_at)
+        return True
+    _raise(desk, moved, ("", ""), came_at)
+    return False
 
 
 def told_together(desk: Desk, day: str, tickets: tuple[int, ...], intent: str) -> None:

@@ -19,6 +19,7 @@ from crossdock.simulator.shopify_orders import (
     Change,
     cancel,
     line_id,
+    returned,
     stamp,
 )
 
@@ -192,11 +193,9 @@ class Admin:
         order = self._shop.order(order_id)
         if order is None:
             return None
-        sent = self.fulfilled(order_id)
-        return {
-            str(item["id"]): max(0, item["current_quantity"] - sent.get(str(item["id"]), 0))
-            for item in order["line_items"]
-        }
+        sent, back = self.fulfilled(order_id), returned(order)
+        held = {str(item["id"]): item["current_quantity"] for item in order["line_items"]}
+        return {line: max(0, n + back.get(line, 0) - sent.get(line, 0)) for line, n in held.items()}
 
     def _fulfil(self, variables: dict[str, Any], now: int) -> Any:
         wanted = variables["fulfillment"]

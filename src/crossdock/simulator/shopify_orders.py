@@ -127,8 +127,19 @@ def quick_orders(first: int, count: int, now: int, seed: int, catalogue: Catalog
         yield order.join(line.join(name.join(piece) for piece in pieces) for pieces in parts)
 
 
+def returned(body: Body) -> dict[str, int]:
+    """What a shop has taken back of an order's lines, as its refunds say."""
+    found: dict[str, int] = {}
+    for refund in body["refunds"]:
+        for item in refund["refund_line_items"]:
+            if item["restock_type"] == "return":
+                line = str(item["line_item_id"])
+                found[line] = found.get(line, 0) + item["quantity"]
+    return found
+
+
 def cancel(body: Body, now: int) -> None:
-    """Cancel an order: the shop gives the money back at once, and restocks."""
+    """Cancel an order: the shop gives back at once what is left of the money, and restocks."""
     if body["cancelled_at"] is not None:
         return
     body["cancelled_at"] = stamp(now)
@@ -153,7 +164,7 @@ def cancel(body: Body, now: int) -> None:
         "kind": "refund",
         "status": "success",
         "gateway": "shopify_payments",
-        "amount": body["total_price"],
+        "amount": _text(_left(body)),
         "currency": body["currency"],
         "created_at": stamp(now),
     }
@@ -165,13 +176,24 @@ def cancel(body: Body, now: int) -> None:
             "processed_at": stamp(now),
             "note": None,
             "refund_line_items": lines,
-            "transactions": [money] if was_paid else [],
+            "transactions": [money] if was_paid and _left(body) else [],
             "order_adjustments": [],
         }
     )
     for item in body["line_items"]:
         item["current_quantity"] = 0
     body["current_total_price"] = "0.00"
+
+
+def _left(body: Body) -> int:
+    """What was paid and is not given back, nor about to be, in cents."""
+    gone = sum(
+        round(float(money["amount"]) * 100)
+        for refund in body["refunds"]
+        for money in refund["transactions"]
+        if money["status"] in ("success", "pending")
+    )
+    return max(0, round(float(body["total_price"]) * 100) - gone)
 
 
 def _template(body: Mapping[str, Any]) -> list[list[list[bytes]]]:
