@@ -83,6 +83,27 @@ def test_what_follows_a_parked_message_is_decided_when_that_is_written(rig):
     assert not any(rig.over)
 
 
+@pytest.mark.parametrize("mood", ["mapping", "retry"])
+def test_what_follows_the_last_of_a_batch_waits_where_that_one_has_failed(rig, mood):
+    """Nothing of its own batch waits for it: only what is written tells that its stream stands."""
+    others = [rig.send(str(n), "other") for n in range(2, 5)]
+    head = rig.send("1", "head", mood=mood)
+    behind = [rig.send("1", f"b{n}") for n in range(4)]
+    rig.step()
+    rig.step()
+    rig.step()
+    assert rig.words(head) == []
+    assert all(rig.words(other) == ["other"] for other in others)
+    rig.trade.mended.add("head")
+    if mood == "mapping":
+        (case,) = rig.cases()
+        rig.act("retry", case["id"], head.subject)
+    rig.now += 3600 * 1_000_000
+    rig.store.wake(rig.now)
+    rig.run()
+    assert rig.words(head) == ["head", *(f"b{n}" for n in range(len(behind)))]
+
+
 def test_where_the_first_cannot_be_written_the_second_is_decided_anew(rig):
     sent = [rig.send("1", f"w{n}", take=1, poison=n == 2) for n in range(8)]
     other = [rig.send("2", f"x{n}", take=1) for n in range(8)]
