@@ -13,7 +13,7 @@ from crossdock.simulator.shopify_orders import returned
 from sim.hub import SimHub
 from sim.invariants import Invariants
 from sim.people import People
-from sim.retailer import SHOPS, WAREHOUSES, Partners
+from sim.retailer import SHOPS, TILLS, WAREHOUSES, Partners
 from sim.returns import given_back
 from sim.world import HOUR, SECOND, Violation, World
 
@@ -112,9 +112,9 @@ class Books:
 
     def __init__(self, world: World, hub: SimHub, partners: Partners, people: People) -> None:
         self._world, self._hub, self._partners, self._people = world, hub, partners, people
-        self.processes: dict[int, OrderProcess] = {
-            subject: decode_process(value) for subject, value in hub.reader.processes()
-        }
+        every = {subject: decode_process(value) for subject, value in hub.reader.processes()}
+        self.processes: dict[int, OrderProcess] = {s: p for s, p in every.items() if p.connection != TILLS}
+        self.stores = {s: p for s, p in every.items() if p.connection == TILLS}
         self.cases: dict[int, set[str]] = {}
         self.open: dict[int, list[str]] = {}
         for row in hub.reader.cases(after=0, state="all", limit=100_000):

@@ -24,7 +24,16 @@ from sim.world import SECOND, Violation, World
 
 COUNTED = ("stock.snapshot", "shipment.created", "return.received")
 TAKES = {"reserve", "allocate"}
-LOOKED_UP = ("create_sale", "create_delivery", "create_invoice", "cancel_sale", "amend_sale", "release")
+LOOKED_UP = (
+    "create_sale",
+    "create_delivery",
+    "create_invoice",
+    "cancel_sale",
+    "amend_sale",
+    "release",
+    "post_day",
+    "create_credit",
+)
 
 
 class _Line(msgspec.Struct):
@@ -252,7 +261,7 @@ class Invariants(Witness):
             if sold and line.returned > line.shipped and not _stands(order, "return.beyond_shipped", line.id):
                 raise Violation("g", f"Line {line.id} of order {subject} came back more often than it left.")
         refunded = sum(refund.total for refund in order.refunds if refund.done)
-        paid = order.captured or order.total
+        paid = max(0, order.captured or order.total)
         if order.known and refunded > paid and not _stands(order, "refund.beyond_captured", ""):
             raise Violation("g", f"Of order {subject} {refunded} were given back, and {paid} paid.")
 

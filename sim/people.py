@@ -17,7 +17,7 @@ from crossdock.simulator.plain import instant, signed
 from crossdock.simulator.shopify_orders import Body
 from sim.faults import Faults
 from sim.hub import SimHub
-from sim.retailer import ERP, SECRET, SHOPS, WAREHOUSES, Partners
+from sim.retailer import ERP, SECRET, SHOPS, TILLS, WAREHOUSES, Partners
 from sim.returns import Returns
 from sim.wire import Wire
 from sim.world import DAY, HOUR, MINUTE, START, Violation, World
@@ -286,8 +286,7 @@ class People:
                     return str(sale.id)
                 if operation in ("cancel_sale", "amend_sale"):
                     return sale.id if any(key.endswith(f":{intent}") for key in sale.changes) else ""
-        kind = {"create_delivery": "deliveries", "create_invoice": "invoices"}.get(operation)
-        if kind is None:
+        if operation not in ("create_delivery", "create_invoice", "post_day", "create_credit"):
             return ""
         key = f"{ERP}:{operation}:{subject}:{intent}"
         return self._hub.known.documents.get((ERP, key), "")
@@ -322,7 +321,7 @@ class People:
         hub: Any = self._hub
         since = moment(max(0, self._world.clock() - 6 * HOUR))
         for _ in range(2):
-            for name in (*SHOPS, *WAREHOUSES):
+            for name in (*SHOPS, *WAREHOUSES, TILLS):
                 self._faults.count("replay")
                 self._act(
                     lambda name=name: replay_since(

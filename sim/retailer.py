@@ -14,6 +14,7 @@ from crossdock.config.registry import Registry
 from crossdock.sdk.spec import Connector
 from crossdock.simulator.erp import ErpSimulator
 from crossdock.simulator.shopify import ShopifySimulator
+from crossdock.simulator.till import TillSimulator
 from crossdock.simulator.wms import WmsSimulator
 from sim.faults import Faults
 
@@ -21,7 +22,10 @@ SHOPS = ("shop", "market")
 ERP = "erp"
 WAREHOUSES = {"north": "NRD", "south": "SUD"}
 """Location of ours -> the warehouse's own code. The connection is named as the location is."""
-PARTNERS = (*SHOPS, ERP, *WAREHOUSES)
+TILLS = "tills"
+STORES = {"s1": "Europe/Berlin", "s2": "Europe/Lisbon", "s3": "America/New_York"}
+"""Location of ours -> its zone. Nobody counts there: what its tills say is all that is known of its stock."""
+PARTNERS = (*SHOPS, ERP, *WAREHOUSES, TILLS)
 SKUS = 20
 SECRET = "only-for-the-simulation"
 MASTER_KEY = b"crossdock-simulation-master-key!"
@@ -81,6 +85,15 @@ partner_code = "NRD"
 warehouse = "south"
 partner_code = "SUD"
 
+[connections.tills]
+connector = "till"
+webhook_secret = "${{SIM_SECRET}}"
+
+{stores}
+[routes.tills]
+erp = "erp"
+post = "day"
+
 [routes.shop]
 erp = "erp"
 locations = ["north", "south"]
@@ -136,6 +149,7 @@ def configure(folder: Path, traits: Traits) -> Config:
     file = folder / "crossdock.toml"
     text = TOML.format(
         place=PLACE,
+        stores="".join(f'[locations.{store}]\nzone = "{zone}"\n\n' for store, zone in STORES.items()),
         poll_s=3600,
         idempotency="key" if traits.erp == "none" else traits.erp,
         buffer=traits.buffer,
@@ -179,18 +193,25 @@ class Partners:
             for name, code in WAREHOUSES.items()
         }
 
+        settings = {"webhook_secret": SECRET, "stores": STORES, "skus": dict.fromkeys(_skus(skus), 1_190)}
+        self.tills = TillSimulator(settings, dice.getrandbits(32))
+
     def all(self) -> Mapping[str, Any]:
         """Every simulator by the name of its connection."""
-        return {**self.shops, ERP: self.erp, **self.warehouses}
+        return {**self.shops, ERP: self.erp, **self.warehouses, TILLS: self.tills}
+
+
+def _skus(count: int) -> list[str]:
+    return [f"SKU-{n + 1:04d}" for n in range(count)]
 
 
 def _opening(dice: random.Random, faults: Faults, orders: int, skus: int) -> dict[str, int]:
     """Plenty, or, of a quarter of the SKUs, too little."""
     stock = {}
-    for n in range(skus):
+    for sku in _skus(skus):
         little, rolled = dice.randrange(0, 4), dice.random()
         scarce = faults.has("scarce") and rolled < 0.25
-        stock[f"SKU-{n + 1:04d}"] = little if scarce else 40 + orders
+        stock[sku] = little if scarce else 40 + orders
     return stock
 
 

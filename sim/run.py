@@ -23,6 +23,7 @@ from sim.hub import SimHub
 from sim.invariants import Invariants
 from sim.people import People
 from sim.retailer import PARTNERS, SHOPS, WAREHOUSES, Partners, configure, connectors, traits_of
+from sim.stores import StoreBooks, Stores
 from sim.wire import Wire
 from sim.world import DAY, HOUR, MINUTE, SECOND, START, Violation, World
 
@@ -113,6 +114,7 @@ class _Run:
         for wire in self.wires.values():
             wire.lives = lambda: self.hub.life
         self.people = People(world, faults, self.hub, self.partners, self.wires, story.days)
+        self.stores = Stores(world, faults, self.partners, self.wires)
         self.skipped: set[int] = set()
         self._plan()
 
@@ -204,7 +206,10 @@ class _Run:
                 raise Violation("i", f"It does not come to rest: {why}.")
         check_store(self.hub, self.known, world.clock())
         check_cases(self.hub)
-        Books(world, self.hub, self.partners, self.people).check()
+        books = Books(world, self.hub, self.partners, self.people)
+        books.check()
+        stores = StoreBooks(self.hub, self.partners, self.stores, self.people.dropped)
+        stores.check(books.stores, books.open)
 
     def _each_hour(self) -> None:
         self.world.after(HOUR, self._each_hour)

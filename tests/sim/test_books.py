@@ -1,5 +1,6 @@
 """The questions of the day's end find what is planted in the books of a day that has gone well."""
 
+import copy
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from crossdock.domain.process import Refunded
 from sim.books import Books, check_alerts, check_cases, check_store, unrest
 from sim.returns import given_back
 from sim.run import Story, _Run
+from sim.stores import TICKETS, StoreBooks
 from sim.world import DAY, HOUR, Violation
 
 
@@ -244,3 +246,66 @@ def test_what_went_beyond_and_is_nobodys_case(day, reason):
         back.update(before)
     else:
         shop.orders[number] = whole
+
+
+def check_stores(day):
+    books = Books(day.world, day.hub, day.partners, day.people)
+    StoreBooks(day.hub, day.partners, day.stores, day.people.dropped).check(books.stores, books.open)
+
+
+def test_what_stores_sold_is_held_moved_and_posted_on_a_day_that_went_well(day):
+    check_stores(day)
+    assert (
+        sum(till.tickets for store in day.partners.tills.stores.values() for till in store.tills) == TICKETS
+    )
+    assert day.partners.erp.books.documents["days"]
+    assert day.partners.erp.books.documents["credits"]
+
+
+def test_a_ticket_that_the_hub_does_not_hold(day):
+    till = day.partners.tills.stores["s1"].tills[0]
+    till.tickets += 1
+    with violates("a"):
+        check_stores(day)
+    till.tickets -= 1
+
+
+def test_a_day_of_a_store_that_the_hub_does_not_know(day):
+    stores = StoreBooks(day.hub, day.partners, day.stores, {})
+    with violates("b"):
+        stores.check({}, {})
+
+
+@pytest.mark.parametrize("kind", ["days", "credits"])
+def test_a_day_or_a_credit_that_is_in_the_erp_with_another_sum_or_twice(day, kind):
+    held = day.partners.erp.books.documents[kind]
+    held[0].total += 1
+    with violates("e"):
+        check_stores(day)
+    held[0].total -= 1
+    held.append(copy.copy(held[0]))
+    held[-1].total = held[-1].tickets = 0
+    with violates("c"):
+        check_stores(day)
+    held.pop()
+
+
+def test_a_sale_of_a_store_that_moved_no_stock(day):
+    sold = day.stores.sold
+    key = next(iter(sold))
+    sold[key] += 1
+    with violates("f"):
+        check_stores(day)
+    sold[key] -= 1
+
+
+def test_what_a_person_was_asked_about_or_gave_up_is_not_compared(day):
+    books = Books(day.world, day.hub, day.partners, day.people)
+    till = day.partners.tills.stores["s1"].tills[0]
+    till.tickets += 1
+    stores = StoreBooks(day.hub, day.partners, day.stores, {})
+    stores.check(books.stores, {subject: ["effect.in_doubt"] for subject in books.stores})
+    with violates("b"):
+        stores.check(books.stores, {subject: ["store_day.difference"] for subject in books.stores})
+    StoreBooks(day.hub, day.partners, day.stores, {9: ["message tills ticket"]}).check(books.stores, {})
+    till.tickets -= 1
