@@ -2,7 +2,7 @@
 
 import json
 
-from crossdock.connectors import erp, shopify, wms
+from crossdock.connectors import erp, shopify, till, wms
 from crossdock.sdk.webhooks import sign
 from tests.connectors.shopify_payloads import SETTINGS as SHOP
 from tests.connectors.test_shopify_hostile import BODIES
@@ -20,6 +20,7 @@ CONNECTORS = {
     "shopify": shopify.build(SHOP),
     "wms": wms.build(PLAIN),
     "erp": erp.build(PLAIN),
+    "till": till.build(PLAIN),
 }
 EVENTS = {
     "release.accepted": {"id": "R1", **ABOUT},
@@ -55,6 +56,68 @@ PAGES = {
     "page.disputes": {"disputes": [BODIES["disputes/update"]]},
     "page.payouts": {"payouts": [BODIES["payouts/update"]]},
 }
+TICKET = {
+    "store": "berlin",
+    "till": "T1",
+    "sequence": 17,
+    "at": AT,
+    "currency": "EUR",
+    "kind": "mixed",
+    "business_date": "2026-03-28",
+    "lines": [
+        {
+            "sku": "A",
+            "quantity": 2,
+            "gross": 2380,
+            "tax": 380,
+            "discount": 20,
+            "taxes": [{"rate": "0.19", "amount": 380}],
+        },
+        {"sku": "B", "quantity": -1, "gross": -119, "tax": -19, "restock": False},
+    ],
+    "charges": [{"kind": "tip", "gross": 100}],
+    "tenders": [{"kind": "cash", "amount": 2361}],
+    "total": 2361,
+    "original": {"store": "berlin", "till": "T1", "sequence": 3},
+}
+DAY = {
+    "store": "berlin",
+    "business_date": "2026-03-28",
+    "at": AT,
+    "currency": "EUR",
+    "version": "2",
+    "tills": [
+        {
+            "till": "T1",
+            "tickets": 17,
+            "first": 1,
+            "last": 17,
+            "tenders": [{"kind": "cash", "expected": 2361, "counted": 2360}],
+        }
+    ],
+    "sales_gross": 2480,
+    "returns_gross": 119,
+    "tax": 361,
+}
+TILL = {
+    "ticket": TICKET,
+    "cash.movement": {**TICKET, "kind": "paid_out", "lines": [], "tenders": [], "total": 0, "amount": 500},
+    "tickets": {
+        "upload": "U1",
+        "store": "berlin",
+        "control": {"tickets": 2, "total": 4722},
+        "tickets": [TICKET, {**TICKET, "sequence": 18}],
+    },
+    "day.opened": {name: DAY[name] for name in ("store", "business_date", "at", "currency")},
+    "day.closed": DAY,
+    "upload.control": {
+        "upload": "U1",
+        "store": "berlin",
+        "tickets": 2,
+        "total": 4722,
+        "control": {"tickets": 2, "total": 4722},
+    },
+}
 ERP = {"stock.changed": LEVELS, "page.stock": LEVELS | {"cursor": "7", "more": True}}
 
 
@@ -62,7 +125,12 @@ def encoded(bodies):
     return {kind: json.dumps(body, ensure_ascii=False).encode() for kind, body in bodies.items()}
 
 
-SAMPLES = {"shopify": encoded(BODIES | PAGES), "wms": encoded(EVENTS), "erp": encoded(ERP)}
+SAMPLES = {
+    "shopify": encoded(BODIES | PAGES),
+    "wms": encoded(EVENTS),
+    "erp": encoded(ERP),
+    "till": encoded(TILL),
+}
 KINDS = [(name, kind) for name, bodies in SAMPLES.items() for kind in bodies]
 
 

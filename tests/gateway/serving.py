@@ -201,13 +201,13 @@ def order(**fields):
 
 
 @contextmanager
-def served(folder):
+def served(folder, hub_more=""):
     """A hub in `folder`, running and served, until the end."""
     data = folder / "data"
     data.mkdir()
     keys.make_key(data / "key")
     token = keys.add_token(data / "tokens", "Ann")
-    (folder / "crossdock.toml").write_text(CONFIG)
+    (folder / "crossdock.toml").write_text(CONFIG.replace('name = "test"', f'name = "test"\n{hub_more}'))
     config = load_config(folder / "crossdock.toml", ENVIRON)
     hub = Hub(config, master_key=keys.read_key(config.hub.key))
     server = HubServer(hub, port=0)
