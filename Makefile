@@ -58,8 +58,8 @@ sim-many: $(STAMP) ## Run many seeds over all cores (SEEDS=, SEED= the first, DA
 mutants: $(STAMP) ## Plant bugs into a copy of the source and see what finds them (NAMES= part of a name, SEEDS= of each)
 	@$(BIN)/python -m sim mutants $(call flag,NAMES,names) $(call flag,SEEDS,seeds)
 
-faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead)
-	@$(BIN)/python -m tools.faults $(N)
+faults: $(STAMP) ## Write docs/FAULTS.md from the tests (N=: run the tests of one fault instead; RUN=1: run them all first)
+	@$(BIN)/python -m tools.faults $(if $(RUN),--run,$(N))
 
 fuzz: $(STAMP) ## Search for what breaks the faces (SECONDS= how long, 600 where nothing is said; SEED=)
 	@$(BIN)/python -m tools.fuzz $(or $(SECONDS),600) $(SEED)

@@ -117,7 +117,8 @@ GROUPS: dict[str, tuple[Fault, ...]] = {
             28,
             "Webhooks are lost, or the subscription is deleted",
             "polling brings what they would have brought, once",
-            "the watchdog that subscribes again: not yet, because no connector subscribes by itself",
+            "a subscription that is deleted, and the watchdog that subscribes again: not yet, because no connector "
+            "subscribes by itself",
         ),
         Fault(
             29,

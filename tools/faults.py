@@ -1,12 +1,14 @@
 """Writes docs/FAULTS.md from the tests: `python -m tools.faults`, with a number: run the tests of that fault, with --check: compare.
 
-Every test that makes a fault of the list happen bears `@pytest.mark.fault(number)`; this collects them all.
+Every test that makes a fault of the list happen bears `@pytest.mark.fault(number)`; this collects them all. With --run they
+are run, all of them, and what was seen is kept in faults_seen.json, from which the page tells it: without a run, it is as it was.
 """
 
 import contextlib
 import io
+import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,16 @@ from tools.fault_list import FAULTS, GROUPS, Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "FAULTS.md"
+SEEN = Path(__file__).with_name("faults_seen.json")
+OUTCOMES = ("passed", "failed", "skipped")
+Seen = Mapping[str, Mapping[str, int]]
+"""Fault -> outcome -> how many cases of its tests ended so when they were run last."""
 HEAD = """\
 # Faults, and the tests that make them happen
 
 Written by `make faults` from the tests that bear `@pytest.mark.fault(number)`; a test holds this page to them. A fault counts
-as survived when a test makes it happen and what the row promises holds after it. `make faults N=17` runs the tests of one.
+as survived when a test makes it happen and what the row promises holds after it. `make faults N=17` runs the tests of one,
+`make faults RUN=1` all of them, and writes down what was seen.
 
 Tests in `tests/faults` break the real thing: processes are killed and frozen, connections are cut in a proxy, disks are
 full. Those in `tests/fuzz` throw bytes at it. Those in other folders make the fault happen to one part, deterministically.
@@ -48,6 +55,34 @@ class Collected:
             items[:] = [item for item in items if self.only in numbers_of(item)]
 
 
+class Watched(Collected):
+    """Runs the tests of every fault, and counts how their cases end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[str, set[int]] = {}
+        self.seen: dict[str, dict[str, int]] = {}
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        super().pytest_collection_modifyitems(config, items)
+        self._numbers = {item.nodeid: numbers for item in items if (numbers := numbers_of(item))}
+        items[:] = [item for item in items if item.nodeid in self._numbers]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A case has ended with its call, or before it."""
+        if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
+            for number in sorted(self._numbers.get(report.nodeid, ())):
+                counts = self.seen.setdefault(str(number), {})
+                counts[report.outcome] = counts.get(report.outcome, 0) + 1
+
+
+def run() -> Seen:
+    """What the tests of all faults come to now, one after the other."""
+    watched = Watched()
+    pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", str(ROOT / "tests")], plugins=[watched])
+    return {str(fault.number): watched.seen.get(str(fault.number), {}) for fault in FAULTS}
+
+
 def numbers_of(item: pytest.Item) -> set[int]:
     """The faults that a test makes happen."""
     return {number for mark in item.iter_markers("fault") for number in mark.args}
@@ -64,7 +99,7 @@ def collect() -> Collected:
     return collected
 
 
-def page(collected: Collected) -> str:
+def page(collected: Collected, seen: Seen) -> str:
     """The whole page."""
     parts = [HEAD, tally(collected)]
     for title, faults in GROUPS.items():
@@ -73,7 +108,7 @@ def page(collected: Collected) -> str:
             "| | fault | what a retailer may rely on | made to happen by |",
             "| --- | --- | --- | --- |",
         ]
-        parts += [row(fault, collected) for fault in faults]
+        parts += [row(fault, collected, seen.get(str(fault.number), {})) for fault in faults]
         parts.append("")
     return "\n".join(parts)
 
@@ -89,9 +124,12 @@ def tally(collected: Collected) -> str:
     )
 
 
-def row(fault: Fault, collected: Collected) -> str:
+def row(fault: Fault, collected: Collected, seen: Mapping[str, int]) -> str:
     """One row of the table."""
-    tests = list(named(collected.tests.get(fault.number, {}), collected.all))
+    found = collected.tests.get(fault.number, {})
+    tests = list(named(found, collected.all))
+    if found:
+        tests.append(came_to(found, seen))
     if names := simulated(fault.number):
         tests.append("the simulation: " + ", ".join(f"`{name}`" for name in names))
     if fault.missing:
@@ -99,6 +137,15 @@ def row(fault: Fault, collected: Collected) -> str:
     if not tests:
         raise SystemExit(f"Fault {fault.number} has neither a test nor a word: say `not yet, because ...`.")
     return f"| {fault.number} | {escaped(fault.fault)} | {escaped(fault.outcome)} | {'<br>'.join(tests)} |"
+
+
+def came_to(tests: Mapping[str, list[str]], seen: Mapping[str, int]) -> str:
+    """How many tests and cases there are, and what was seen of them when they were run last."""
+    cases = sum(len(parameters) for parameters in tests.values())
+    told = ", ".join(f"{seen[outcome]} {outcome}" for outcome in OUTCOMES if seen.get(outcome))
+    if told == f"{cases} passed":
+        told = "all passed"
+    return f"{len(tests)} tests, {cases} cases" + (f": {told}" if told else "")
 
 
 def simulated(number: int) -> list[str]:
@@ -124,12 +171,15 @@ def unknown(collected: Collected) -> Iterable[int]:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments == ["--run"]:
+        SEEN.write_text(json.dumps(run(), indent=1) + "\n")
+        arguments = []
     if arguments and arguments != ["--check"]:
         return int(pytest.main(["-q", str(ROOT / "tests")], plugins=[Collected(int(arguments[0]))]))
     collected = collect()
     if wrong := unknown(collected):
         raise SystemExit(f"Tests bear numbers that no fault has: {wrong}.")
-    text = page(collected)
+    text = page(collected, json.loads(SEEN.read_text()) if SEEN.exists() else {})
     if arguments and text != PAGE.read_text():
         raise SystemExit("docs/FAULTS.md is not what the tests say: run `make faults` and commit it.")
     PAGE.write_text(text)
