@@ -154,6 +154,14 @@ ROUTE = Section(
             "flag",
         ),
         field_of(_ROUTE, "acknowledge_unreserved", "Tell it while some of it still waits for stock.", "flag"),
+        field_of(
+            _ROUTE,
+            "acknowledge_within_s",
+            "How soon after an order was placed the channel wants that word; a person is told when three quarters of it are "
+            "over. 0: it sets no limit.",
+            "whole",
+            low=0,
+        ),
         field_of(_ROUTE, "publish", "Tell the channel what is available.", "flag"),
         field_of(
             _ROUTE,

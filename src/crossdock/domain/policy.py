@@ -38,6 +38,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge: bool = True
     acknowledge_unreserved: bool = False
     """Acknowledge an order while some of it waits for stock: for a channel whose deadline does not wait for goods."""
+    acknowledge_within_s: int = 0
+    """How soon after it was placed the channel wants our word on an order; 0: it sets no limit."""
     publish: bool = True
     post: Literal["each", "day"] = "day"
     """How the ERP is told of till tickets: one by one, or summed per store and business day."""

@@ -18,11 +18,12 @@ from crossdock.flows.copying import still_alone
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.facts import AWAITED
 from crossdock.flows.goods import ANSWER, RELEASE, SOURCE
+from crossdock.flows.telling import ACKNOWLEDGE, look_acknowledged
 from crossdock.model.quantity import LineQuantity
 
 EXPIRE = "reservation.expire"
 OVERDUE = "order.overdue"
-TIMERS = (BALANCE, SOURCE, RELEASE, ANSWER, EXPIRE, OVERDUE, AWAITED, COPY_AWAITED)
+TIMERS = (BALANCE, SOURCE, RELEASE, ANSWER, EXPIRE, OVERDUE, AWAITED, ACKNOWLEDGE, COPY_AWAITED)
 
 
 def take_action(desk: Desk, action: OperatorAction) -> str:
@@ -62,6 +63,8 @@ def take_timer(desk: Desk, kind: str, again: Again) -> str:
         return _unanswered(desk, again)
     elif kind == OVERDUE:
         return _overdue(desk)
+    elif kind == ACKNOWLEDGE:
+        return look_acknowledged(desk)
     elif kind == AWAITED:
         return _awaited(desk)
     elif kind == COPY_AWAITED:

@@ -8,6 +8,7 @@ from crossdock.flows.cancelling import answer
 from crossdock.flows.comparing import ADOPT_SALE
 from crossdock.flows.desk import Desk, effect_key
 from crossdock.flows.stocking import told
+from crossdock.flows.telling import LATE_WORD
 
 _NEXT = {
     "refused": "Correct what it objects to, then retry the effect, or settle the matter there by hand and say so.",
@@ -44,6 +45,8 @@ def take_settled(desk: Desk, settled: Settled) -> str:
     told(desk, settled)
     if settled.operation in ("create_sale", "amend_sale", ADOPT_SALE):
         _sale(desk, settled)
+    elif settled.operation == "acknowledge" and settled.outcome == "done" and _hurried(desk):
+        desk.close(LATE_WORD, "the channel has it")
     elif settled.operation == "confirm_shipment" and settled.outcome == "done":
         _confirmed(desk, settled)
     return "processed"
@@ -90,6 +93,11 @@ def _sale(desk: Desk, settled: Settled) -> None:
         f"{process.number or process.order} to {sale.expected} minor units of {process.currency}. Correct the sale there.",
         about=settled.reference or sale.reference,
     )
+
+
+def _hurried(desk: Desk) -> bool:
+    """Whether the channel wants our word within a time."""
+    return desk.route is not None and desk.route.acknowledge_within_s > 0
 
 
 def _confirmed(desk: Desk, settled: Settled) -> None:

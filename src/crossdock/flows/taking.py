@@ -20,6 +20,7 @@ from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
 from crossdock.flows.documents import split_document, with_entity, with_receipt
 from crossdock.flows.facts import record, record_nested
 from crossdock.flows.goods import RELEASE, source
+from crossdock.flows.telling import watch_acknowledged
 from crossdock.model.order import Order
 from crossdock.model.party import Address
 from crossdock.model.reports import OrderReported
@@ -70,6 +71,8 @@ def take_order(desk: Desk, report: OrderReported) -> str:
         keep_copy(desk, order, first=first)
     elif not process.test:
         _record_facts(desk, report, first=first)
+    if first:
+        watch_acknowledged(desk)
     follow(desk, "sale" if first else "amendment")
     return "processed"
 

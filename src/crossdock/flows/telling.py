@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from crossdock.domain.process import Line, OrderProcess, Parcel, Sale
-from crossdock.flows.desk import Desk
+from crossdock.flows.desk import SECOND, Again, Desk, effect_key
 from crossdock.model.commands import (
     Acknowledge,
     AmendSale,
@@ -21,6 +21,10 @@ from crossdock.model.ids import LineId, OrderId, ShipmentId, Sku
 from crossdock.model.quantity import LineQuantity
 
 SERVICES = "services"
+ACKNOWLEDGE = "order.acknowledge"
+LATE_WORD = "order.acknowledge_late"
+WARNED_AFTER = 3, 4
+"""Of the time that a channel leaves us, so much is over when a person is told."""
 MOVED = ("shipped", "delivered", "returned", "lost")
 
 
@@ -54,6 +58,34 @@ def acknowledge(desk: Desk, gone: list[int] | None) -> None:
         return
     command = Acknowledge(order_id=OrderId(process.order))
     process.acknowledged = desk.stage(process.connection, "acknowledge", "acknowledge", command)
+
+
+def watch_acknowledged(desk: Desk) -> None:
+    """Of a new order: look in time whether the channel has our word, where it wants it within a time."""
+    process, route = desk.process, desk.route
+    if route is None or not route.acknowledge or not route.acknowledge_within_s or process.acknowledged:
+        return
+    if desk.may(process.connection, "acknowledge") and not process.test:
+        part, whole = WARNED_AFTER
+        due = (process.placed_at or desk.now) + route.acknowledge_within_s * SECOND * part // whole
+        desk.timer(ACKNOWLEDGE, max(desk.now, due), Again())
+
+
+def look_acknowledged(desk: Desk) -> str:
+    """The time for our word is almost over: where the channel has it not, a person is told. Returns the outcome."""
+    process = desk.process
+    waits = effect_key(process.connection, "acknowledge", "acknowledge") in process.pending
+    if (process.acknowledged and not waits) or all(line.lost >= line.ordered for line in process.lines):
+        desk.event("order.acknowledged_in_time", {})
+        return "stale"
+    why = "its word waits for the channel" if waits else "the order is not ours yet"
+    desk.event("order.acknowledge_late", {})
+    desk.case(
+        LATE_WORD,
+        f"{process.connection} wants to know soon that order {process.number or process.order} is ours, and has not been "
+        f"told: {why}. See what it waits for on its timeline, or confirm it there by hand.",
+    )
+    return "processed"
 
 
 def tell_shipments(desk: Desk) -> None:
