@@ -19,6 +19,7 @@ from crossdock.flows.documents import join_document
 from crossdock.model.versions import is_newer
 from crossdock.sdk.calls import Request
 from crossdock.stores.reads import Reads
+from sim.rows import Order, Staged, decode_order, stands
 from sim.witness import Witness
 from sim.world import SECOND, Violation, World
 
@@ -36,44 +37,6 @@ LOOKED_UP = (
 )
 
 
-class _Line(msgspec.Struct):
-    id: str
-    ordered: int = 0
-    shipped: int = 0
-    returned: int = 0
-
-
-class _Refund(msgspec.Struct):
-    done: bool = False
-    total: int = 0
-
-
-class _Order(msgspec.Struct):
-    version: str = ""
-    known: bool = False
-    cancelled: bool = False
-    captured: int = 0
-    total: int = 0
-    lines: list[_Line] = []
-    refunds: list[_Refund] = []
-    cases: list[str] = []
-
-
-def _stands(order: _Order, reason: str, about: str) -> bool:
-    """Whether somebody is asked about it."""
-    return f"{reason}|{about}" in order.cases
-
-
-_order = msgspec.json.Decoder(_Order).decode
-
-
-class _Staged(msgspec.Struct):
-    id: int
-    key: str
-    command: bytes
-    document: int
-
-
 class Invariants(Witness):
     """Everything that must hold; each check raises Violation with its letter."""
 
@@ -81,10 +44,10 @@ class Invariants(Witness):
         super().__init__(world)
         self._reads: Reads | None = None
         self.versions: dict[int, int] = {}
-        self.orders: dict[int, _Order] = {}
+        self.orders: dict[int, Order] = {}
         self.handled: dict[tuple[int, str], int] = {}
         self.stock: dict[tuple[str, str, str], int] = {}
-        self.staged: dict[str, _Staged] = {}
+        self.staged: dict[str, Staged] = {}
         self.queue: dict[tuple[str, int], list[int]] = {}
         self.keys: dict[int, str] = {}
         self.left: dict[int, str] = {}
@@ -236,7 +199,7 @@ class Invariants(Witness):
                 "h", f"Order {row.subject} was written over version {self.versions.get(row.subject)}."
             )
         self.versions[row.subject] = row.expected + 1
-        now, before = _order(row.value), self.orders.get(row.subject)
+        now, before = decode_order(row.value), self.orders.get(row.subject)
         self.orders[row.subject] = now
         if before is not None:
             if before.version and now.version and is_newer(before.version, now.version):
@@ -249,20 +212,20 @@ class Invariants(Witness):
                     raise Violation("h", f"Line {line.id} of order {row.subject} was un-shipped.")
         self._beyond(row.subject, now)
 
-    def _beyond(self, subject: int, order: _Order) -> None:
+    def _beyond(self, subject: int, order: Order) -> None:
         """g: refunded <= captured, returned <= shipped <= ordered; what others did beyond that stands in a case."""
         for line in order.lines:
             sold = line.ordered > 0
-            if sold and line.shipped > line.ordered and not _stands(order, "shipment.beyond_order", line.id):
+            if sold and line.shipped > line.ordered and not stands(order, "shipment.beyond_order", line.id):
                 raise Violation(
                     "g",
                     f"Of line {line.id} of order {subject} {line.shipped} left, {line.ordered} were ordered.",
                 )
-            if sold and line.returned > line.shipped and not _stands(order, "return.beyond_shipped", line.id):
+            if sold and line.returned > line.shipped and not stands(order, "return.beyond_shipped", line.id):
                 raise Violation("g", f"Line {line.id} of order {subject} came back more often than it left.")
         refunded = sum(refund.total for refund in order.refunds if refund.done)
         paid = max(0, order.captured or order.total)
-        if order.known and refunded > paid and not _stands(order, "refund.beyond_captured", ""):
+        if order.known and refunded > paid and not stands(order, "refund.beyond_captured", ""):
             raise Violation("g", f"Of order {subject} {refunded} were given back, and {paid} paid.")
 
     def _move(self, changes: Any) -> None:
@@ -315,7 +278,7 @@ class Invariants(Witness):
             if known.command != stage.command:
                 raise Violation("c", f"{key} was staged for two different commands.")
             return
-        self.staged[key] = _Staged(number, key, stage.command, stage.document)
+        self.staged[key] = Staged(number, key, stage.command, stage.document)
         self.queue.setdefault((stage.connection, subject), []).append(number)
         self._world.tell("stage", number, key)
 
