@@ -201,12 +201,14 @@ def order(**fields):
 
 
 @contextmanager
-def served(folder, hub_more=""):
-    """A hub in `folder`, running and served, until the end."""
+def served(folder, hub_more="", database=""):
+    """A hub in `folder`, running and served, until the end; on a database where the address of one is given."""
     data = folder / "data"
     data.mkdir()
     keys.make_key(data / "key")
     token = keys.add_token(data / "tokens", "Ann")
+    if database:
+        hub_more += f'database = "{database}"'
     (folder / "crossdock.toml").write_text(CONFIG.replace('name = "test"', f'name = "test"\n{hub_more}'))
     config = load_config(folder / "crossdock.toml", ENVIRON)
     hub = Hub(config, master_key=keys.read_key(config.hub.key))

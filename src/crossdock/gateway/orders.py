@@ -93,7 +93,8 @@ class OrdersController(Controller):
         """Keep one version of an order, in the canonical model; `connection` is "api".
 
         The same key with the same body gets the first answer again; with another body it is refused (422). A newer
-        version of the same order is posted under a new key, with the same `external_id` and a higher `version`.
+        version of the same order is posted under a new key, with the same `external_id` and a higher `version`. Ids, numbers,
+        SKUs and versions have up to 255 characters each.
         """
         check_order(data)
         check_key(idempotency_key)

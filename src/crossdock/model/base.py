@@ -22,6 +22,10 @@ Units = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 """A quantity in 10**-quantity_scale of the unit that its struct, or the line that it names, gives."""
 
 
+ID_CHARS_MAX = 255
+"""Characters of an id, a SKU, a number or a version: everything that is found again by it. Texts for people have no such limit."""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Be immutable, small on the wire and cheap to make: the base of every canonical struct.
 
@@ -57,6 +61,17 @@ def shown(value: object, *, word: bool = False) -> str:
     if _NUMBER.fullmatch(text) or (word and _WORD.fullmatch(text)):
         return repr(text)
     return f"a text of {len(text)} characters" if text else "an empty text"
+
+
+def require_short(value: Model, named: str, *fields: str) -> None:
+    """Refuse ids, numbers and versions that are too long to find anything by; `named` is the struct in the error."""
+    for field in fields:
+        if len(getattr(value, field)) > ID_CHARS_MAX:
+            require(
+                False,
+                f"{named}.{field}",
+                f"it has {len(getattr(value, field))} characters, and up to {ID_CHARS_MAX} are taken; shorten it at its source",
+            )
 
 
 def require_zones(value: Model, *fields: str) -> None:

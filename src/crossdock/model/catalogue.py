@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from crossdock.model.base import Instant, Model, Units, require
+from crossdock.model.base import Instant, Model, Units, require, require_short
 from crossdock.model.currency import exponent
 from crossdock.model.ids import (
     ConnectionId,
@@ -29,6 +29,7 @@ class Component(Model, frozen=True, kw_only=True):
     quantity: Units = 1
 
     def __post_init__(self) -> None:
+        require_short(self, "component", "sku")
         require(self.quantity > 0, "component.quantity", "a component counts at least one")
 
 
@@ -56,6 +57,9 @@ class Product(Model, frozen=True, kw_only=True):
     external_refs: tuple[ExternalRef, ...] = ()
     channel_updated_at: Instant | None = None
 
+    def __post_init__(self) -> None:
+        require_short(self, "product", "sku", "external_id", "version")
+
 
 class Listing(Model, frozen=True, kw_only=True):
     """Hold a channel's sellable entry and what of ours it stands for: `components`, one for a single or a multiple.
@@ -79,6 +83,9 @@ class Listing(Model, frozen=True, kw_only=True):
     active: bool = True
     channel_updated_at: Instant | None = None
 
+    def __post_init__(self) -> None:
+        require_short(self, "listing", "sku", "external_id", "version")
+
 
 class Price(Model, frozen=True, kw_only=True):
     """Hold what one unit costs the buyer, where and from when; an empty `connection` means everywhere."""
@@ -98,6 +105,7 @@ class Price(Model, frozen=True, kw_only=True):
     version: str = ""
 
     def __post_init__(self) -> None:
+        require_short(self, "price", "sku", "location", "version")
         exponent(self.currency)
 
 

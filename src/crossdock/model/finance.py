@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, require, require_zones
+from crossdock.model.base import Amount, Instant, Model, require, require_short, require_zones
 from crossdock.model.currency import exponent
 from crossdock.model.ids import (
     ConnectionId,
@@ -82,6 +82,7 @@ class Payment(Model, frozen=True, kw_only=True):
     channel_updated_at: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "payment", "external_id", "version", "order")
         exponent(self.currency)
         require_zones(self, "authorised_until", "occurred_at", "channel_updated_at")
 

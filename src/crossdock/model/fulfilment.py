@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Instant, Model, require, require_zones
+from crossdock.model.base import Instant, Model, require, require_short, require_zones
 from crossdock.model.ids import (
     CancellationId,
     ConnectionId,
@@ -104,6 +104,7 @@ class Shipment(Model, frozen=True, kw_only=True):
     channel_updated_at: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "shipment", "external_id", "version", "order", "request")
         require_zones(self, "shipped_at", "delivered_at", "channel_updated_at")
 
 
@@ -131,4 +132,5 @@ class Cancellation(Model, frozen=True, kw_only=True):
     told_at: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "cancellation", "external_id", "order")
         require_zones(self, "requested_at", "answered_at", "told_at")

@@ -2,7 +2,7 @@
 
 from typing import NewType
 
-from crossdock.model.base import Model, require
+from crossdock.model.base import Model, require, require_short
 
 ConnectionId = NewType("ConnectionId", str)
 OrderId = NewType("OrderId", str)
@@ -44,6 +44,7 @@ class ExternalRef(Model, frozen=True, kw_only=True):
     id: str
 
     def __post_init__(self) -> None:
+        require_short(self, "reference", "kind", "id")
         require(
             bool(self.connection and self.kind and self.id),
             "external reference",

@@ -1,6 +1,6 @@
 """Quantities: integers of 10**-scale of a unit, so that 0.350 kg of cheese is 350 and never a float."""
 
-from crossdock.model.base import Model, Units, require
+from crossdock.model.base import Model, Units, require, require_short
 from crossdock.model.ids import LineId, Sku
 
 SCALE_MAX = 6
@@ -28,3 +28,6 @@ class LineQuantity(Model, frozen=True, kw_only=True):
     quantity: Units
     sku: Sku = Sku("")
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        require_short(self, "line", "line", "sku")

@@ -6,7 +6,7 @@ reference. Reports are facts: the hub records them even where they break a rule,
 
 from typing import Literal
 
-from crossdock.model.base import Instant, Model
+from crossdock.model.base import Instant, Model, require_short
 from crossdock.model.catalogue import Listing, Location, Price, Product
 from crossdock.model.finance import Payment, Payout, Posting, Settlement, SettlementLine
 from crossdock.model.fulfilment import Cancellation, CancelledBy, Shipment
@@ -58,6 +58,9 @@ class ShortPickReported(Model, frozen=True, kw_only=True, tag_field="type", tag=
     reason: str = ""
     occurred_at: Instant | None = None
 
+    def __post_init__(self) -> None:
+        require_short(self, "short pick", "request", "order", "location")
+
 
 class CancellationRequested(Model, frozen=True, kw_only=True, tag_field="type", tag="cancellation.requested"):
     """Tell that someone wants quantities cancelled: `lines` () asks for all that is left."""
@@ -70,6 +73,9 @@ class CancellationRequested(Model, frozen=True, kw_only=True, tag_field="type", 
     reason: str = ""
     already_refunded: bool = False
     occurred_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        require_short(self, "cancellation", "external_id", "order")
 
 
 class CancellationAnswered(Model, frozen=True, kw_only=True, tag_field="type", tag="cancellation.answered"):
@@ -85,6 +91,9 @@ class CancellationAnswered(Model, frozen=True, kw_only=True, tag_field="type", t
     refused: tuple[LineQuantity, ...] = ()
     reason: str = ""
     occurred_at: Instant | None = None
+
+    def __post_init__(self) -> None:
+        require_short(self, "cancellation", "cancellation", "request", "order")
 
 
 class RefundReported(Model, frozen=True, kw_only=True, tag_field="type", tag="refund.reported"):
@@ -183,6 +192,9 @@ class UploadReported(Model, frozen=True, kw_only=True, tag_field="type", tag="up
     stated_total: int | None = None
     currency: str = ""
     location_ref: ExternalRef | None = None
+
+    def __post_init__(self) -> None:
+        require_short(self, "upload", "external_id")
 
 
 class PersonErasureRequested(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, Units, require_zones
+from crossdock.model.base import Amount, Instant, Model, Units, require_short, require_zones
 from crossdock.model.ids import (
     ConnectionId,
     ExternalRef,
@@ -45,6 +45,9 @@ class ReturnLine(Model, frozen=True, kw_only=True):
     unit: str = "ea"
     quantity_scale: int = 0
 
+    def __post_init__(self) -> None:
+        require_short(self, "return line", "line", "sku")
+
 
 class Return(Model, frozen=True, kw_only=True):
     """Report goods on their way back or arrived; with neither order nor reference it is a return of an unseen sale."""
@@ -68,6 +71,7 @@ class Return(Model, frozen=True, kw_only=True):
     received_at: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "return", "external_id", "version", "order", "number")
         require_zones(self, "requested_at", "received_at")
 
 
@@ -86,6 +90,7 @@ class RefundLine(Model, frozen=True, kw_only=True):
     taxes: tuple[TaxLine, ...] = ()
 
     def __post_init__(self) -> None:
+        require_short(self, "refund line", "line", "sku")
         require_gross(self.net, self.tax, self.gross)
 
 
@@ -144,4 +149,5 @@ class Refund(Model, frozen=True, kw_only=True):
     channel_updated_at: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "refund", "external_id", "version", "order")
         require_zones(self, "occurred_at", "channel_updated_at")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Instant, Model, Units, require, require_zones
+from crossdock.model.base import Instant, Model, Units, require, require_short, require_zones
 from crossdock.model.ids import (
     ConnectionId,
     ExternalRef,
@@ -75,6 +75,7 @@ class StockLevel(Model, frozen=True, kw_only=True):
     includes_until: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "stock level", "sku", "location", "version")
         require(self.basis == "net" or not self.net_of, "net_of", "only a net figure is net of something")
         require_zones(self, "as_of", "includes_until")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, require
+from crossdock.model.base import Amount, Instant, Model, require, require_short
 from crossdock.model.currency import exponent
 from crossdock.model.ids import ConnectionId, ExternalRef, LegalEntityId, LocationId, StoreDayId, TicketId
 from crossdock.model.order import Order
@@ -43,6 +43,9 @@ class TillTicket(Model, frozen=True, kw_only=True):
     reason: str = ""
     occurred_at: Instant | None = None
     store_local: str = ""
+
+    def __post_init__(self) -> None:
+        require_short(self, "ticket", "register", "external_id", "version")
 
 
 class SequenceRange(Model, frozen=True, kw_only=True):
@@ -126,4 +129,5 @@ class StoreDay(Model, frozen=True, kw_only=True):
     closed_at: Instant | None = None
 
     def __post_init__(self) -> None:
+        require_short(self, "store day", "external_id", "version")
         exponent(self.currency)

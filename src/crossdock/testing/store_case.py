@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from typing import Any
 
 from crossdock.domain.state import Changes, ProcessRow
@@ -34,6 +36,11 @@ def arrival(ref: str = "1", **more: Any) -> Arrival:
         "trace": "a" * 32,
     }
     return Arrival(**(given | {"body": b'{"a": 1}'} | more))
+
+
+def long_text(characters: int, seed: int) -> str:
+    """A text that no database makes shorter by compressing it."""
+    return "".join(random.Random(seed).choices(string.ascii_letters + string.digits + "äöüß", k=characters))
 
 
 def process(subject: int, expected: int = 0, **more: Any) -> ProcessRow:

@@ -32,7 +32,7 @@ from crossdock.engine.port import (
     Unpark,
 )
 from crossdock.errors import ConflictError
-from crossdock.testing.store_case import NOW, SECOND, StoreCase, arrival, process
+from crossdock.testing.store_case import NOW, SECOND, StoreCase, arrival, long_text, process
 
 
 class InboxSuite(StoreCase):
@@ -67,6 +67,26 @@ class InboxSuite(StoreCase):
     def test_an_unknown_id_of_ours_gets_a_stream_of_its_own(self, store: Any) -> None:
         (first,) = self.take(store, arrival(subject_id(999_999), source="wms", ref_kind="hub"))
         assert first.subject != 999_999
+
+    def test_names_that_no_index_bears_are_kept_and_known_again(self, store: Any) -> None:
+        long, other = long_text(6_000, 1), long_text(6_000, 2)
+        sent = arrival(long, delivery_id=long)
+        (first,) = self.take(store, sent)
+        (again,) = self.take(store, sent)
+        assert (again.message, again.duplicate) == (first.message, True)
+        (second,) = self.take(store, arrival(long, delivery_id=other))
+        (third,) = self.take(store, arrival(other, delivery_id=other))
+        assert second.subject == first.subject != third.subject
+        assert len(self.claim(store)) == 3
+
+    def test_a_long_name_that_was_decided_on_is_found(self, store: Any) -> None:
+        long = long_text(6_000, 1)
+        (first,) = self.take(store, arrival("1"))
+        self.finish(
+            store, *self.claim(store), references=[Reference(connection="erp", kind="sale", ref=long)]
+        )
+        (second,) = self.take(store, arrival(long, source="erp", ref_kind="sale"))
+        assert second.subject == first.subject
 
     def test_a_delivery_that_was_seen_is_known_again(self, store: Any) -> None:
         (first,) = self.take(store, arrival(delivery_id="d1"))

@@ -10,7 +10,7 @@ import msgspec
 from crossdock.engine.messages import HUB, Arrival, Receipt, subject_number
 from crossdock.errors import RejectedError, RetryableError
 from crossdock.stores.cache import Recent
-from crossdock.stores.hashes import payload_hash
+from crossdock.stores.hashes import named_to_keep, payload_hash
 from crossdock.stores.postgres.session import Row, Session
 from crossdock.stores.vault import Vault
 
@@ -219,7 +219,8 @@ def _inbox_row(number: int, subject: int, arrival: Arrival, now: int) -> Row:
 
 
 def _kept(arrival: Arrival) -> Arrival:
-    """The arrival with texts that PostgreSQL can keep: it takes no NUL."""
+    """The arrival with texts that PostgreSQL can keep: it takes no NUL, and bears long ones in no index."""
+    arrival = named_to_keep(arrival)
     if "\0" not in f"{arrival.kind}{arrival.ref_kind}{arrival.ref}{arrival.delivery_id}{arrival.trace}":
         return arrival
     names = ("kind", "ref_kind", "ref", "delivery_id", "trace")

@@ -76,6 +76,14 @@ def _adapters() -> AdaptersMap:
 
 _ADAPTERS = _adapters()
 
+_BEYOND = (
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+    errors.TooManyColumns,
+    errors.TooManyArguments,
+)
+"""Class 54: the connection is well, and the same values will never be kept. psycopg counts it among what passes."""
+
 _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -103,6 +111,10 @@ def translated(doing: str) -> Iterator[None]:
         raise RetryableError(f"The database took too long while {doing}.", retry_after=1) from error
     except errors.CharacterNotInRepertoire as error:
         raise RejectedError(f"A text holds a NUL, which cannot be kept, while {doing}.") from error
+    except _BEYOND as error:
+        raise RejectedError(
+            f"A value is larger than the store can keep while {doing}: {_name(error)}. Shorten it at its source."
+        ) from error
     except _AWAY as error:
         raise OverloadedError(
             f"The database was away or full while {doing}: {_name(error)}. Work goes on by itself when it is back.",

@@ -11,6 +11,7 @@ from crossdock.engine.messages import LANE_STREAM, OPERATOR, Message, OpenCase
 from crossdock.engine.port import Batch, Finished
 from crossdock.errors import ConflictError, LeaseLostError
 from crossdock.stores.cache import Recent
+from crossdock.stores.hashes import kept_name
 from crossdock.stores.postgres.erasing import erase
 from crossdock.stores.postgres.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake, count
 from crossdock.stores.postgres.levels import write_levels
@@ -137,7 +138,7 @@ def _finish(session: Session, finished: Sequence[Finished], now: int) -> None:
     if session.change("close_cases_of_messages", ids, now, "handled on a later attempt"):
         session.run("release_held", sorted({f.message.subject for f in finished}), now)
     references = dict.fromkeys(
-        (r.connection, r.kind, r.ref, f.message.subject) for f in finished for r in f.references
+        (r.connection, r.kind, kept_name(r.ref), f.message.subject) for f in finished for r in f.references
     )
     if references:
         session.run("add_references", *_columns(list(references)))

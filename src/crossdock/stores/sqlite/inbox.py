@@ -22,6 +22,7 @@ from crossdock.domain.state import (
 from crossdock.engine.messages import HUB, LANE_STREAM, Message, OpenCase
 from crossdock.engine.port import Batch, Claim, Finished, Hold
 from crossdock.errors import ConflictError
+from crossdock.stores.hashes import kept_name
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.sqlite.intake import STATE_DELAYED, STATE_PARKED, STATE_WAITING, Intake
@@ -211,7 +212,7 @@ class Inbox:
             counts[message.source, name] = counts.get((message.source, name), 0) + 1
             add("finish", message.id, f.outcome, f.note, now, "handled on a later attempt")
             for r in f.references:
-                add("reference", r.connection, r.kind, r.ref, subject)
+                add("reference", r.connection, r.kind, kept_name(r.ref), subject)
             for s in f.seen:
                 add("seen", subject, s.source, s.kind, s.version, s.hash, message.id, now)
             for n, e in enumerate(f.events):

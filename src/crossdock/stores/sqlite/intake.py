@@ -9,7 +9,7 @@ import msgspec
 
 from crossdock.engine.messages import HUB, Arrival, Receipt, subject_number
 from crossdock.errors import RejectedError
-from crossdock.stores.hashes import payload_hash
+from crossdock.stores.hashes import named_to_keep, payload_hash
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import Database, Program
 from crossdock.stores.vault import Vault
@@ -37,6 +37,7 @@ class Intake:
 
     def plan(self, arrivals: Sequence[Arrival], now: int, program: Program) -> list[Receipt]:
         """As `accept`, but written when `program` is run."""
+        arrivals = [named_to_keep(arrival) for arrival in arrivals]
         subjects = self._subjects(arrivals, now, program)
         earlier = self._earlier(arrivals, subjects)
         receipts: list[Receipt] = []
