@@ -1,4 +1,4 @@
-"""A wire between a client and a PostgreSQL server's socket, which can be cut at the worst moment."""
+"""A wire between a client and a PostgreSQL server's socket, which can be cut at the worst moment, or carry nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class CuttingProxy:
     """Listens on a socket in a folder of its own and passes everything on. Use as a context manager.
 
     After `cut_after(words)` the first client message that holds these words still reaches the server, and its answer is
-    read; the client never sees it, and its connection is gone.
+    read; the client never sees it, and its connection is gone. After `stall_after(words)` that message and everything
+    after it, of every connection there is, gets stuck on the way: both ends stay open, and nobody hears anything.
     """
 
     def __init__(self, server: Path) -> None:
@@ -25,6 +26,9 @@ class CuttingProxy:
         self._listening.listen()
         self._words = b""
         self.cuts = 0
+        self.stalls = 0
+        self._stalling = b""
+        self._stalled: set[socket.socket] = set()
         self._deaf: set[socket.socket] = set()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -41,6 +45,10 @@ class CuttingProxy:
         """Cut once, when a client says this."""
         self._words = words
 
+    def stall_after(self, words: bytes) -> None:
+        """Carry nothing more, once, from when a client says this; connections that are made later are well."""
+        self._stalling = words
+
     def _accept(self) -> None:
         while True:
             try:
@@ -56,6 +64,12 @@ class CuttingProxy:
     def _talk(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while told := client.recv(65_536):
+                if self._stalling and self._stalling in told:
+                    self._stalling = b""
+                    self.stalls += 1
+                    self._stalled.update(self._open)
+                if client in self._stalled:
+                    continue
                 if self._words and self._words in told:
                     self._words = b""
                     self.cuts += 1
@@ -66,7 +80,8 @@ class CuttingProxy:
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while (told := server.recv(65_536)) and client not in self._deaf:
-                client.sendall(told)
+                if server not in self._stalled:
+                    client.sendall(told)
         _close(client)
         _close(server)
 

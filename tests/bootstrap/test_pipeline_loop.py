@@ -188,7 +188,7 @@ def test_arrivals_go_between_the_parts_of_a_batch(running):
     decide = rig.pipeline.decide
 
     def slow(ready, now):
-        rig.writer.take_in([arrival(9)], kept.append)
+        rig.writer.take_in([arrival("9")], kept.append)
         return decide(ready, now)
 
     rig.pipeline.decide = slow

@@ -13,6 +13,9 @@ GROUP_BYTES_MAX = 32 * 1024 * 1024
 """Bodies of one group: they are written in one statement, whose values SQLite bounds."""
 WAITING_BYTES_MAX = 256 * 1024 * 1024
 """Bodies that may be in memory on their way to the writer; more are refused until those are written."""
+ANSWER_S = 10.0
+"""How long a sender waits to be told that its message is kept. After that it is told to send it again: where it was kept
+all the same, it is known again."""
 
 Group = list[tuple[Arrival, asyncio.Future[Receipt]]]
 Then = Callable[[asyncio.AbstractEventLoop, Group, list[Receipt] | Exception], None]
@@ -26,6 +29,13 @@ class TakesIn(Protocol):
     ) -> None: ...
 
 
+def too_late() -> OverloadedError:
+    """The store has not answered within ANSWER_S: nobody waits for one that hangs."""
+    return OverloadedError(
+        "The store did not answer in time; it is busy, or it hangs. Send it again in a moment.", retry_after=1
+    )
+
+
 class Gathering:
     """Arrivals of one event loop, on their way to the writer: at most one group under way, the next one gathers."""
 
@@ -36,7 +46,7 @@ class Gathering:
         self._bytes = 0
 
     async def accept(self, arrival: Arrival) -> Receipt:
-        """Keep one arrival; returns after the commit. Raises OverloadedError when too many wait."""
+        """Keep one arrival; returns after the commit. Raises OverloadedError when too many wait, or the store hangs."""
         size = len(arrival.body)
         if len(self._gathered) + self._under_way >= self._waiting_max or (
             self._bytes and self._bytes + size > WAITING_BYTES_MAX
@@ -48,12 +58,13 @@ class Gathering:
         future: asyncio.Future[Receipt] = loop.create_future()
         self._gathered.append((arrival, future))
         self._bytes += size
+        if not self._under_way:
+            self._go(loop)
         try:
-            if not self._under_way:
-                self._go(loop)
-            return await future
-        finally:
-            self._bytes -= size
+            async with asyncio.timeout(ANSWER_S):
+                return await future
+        except TimeoutError as error:
+            raise too_late() from error
 
     def _go(self, loop: asyncio.AbstractEventLoop) -> None:
         count = size = 0
@@ -76,6 +87,7 @@ class Gathering:
         self, loop: asyncio.AbstractEventLoop, group: Group, result: list[Receipt] | Exception
     ) -> None:
         self._under_way = 0
+        self._bytes -= sum(len(arrival.body) for arrival, _ in group)
         if self._gathered:
             self._go(loop)
         if isinstance(result, Exception) and len(group) > 1 and not isinstance(result, RetryableError):

@@ -12,7 +12,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, RawBody
 
-from crossdock.bootstrap.gathering import Gathering
+from crossdock.bootstrap.gathering import ANSWER_S, Gathering, too_late
 from crossdock.console import acting, erasing
 from crossdock.console.face import API, Face
 from crossdock.console.orders import LIST_MAX, OrderPage, OrderView, order_page, order_view, resolve
@@ -111,9 +111,13 @@ class OrdersController(Controller):
             strict=True,
         )
         with keys.held(idempotency_key) as before:
-            if before is not None:
-                await before
-            receipt = await asyncio.to_thread(earlier, face, idempotency_key, body)
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    if before is not None:
+                        await asyncio.shield(before)
+                    receipt = await asyncio.to_thread(earlier, face, idempotency_key, body)
+            except TimeoutError as error:
+                raise too_late() from error
             repeated = receipt is not None
             if receipt is None:
                 receipt = await gathering.accept(arrival)

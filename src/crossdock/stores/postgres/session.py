@@ -25,6 +25,7 @@ from crossdock.errors import (
     RetryableError,
 )
 from crossdock.stores.postgres.tables import COPIES
+from crossdock.stores.postgres.watching import Line
 from crossdock.stores.sql import named_queries
 
 T = TypeVar("T")
@@ -55,6 +56,9 @@ SETTINGS = {
     "timezone": "UTC",
 }
 READING = {"statement_timeout": "60s", "jit": "off", "default_transaction_read_only": "on"}
+PATIENCE_S = 12.0
+"""Longer than `statement_timeout`: a server that is well has answered by then, if only to say that it took too long."""
+READING_PATIENCE_S = 62.0
 KEEPALIVES = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -145,6 +149,7 @@ class Session:
             context=_ADAPTERS,
             **KEEPALIVES,  # type: ignore[arg-type]  # settings of the connection, and none of the driver
         )
+        self.line = Line(self.raw.fileno(), READING_PATIENCE_S if readonly else PATIENCE_S)
         self.raw.prepare_threshold = 0
         self.raw.prepared_max = None
         if not readonly and self.raw.info.server_version >= 170_000:
@@ -153,24 +158,29 @@ class Session:
             self.configure(settings)
             self.slot = 0 if readonly else int(self.run("next_slot")[0][0])
         except BaseException:
-            self.raw.close()
+            self.close()
             raise
+        self.line.free()
 
     def configure(self, settings: dict[str, str]) -> None:
         for name, value in settings.items():
+            self.line.busy()
             self.raw.execute(b"select set_config($1, $2, false)", (name, value))
 
     def run(self, name: str, *bindings: Any) -> list[Row]:
         """Rows of a named statement; [] where it gives none."""
+        self.line.busy()
         cursor = self.raw.execute(QUERIES[name], bindings, prepare=True, binary=True)
         return cursor.fetchall() if cursor.description is not None else []
 
     def change(self, name: str, *bindings: Any) -> int:
         """How many rows a named statement changed."""
+        self.line.busy()
         return self.raw.execute(QUERIES[name], bindings, prepare=True).rowcount
 
     def together(self, *asked: tuple[Any, ...]) -> list[list[Row]]:
         """Rows of several questions (name, bindings...), sent in one go."""
+        self.line.busy()
         with self.raw.pipeline():
             cursors = [
                 self.raw.execute(QUERIES[name], more, prepare=True, binary=True) for name, *more in asked
@@ -181,6 +191,7 @@ class Session:
         """Append rows to a table; the columns are those of `tables.COPIES`."""
         if not rows:
             return
+        self.line.busy()
         statement, types = COPIES[table]
         with self.raw.cursor() as cursor, cursor.copy(statement) as copy:
             copy.set_types(types)
@@ -194,8 +205,17 @@ class Session:
             return False
         return not select.select([self.raw.fileno()], [], [], 0)[0]
 
+    def transact(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a transaction, or within the one under way in one of its own that can be undone alone."""
+        self.line.busy()
+        with self.raw.transaction():
+            result = work(self)
+            self.line.busy()
+        return result
+
     def close(self) -> None:
         self.raw.close()
+        self.line.close()
 
 
 class Database:
@@ -214,7 +234,7 @@ class Database:
             outer: Session | None = getattr(self._local, "session", None)
             for tries in range(TRIES_MAX):
                 try:
-                    return self._nested(outer, work) if outer is not None else self._outermost(work)
+                    return outer.transact(work) if outer is not None else self._outermost(work)
                 except (errors.DeadlockDetected, errors.SerializationFailure):
                     if tries + 1 == TRIES_MAX:
                         raise
@@ -239,15 +259,9 @@ class Database:
         with self._borrowed() as session:
             self._local.session = session
             try:
-                with session.raw.transaction():
-                    return work(session)
+                return session.transact(work)
             finally:
                 self._local.session = None
-
-    @staticmethod
-    def _nested(session: Session, work: Callable[[Session], T]) -> T:
-        with session.raw.transaction():
-            return work(session)
 
     @contextmanager
     def _borrowed(self) -> Iterator[Session]:
@@ -255,12 +269,15 @@ class Database:
         try:
             yield session
         finally:
+            session.line.free()
             with self._lock:
                 keep = session.usable and len(self._idle) < IDLE_MAX and not self._closed
                 if keep:
                     self._idle.append(session)
             if not keep:
                 session.close()
+            if session.line.cut:
+                self._drop_idle()  # the others are no better, and each would be waited for in its turn
 
     def _take(self) -> Session:
         while True:
@@ -276,6 +293,10 @@ class Database:
         """Close what nobody is using, and the rest when it is given back."""
         with self._lock:
             self._closed = True
+        self._drop_idle()
+
+    def _drop_idle(self) -> None:
+        with self._lock:
             idle, self._idle = self._idle, []
         for session in idle:
             session.close()
@@ -291,7 +312,11 @@ class Questions:
 
     def run(self, name: str, *bindings: Any) -> list[Row]:
         """Rows of a named question."""
-        return self._ready().run(name, *bindings)
+        session = self._ready()
+        try:
+            return session.run(name, *bindings)
+        finally:
+            session.line.free()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
