@@ -1,16 +1,22 @@
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from crossdock.engine.messages import Stage
+from crossdock.engine.port import Batch, Finished
 from crossdock.errors import ConfigurationError, OverloadedError
-from crossdock.stores.postgres import open_store
+from crossdock.stores.postgres import open_store, opening
 from crossdock.stores.postgres.opening import Migration, migrations, prepare
 from crossdock.stores.vault import Vault
-from crossdock.testing.store_case import NOW, arrival
+from crossdock.testing.store_case import NOW, StoreCase, arrival
 from tests.servers import PostgresServer
 
 VAULT = Vault(b"k" * 32)
+case = StoreCase()
 SCHEMA = """
 select 'column', table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
 from information_schema.columns where table_schema = 'public'
@@ -122,6 +128,59 @@ def test_this_release_works_on_while_the_next_one_has_migrated(postgres: Postgre
     assert message.id == receipt.message
     assert len(claimed) == 2
     assert claimed[0] == message
+
+
+@pytest.mark.fault(14)
+@pytest.mark.fault(15)
+@pytest.mark.parametrize(
+    "more", [[], [Migration(99, "later", 1, LATER)]], ids=["our own", "one that needs the table"]
+)
+def test_while_a_migration_waits_for_an_open_transaction_the_last_releases_worker_works_on(
+    postgres: PostgresServer, more: list[Migration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "PAUSE_S", 0.2)
+    url = postgres.empty_database()
+    monkeypatch.setattr(opening, "migrations", lambda: [step for step in migrations() if step.number < 5])
+    store = open_store(url, VAULT)
+    store.claim(0, NOW)
+    stage = Stage(connection="erp", operation="create_sale", intent="sale")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as forgotten:
+        forgotten.execute("select count(*) from outbox").fetchone()
+        migrating = pool.submit(prepare, url, [*migrations(), *more])
+        until = time.monotonic() + 3
+        for n in itertools.count():
+            began = time.monotonic()
+            store.accept([arrival(str(n))], NOW)
+            messages = store.claim(10, NOW).messages
+            finished = [Finished(message=m, outcome="processed", effects=[stage]) for m in messages]
+            store.commit(Batch(finished=finished, now=NOW))
+            assert time.monotonic() - began < 2
+            if began > until:
+                break
+        assert not migrating.done()
+        forgotten.rollback()
+        migrating.result(30)
+    assert len(case.effects(store)) == 10
+    store.close()
+    assert len(postgres.execute(url, "select number from migration")) == len([*migrations(), *more])
+    assert not postgres.execute(url, "select 1 from pg_index where not indisvalid")
+
+
+@pytest.mark.fault(14)
+def test_a_migration_that_waits_in_vain_says_for_what_and_has_changed_nothing(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "PAUSE_S", 0.1)
+    monkeypatch.setattr(opening, "WAIT_S_MAX", 1.0)
+    url = postgres.empty_database()
+    prepare(url)
+    before = postgres.execute(url, SCHEMA)
+    with psycopg.connect(url) as forgotten:
+        forgotten.execute("select count(*) from outbox").fetchone()
+        with pytest.raises(OverloadedError, match=r"transaction that stays open.*pg_stat_activity"):
+            prepare(url, [*migrations(), Migration(99, "later", 1, LATER)])
+    assert postgres.execute(url, SCHEMA) == before
+    prepare(url, [*migrations(), Migration(99, "later", 1, LATER)])
 
 
 def test_a_release_that_is_too_old_for_the_store_is_refused(postgres: PostgresServer) -> None:

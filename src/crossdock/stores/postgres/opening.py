@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+import random
 import re
+import time
 from importlib.resources import files
 from typing import NamedTuple
 
 import psycopg
+from psycopg import errors
 
-from crossdock.errors import ConfigurationError
+from crossdock.errors import ConfigurationError, OverloadedError
 from crossdock.stores.postgres.session import CONNECT_S, PACKAGE, translated
 
 VERSION_MIN = 15
 LOCK = 0x63726F7373646F63
 """Processes that start together migrate one after the other: an advisory lock of this number."""
+LOCK_TIMEOUT = "500ms"
+"""Whoever waits for a table makes everybody wait who comes after, so a migration does so only for a moment, again and again."""
+BESIDE_LOCK_TIMEOUT = "30s"
+"""Of statements that nobody waits for (`create index concurrently`)."""
+PAUSE_S = 1.0
+WAIT_S_MAX = 300.0
+BESIDE = "-- outside a transaction"
+log = logging.getLogger("crossdock")
 _NAME = re.compile(r"(\d{4})_([a-z_]+)\.sql")
+_COMMENT = re.compile(r"--.*")
 _WORKS = re.compile(r"-- statements of: (\d+)")
 
 
 class Migration(NamedTuple):
-    """One step of the schema. works: the oldest schema whose statements still work on a database that has it."""
+    """One step of the schema. works: the oldest schema whose statements still work on a database that has it.
+
+    A text that says `-- outside a transaction` is run statement by statement, so that an index can be made concurrently;
+    it must be one that can be begun again, wherever it broke off. Any other is done in whole or not at all.
+    """
 
     number: int
     name: str
     works: int
     text: str
+
+    @property
+    def beside(self) -> bool:
+        """Whether work on the tables goes on meanwhile."""
+        return BESIDE in self.text
 
 
 def migrations() -> list[Migration]:
@@ -89,30 +111,67 @@ def migrate(connection: psycopg.Connection[tuple[object, ...]], steps: list[Migr
     """Apply the steps that are missing, each in a transaction of its own; alone among processes.
 
     A database that has later steps than this release knows serves as long as they leave its statements working: so the
-    last release's processes run on, and start again, while the new ones have already migrated.
+    last release's processes run on, and start again, while the new ones have already migrated. They do not wait for a
+    step that has to wait for somebody's open transaction: it lets go, and tries again. OverloadedError after WAIT_S_MAX.
     """
-    known = max(step.number for step in steps)
-    connection.execute("select pg_advisory_lock(%s)", (LOCK,))
-    try:
-        connection.execute(
-            "create table if not exists migration (number integer primary key, name text not null, "
-            "works integer not null, applied_at timestamptz not null default now())"
-        )
-        rows = connection.execute("select number, works from migration").fetchall()
-        applied = {number for number, _ in rows}
-        needed = max((int(str(works)) for _, works in rows), default=0)
-        if needed > known:
-            raise ConfigurationError(
-                f"The store was migrated by a later release, which needs statements of schema {needed}; this one has those "
-                f"of {known}. Start the later release."
+    until = time.monotonic() + WAIT_S_MAX
+    told = False
+    while True:
+        doing = "another process migrates it"
+        try:
+            if connection.execute("select pg_try_advisory_lock(%s)", (LOCK,)).fetchone() == (True,):
+                try:
+                    _apply_missing(connection, steps)
+                    return
+                finally:
+                    connection.execute("select pg_advisory_unlock(%s)", (LOCK,))
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            doing = (
+                f"a transaction that stays open holds what a migration needs ({error.diag.message_primary})"
             )
-        for step in steps:
-            if step.number not in applied:
-                with connection.transaction():
-                    connection.execute(step.text.encode())
-                    connection.execute(
-                        "insert into migration (number, name, works) values (%s, %s, %s)",
-                        (step.number, step.name, step.works),
-                    )
-    finally:
-        connection.execute("select pg_advisory_unlock(%s)", (LOCK,))
+            if not told:
+                log.warning("the store cannot be migrated yet: %s; it is tried again", doing)
+                told = True
+        if time.monotonic() > until:
+            raise OverloadedError(
+                f"The store could not be migrated for {WAIT_S_MAX:g} s: {doing}. Find it in pg_stat_activity "
+                "(xact_start, application_name) and end it, or wait; nothing has been changed by halves.",
+                retry_after=1,
+            )
+        time.sleep(PAUSE_S * (0.5 + random.random()))  # noqa: S311  # no secret
+
+
+def _apply_missing(connection: psycopg.Connection[tuple[object, ...]], steps: list[Migration]) -> None:
+    known = max(step.number for step in steps)
+    connection.execute(
+        "create table if not exists migration (number integer primary key, name text not null, "
+        "works integer not null, applied_at timestamptz not null default now())"
+    )
+    rows = connection.execute("select number, works from migration").fetchall()
+    applied = {number for number, _ in rows}
+    needed = max((int(str(works)) for _, works in rows), default=0)
+    if needed > known:
+        raise ConfigurationError(
+            f"The store was migrated by a later release, which needs statements of schema {needed}; this one has those "
+            f"of {known}. Start the later release."
+        )
+    for step in steps:
+        if step.number in applied:
+            continue
+        timeout = BESIDE_LOCK_TIMEOUT if step.beside else LOCK_TIMEOUT
+        connection.execute("select set_config('lock_timeout', %s, false)", (timeout,))
+        if step.beside:
+            for statement in filter(None, map(str.strip, _COMMENT.sub("", step.text).split(";"))):
+                connection.execute(statement.encode())
+            _record(connection, step)
+        else:
+            with connection.transaction():
+                connection.execute(step.text.encode())
+                _record(connection, step)
+
+
+def _record(connection: psycopg.Connection[tuple[object, ...]], step: Migration) -> None:
+    connection.execute(
+        "insert into migration (number, name, works) values (%s, %s, %s)",
+        (step.number, step.name, step.works),
+    )
