@@ -11,7 +11,7 @@ from crossdock.bootstrap import proof
 from crossdock.engine.messages import Stage
 from crossdock.engine.port import Batch, Finished
 from crossdock.errors import OverloadedError, RetryableError
-from crossdock.stores.postgres import PostgresStore, open_store
+from crossdock.stores.postgres import PostgresStore, open_store, opening
 from crossdock.stores.postgres.session import QUERIES
 from crossdock.stores.vault import Vault
 from crossdock.testing.store_case import NOW, SECOND, StoreCase, arrival
@@ -244,19 +244,67 @@ def test_while_every_connection_is_taken_new_ones_are_turned_away_at_once_and_wh
         server.remove()
 
 
+def open_transactions(reads: Any) -> Any:
+    (found,) = [check for check in proof.prove(reads, NOW) if check.name == "no transaction stays open"]
+    return found
+
+
+@pytest.fixture
+def plain(postgres: PostgresServer, url: str) -> Iterator[str]:
+    """The same database, as a role that may do no more than it must."""
+    for statement in (
+        "create role plain login",
+        "grant all on schema public to plain",
+        "grant all on all tables in schema public to plain",
+        "grant all on all sequences in schema public to plain",
+    ):
+        postgres.execute(url, statement)
+    yield url.replace("postgres@", "plain@")
+    postgres.execute(url, "drop owned by plain")
+    postgres.execute(url, "drop role plain")
+
+
 @pytest.mark.fault(14)
-def test_the_proof_names_a_transaction_that_is_left_open(
+def test_the_proof_names_who_leaves_a_transaction_open(
     url: str, stores: Callable[[], PostgresStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proof, "TRANSACTION_S_MAX", 1)
     reads = stores().reads()
+    with psycopg.connect(url, application_name="a report") as forgotten:
+        forgotten.execute("select 1")
+        threading.Event().wait(2.1)
+        found = open_transactions(reads)
+        assert not found.ok
+        assert f"pid {forgotten.info.backend_pid}, user postgres, application a report" in found.text
+        assert "pg_stat_activity" in found.text
+    reads.close()
+
+
+@pytest.mark.fault(14)
+def test_a_plain_role_says_what_it_cannot_see_and_sees_it_once_it_may(
+    url: str,
+    plain: str,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(proof, "TRANSACTION_S_MAX", 1)
+    store = open_store(plain, VAULT)
+    assert "grant pg_read_all_stats" in caplog.text
+    assert opening.blind(plain)
+    reads = store.reads()
+    assert "nobody keeps" in open_transactions(reads).text
     with psycopg.connect(url) as forgotten:
         forgotten.execute("select 1")
         threading.Event().wait(2.1)
-        (found,) = [check for check in proof.prove(reads, NOW) if check.name == "no transaction stays open"]
-    assert not found.ok
-    assert "pg_stat_activity" in found.text
+        found = open_transactions(reads)
+        assert "cannot be seen" in found.text
+        assert "pg_read_all_stats" in found.text
+        postgres.execute(url, "grant pg_read_all_stats to plain")
+        assert not open_transactions(reads).ok
+    assert not opening.blind(plain)
     reads.close()
+    store.close()
 
 
 @pytest.mark.fault(14)

@@ -256,12 +256,17 @@ def _overdue(reads: Reads, now: int, deadlines: Deadlines) -> Check:
 
 def _oldest_transaction(reads: Reads) -> Check:
     """What a transaction that stays open keeps, every claim has to pass over."""
-    seconds, count = reads.rows("oldest_transaction")[0]
+    seconds, count, who, hidden = reads.rows("oldest_transaction")[0]
     ok = seconds < TRANSACTION_S_MAX
     text = "nobody keeps a transaction of the database open"
     if not ok:
         text = (
-            f"a transaction of the database has been open for {seconds // 60} minutes, {count} in all: find it in "
-            "pg_stat_activity (xact_start) and end it; until then what is finished cannot be cleared away"
+            f"a transaction of the database has been open for {seconds // 60} minutes ({who}), {count} in all: look at it in "
+            "pg_stat_activity and end it; until then what is finished cannot be cleared away"
+        )
+    elif hidden:
+        text = (
+            f"whether others keep a transaction open cannot be seen: of {hidden} sessions the hub's role may not know. "
+            "Grant it pg_read_all_stats (pg_monitor has it)"
         )
     return Check(letter="i", name="no transaction stays open", ok=ok, count=int(count), text=text)

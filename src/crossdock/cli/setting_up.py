@@ -132,7 +132,21 @@ def _of_the_data(config: Config) -> list[Problem]:
             )
     if not any(problem.field == "data/store" for problem in found):
         found += _migration_ahead(config)
+        found += _blind(config)
     return found
+
+
+def _blind(config: Config) -> list[Problem]:
+    """Whether the database hides from us what the proof is to watch."""
+    from crossdock.config import Problem
+
+    if isinstance(config.hub.store, Path):
+        return []
+    from crossdock.stores.postgres.opening import BLIND, SEE, blind
+
+    if not blind(config.hub.store):
+        return []
+    return [Problem(line=0, field="data/store", message=BLIND, remedy=SEE, severity="warning")]
 
 
 def _try_store(config: Config) -> None:

@@ -25,6 +25,10 @@ BESIDE_LOCK_TIMEOUT = "30s"
 PAUSE_S = 1.0
 WAIT_S_MAX = 300.0
 BESIDE = "-- outside a transaction"
+BLIND = (
+    "The hub's role of the database may not see whose transactions stay open, and the proof cannot name them."
+)
+SEE = "Grant it: grant pg_read_all_stats to ROLE (pg_monitor has it)."
 log = logging.getLogger("crossdock")
 _NAME = re.compile(r"(\d{4})_([a-z_]+)\.sql")
 _COMMENT = re.compile(r"--.*")
@@ -71,6 +75,21 @@ def prepare(url: str, steps: list[Migration] | None = None) -> None:
     ):
         check_server(connection)
         migrate(connection, migrations() if steps is None else steps)
+        if not _sees_others(connection):
+            log.warning("%s %s", BLIND, SEE)
+
+
+def blind(url: str) -> bool:
+    """Whether the role that we connect as may not see who keeps a transaction open; then the proof cannot tell either."""
+    with (
+        translated("looking at the store"),
+        psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as connection,
+    ):
+        return not _sees_others(connection)
+
+
+def _sees_others(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    return connection.execute("select pg_has_role('pg_read_all_stats', 'usage')").fetchone() == (True,)
 
 
 def check_server(connection: psycopg.Connection[tuple[object, ...]]) -> None:

@@ -164,10 +164,20 @@ update document set party = ''::bytea where id between $1::bigint * 1024 and $1:
 -- name: renew_salt
 update subject set salt = $2::bytea where no = $1::bigint;
 
--- The longest transaction open, in seconds, and who holds it: dead rows stay until it ends.
+-- The longest transaction open, in seconds, how many there are, who holds it, and how many sessions may have one that we
+-- may not see: dead rows of this database stay until it ends.
 -- name: oldest_transaction
-select coalesce(extract(epoch from max(clock_timestamp() - xact_start)), 0)::bigint, count(*)
-from pg_stat_activity where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid();
+select coalesce(max(seconds), 0), count(seconds), coalesce((array_agg(who order by seconds desc nulls last))[1], ''),
+  count(*) filter (where hidden)
+from (
+  select extract(epoch from clock_timestamp() - xact_start)::bigint as seconds,
+    format('pid %s, user %s, application %s', pid, usename, coalesce(nullif(application_name, ''), 'unnamed')) as who,
+    not (pg_has_role(usesysid, 'usage') or pg_has_role('pg_read_all_stats', 'usage')) as hidden
+  from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and coalesce(backend_type, 'client backend') = 'client backend'
+  union all
+  select extract(epoch from clock_timestamp() - prepared)::bigint, format('prepared as %s, user %s', gid, owner), false
+  from pg_prepared_xacts where database = current_database()) held;
 
 -- name: tell_partners
 insert into partner (connection, state) select t.connection, t.state from unnest($1::text[], $2::text[]) t(connection, state)

@@ -75,7 +75,7 @@ group by source order by source;
 
 -- A file is this process's alone: nobody keeps a transaction open in it that this process does not know of.
 -- name: oldest_transaction
-select 0, 0;
+select 0, 0, '', 0;
 
 -- One process calls all partners, and knows.
 -- name: partner_states
