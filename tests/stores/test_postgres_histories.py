@@ -29,7 +29,7 @@ def test_streams_stay_in_order_nothing_is_lost_and_stock_adds_up(postgres, histo
     store = open_store(url, Vault(KEY))
     running = Running(store)
     try:
-        played = History(Looping(running, batch_max=batch_max))
+        played = History(Looping(running, lambda pipeline: pipeline, batch_max=batch_max))
         for step in history:
             played.play(step)
         played.end()
