@@ -55,9 +55,11 @@ class Leases:
     def step(self, session: Session, now: int) -> list[str]:
         """Inside a transaction: renew, give up what is too much, take what is free. Returns who held what was taken."""
         session.run("attend", self.kind, self.owner, LEASE_US)
-        held: dict[str, int] = dict(session.run("renew_leases", self.kind, self.owner, LEASE_US))
-        alive = max(1, session.run("members_alive", self.kind)[0][0])
-        share = -(-len(self._parts) // alive)
+        held: dict[str, int] = dict(session.run("held_leases", self.kind, self.owner))
+        alive, rowwise = session.run("members_alive", self.kind)[0]
+        if rowwise:
+            session.run("renew_leases", self.kind, self.owner, LEASE_US)
+        share = -(-len(self._parts) // max(1, alive))
         taken_from: list[str] = []
         if len(held) > share:
             held = self._give_up(session, held, share)

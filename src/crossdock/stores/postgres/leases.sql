@@ -1,20 +1,25 @@
 -- Leases, by the clock of the database. $1 is the kind of work throughout, $2 who asks.
 
+-- The one row that is renewed: leases are held as long as it is.
 -- name: attend
-insert into member (kind, owner, until) values ($1::text, $2::text, clock_timestamp() + $3::bigint * interval '1 us')
+insert into member (kind, owner, until, rowwise)
+values ($1::text, $2::text, clock_timestamp() + $3::bigint * interval '1 us', false)
 on conflict (kind, owner) do update set until = excluded.until;
 
 -- name: add_leases
 insert into lease (kind, part) select $1::text, part from unnest($2::text[]) g(part) order by part on conflict do nothing;
 
+-- name: held_leases
+select part, fence from lease where kind = $1::text and owner = $2::text;
+
+-- For members of an earlier release, which know nothing else.
 -- name: renew_leases
 update lease set until = clock_timestamp() + $3::bigint * interval '1 us'
 from (select part from lease where kind = $1::text and owner = $2::text order by part for no key update) mine
-where lease.kind = $1::text and lease.part = mine.part
-returning lease.part, lease.fence;
+where lease.kind = $1::text and lease.part = mine.part;
 
 -- name: members_alive
-select count(*) from member where kind = $1::text and until > clock_timestamp();
+select count(*), coalesce(bool_or(rowwise), false) from member where kind = $1::text and until > clock_timestamp();
 
 -- name: give_up_leases
 update lease set owner = '', until = '-infinity'
@@ -26,7 +31,8 @@ update lease set owner = $2::text, fence = lease.fence + 1,
   until = clock_timestamp() + $3::bigint * interval '1 us'
 from (
   select part, owner from lease
-  where kind = $1::text and part = any($4::text[]) and owner <> $2::text and (owner = '' or until < clock_timestamp())
+  where kind = $1::text and part = any($4::text[]) and owner <> $2::text and (owner = '' or not exists (
+    select 1 from member m where m.kind = $1::text and m.owner = lease.owner and m.until > clock_timestamp()))
   order by until, part limit $5::bigint for update skip locked) free
 where lease.kind = $1::text and lease.part = free.part
 returning lease.part, lease.fence, free.owner;

@@ -181,14 +181,15 @@ create table counter (
 -- Who may do what, by the clock of the database alone: it only ever compares with itself.
 
 -- Whoever takes part in a kind of work. first, size, crashes: the batch that it is at, written before it begins, so that
--- what a dead worker was at is known.
+-- what a dead worker was at is known. rowwise: whether it judges others by `lease.until`, as releases before this column do.
 create table member (
   kind text not null, owner text not null, until timestamptz not null, first bigint not null default 0,
-  size integer not null default 0, crashes integer not null default 0,
+  size integer not null default 0, crashes integer not null default 0, rowwise boolean not null default true,
   primary key (kind, owner)
 ) with (fillfactor = 40);
 
--- kind: 'inbox' (part: a partition), 'connection' (part: its name), 'scheduler'. fence grows with every new owner.
+-- kind: 'inbox' (part: a partition), 'connection' (part: its name), 'scheduler'. fence grows with every new owner. It is held
+-- as long as its owner's member row is renewed: a row that is left alone leaves no dead ones. until is for rowwise members.
 create table lease (
   kind text not null, part text not null, owner text not null default '', fence bigint not null default 0,
   until timestamptz not null default '-infinity',

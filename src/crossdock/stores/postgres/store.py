@@ -203,7 +203,11 @@ class PostgresStore:
             self._tending(session, self._upkeep, now, self._upkeep.leases.step)
             return self._upkeep.wake(session, now)
 
-        return self._db.write("waking what is due", work)
+        try:
+            return self._db.write("waking what is due", work)
+        except Exception:
+            self._upkeep.forget()
+            raise
 
     def remind(self, kind: str, before: int, now: int, limit: int) -> int:
         def work(session: Session) -> int:

@@ -69,6 +69,9 @@ delete from schedule;
 -- name: read_cursor
 select value from cursor where connection = $1::text and feed = $2::text;
 
+-- name: dispatchers_alive
+select owner from member where kind = 'connection' and until > clock_timestamp();
+
 -- What the dead had claimed: it may have happened. $3: of this process too, which has just begun and has claimed nothing.
 -- name: recover_outbox
 update outbox set state = 1, unclear = 1, due_at = lease_until + $1::bigint
