@@ -1,10 +1,17 @@
+import contextlib
 import itertools
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from crossdock.bootstrap.proof import prove
+from crossdock.errors import LeaseLostError, RacedError
 from crossdock.stores.postgres import PostgresStore, open_store
 from crossdock.stores.vault import Vault
 from crossdock.testing.store_case import SECOND
@@ -43,6 +50,9 @@ class Trade:
             self.retailer.deliver(lambda: self.processes[next(self._gateways) % len(self.processes)].store)
             while sum(process.turn() for process in self.processes):
                 pass
+
+    def execute(self, statement: str) -> list[tuple[object, ...]]:
+        return self._server.execute(self.url, statement)
 
     def close(self) -> None:
         for store in self.opened:
@@ -123,3 +133,72 @@ def test_a_process_that_dies_in_the_middle_of_a_batch_is_followed_and_nothing_is
     assert not unproved(trade)
     assert (trade.retailer.erp.state()["doubles"], trade.retailer.wms.state()["doubles"]) == ({}, 0)
     assert trade.retailer.erp.state()["sales"] == ORDERS
+
+
+@pytest.mark.fault(43)
+def test_refunds_that_come_at_once_to_two_workers_are_each_recorded_once_and_too_much_is_one_case(
+    begin: Callable[[int], Trade],
+) -> None:
+    trade = begin(10_000)
+    first, second = trade.begin(), trade.begin()
+    trade.retailer.open_with_stock(first.store)
+    trade.trade(40)
+    assert not unproved(trade)
+    now = trade.retailer.now
+    sent = [refund_of(trade, order, n) for order in trade.retailer.shop.orders for n in (1, 2)]
+    at_once = threading.Barrier(4)
+
+    def takes_in(gateway: Process) -> None:
+        at_once.wait()
+        for arrival in sent:  # both tell all of them: a shop tells again what it is not sure of
+            gateway.store.accept([arrival], now)
+
+    def works(worker: Process) -> int:
+        at_once.wait()
+        until = time.monotonic() + 60
+        handled = 0
+        while time.monotonic() < until and inbox_of(worker):
+            with contextlib.suppress(RacedError, LeaseLostError):
+                handled += worker.pipeline.step(now)
+        return handled
+
+    first.store.accept(sent[:1], now)
+    with ThreadPoolExecutor(4) as pool:
+        gates = [pool.submit(takes_in, process) for process in (first, second)]
+        workers = [pool.submit(works, process) for process in (first, second)]
+        handled = [work.result(90) for work in workers]
+        assert [gate.result() for gate in gates] == [None, None]
+    trade.trade(30)
+    assert all(handled), "both have had their part"
+    reads = first.store.reads()
+    assert dict(reads.rows("open_case_count")) == {"refund.beyond_captured": ORDERS}
+    assert not [check.text for check in prove(reads, trade.retailer.now) if not check.ok]
+    reads.close()
+    recorded = "select distinct jsonb_array_length(value::jsonb->'refunds') from process"
+    assert trade.execute(recorded) == [(2,)]
+    given_back = (
+        "select count(*), count(distinct (subject, message)) from posting where reason like 'refund%'"
+    )
+    assert trade.execute(given_back) == [(2 * ORDERS, 2 * ORDERS)]
+
+
+def refund_of(trade: Trade, order: int, number: int) -> Any:
+    """A webhook by which the shop gives all of an order back."""
+    retailer = trade.retailer
+    body = retailer.shop.order(order)
+    assert body is not None
+    money = {"id": order + number, "kind": "refund", "status": "success", "gateway": "shopify_payments"}
+    money |= {"amount": body["total_price"], "currency": body["currency"], "created_at": body["created_at"]}
+    refund = {"id": order * 10 + number, "order_id": order, "created_at": body["created_at"]}
+    refund |= {"processed_at": body["created_at"], "refund_line_items": [], "transactions": [money]}
+    headers, raw = retailer.shop.event("refunds/create", msgspec.json.encode(refund), retailer.now)
+    return retailer.gate.arrival("shop", retailer.connectors["shop"], headers, raw)
+
+
+def inbox_of(process: Process) -> int:
+    """Messages that are due."""
+    reads = process.store.reads()
+    try:
+        return sum(count for _, state, count, _ in reads.rows("inbox_by_state") if state == 0)
+    finally:
+        reads.close()

@@ -10,7 +10,7 @@ from crossdock.demo.children import Child, HubProcesses
 from crossdock.demo.options import DEAD_S
 
 FELT_S = 6.0
-"""As long a death may be felt: leases last five seconds."""
+"""As long a death may be felt: leases last three seconds, and what has waited meanwhile takes as long again."""
 
 
 class Death(msgspec.Struct, kw_only=True):
