@@ -35,6 +35,19 @@ TESTS = (
     "tests/faults/test_storage.py::test_a_claim_that_could_not_be_written_claims_nothing",
     "tests/faults/test_storage.py::test_a_group_of_writes_that_does_not_fit_leaves_no_trace_and_no_claim",
 )
+POSTGRES = "src/crossdock/stores/postgres/"
+POSTGRES_TESTS = (
+    "tests/stores/test_postgres.py",
+    "tests/stores/test_floors.py",
+    "tests/stores/test_postgres_fences.py",
+    "tests/stores/test_postgres_faults.py",
+    "tests/stores/test_postgres_long.py",
+    "tests/stores/test_postgres_held_back.py",
+    "tests/stores/test_postgres_hangs.py",
+    "tests/stores/test_postgres_opening.py",
+    "tests/stores/test_postgres_trading.py",
+)
+"""The simulation works on SQLite: of the store for many processes, these must find what is wrong."""
 COPIED = ("src", "sim", "tests", "pyproject.toml")
 
 
@@ -46,6 +59,11 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     old: str
     new: str
     worse: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is in the store for many processes."""
+        return self.file.startswith(POSTGRES)
 
 
 class Caught(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +113,7 @@ def hunt(
     try:
         for name in COPIED:
             _copy((ROOT if name == "sim" else source) / name, folder / name)
-        _without_any(folder, seeds, tests)
+        _without_any(folder, seeds, tests, mutants)
         found = []
         for n, mutant in enumerate(mutants, start=1):
             with _planted(mutant, folder):
@@ -123,31 +141,44 @@ def table(found: Sequence[Caught], say: Callable[[str], None]) -> bool:
     return share >= 95 and not worse
 
 
-def _without_any(folder: Path, seeds: int, tests: Sequence[str]) -> None:
+def _without_any(folder: Path, seeds: int, tests: Sequence[str], mutants: Sequence[Mutant]) -> None:
     """Nothing may be found where nothing is planted."""
-    nothing = _hunt(Mutant(name="nothing", file="", old="", new=""), folder, seeds, tests)
-    if nothing.by:
-        raise ValueError(f"{nothing.by} fails without any bug: {nothing.text}. Mend that first.")
+    for shared in sorted({mutant.shared for mutant in mutants}):
+        nobody = Mutant(name="nothing", file=POSTGRES if shared else "", old="", new="")
+        nothing = _hunt(nobody, folder, seeds, tests)
+        if nothing.by:
+            raise ValueError(f"{nothing.by} fails without any bug: {nothing.text}. Mend that first.")
 
 
 def _hunt(mutant: Mutant, folder: Path, seeds: int, tests: Sequence[str]) -> Caught:
     began = time.monotonic()
+    if mutant.shared:
+        by, text = _tests(POSTGRES_TESTS, folder) if tests else ("", "")
+    else:
+        by, text = _simulation(folder, seeds)
+        if not by and tests:
+            by, text = _tests(tests, folder)
+    return Caught(mutant=mutant, by=by, text=text, seconds=time.monotonic() - began)
+
+
+def _simulation(folder: Path, seeds: int) -> tuple[str, str]:
     command = [sys.executable, "-m", "sim", "many", "--seeds", str(seeds), "--jobs", "1", "--stop"]
     status, said = _run(command, folder)
-    by = text = ""
-    if status != 0:
-        found = re.search(r"seed (\d+): (\(.+?\) .*)", said)
-        by, text = (f"seed {found[1]}", found[2]) if found else ("seed: it breaks", said.strip()[-90:])
-        if status == TIMED_OUT:
-            by, text = "seed: no end", ""
-    elif tests:
-        status, said = _run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests], folder
-        )
-        if status:
-            failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
-            by, text = "a test", failed[1] if failed else said.strip()[-90:]
-    return Caught(mutant=mutant, by=by, text=text, seconds=time.monotonic() - began)
+    if status == 0:
+        return "", ""
+    if status == TIMED_OUT:
+        return "seed: no end", ""
+    found = re.search(r"seed (\d+): (\(.+?\) .*)", said)
+    return (f"seed {found[1]}", found[2]) if found else ("seed: it breaks", said.strip()[-90:])
+
+
+def _tests(tests: Sequence[str], folder: Path) -> tuple[str, str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    status, said = _run(command, folder)
+    if status == 0:
+        return "", ""
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+    return "a test", failed[1] if failed else said.strip()[-90:]
 
 
 TIMED_OUT = -1

@@ -1,0 +1,155 @@
+"""What keeps many processes apart, each of it alone: fences, the order of locks, and the time limits of the server."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from crossdock.errors import OverloadedError, RetryableError
+from crossdock.stores.postgres import PostgresStore, open_store, session
+from crossdock.stores.vault import Vault
+from crossdock.testing.store_case import NOW, SECOND, StoreCase, arrival
+from tests.bootstrap.waiting import eventually
+from tests.servers import PostgresServer
+
+case = StoreCase()
+
+
+@pytest.fixture
+def stores(url: str) -> Iterator[Callable[[], PostgresStore]]:
+    opened: list[PostgresStore] = []
+
+    def another() -> PostgresStore:
+        opened.append(open_store(url, Vault(b"k" * 32)))
+        return opened[-1]
+
+    yield another
+    for store in opened:
+        store.close()
+
+
+def missed(postgres: PostgresServer, store: PostgresStore) -> None:
+    """As if the process had not renewed its leases for long."""
+    statement = f"update member set until = now() - interval '1 minute' where owner = '{store.owner}'"
+    postgres.execute(store.url, statement)
+
+
+def waiting(postgres: PostgresServer, url: str) -> Any:
+    """How many wait for a lock."""
+    return postgres.execute(
+        url,
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    )[0][0]
+
+
+@pytest.mark.fault(11)
+def test_nobody_takes_over_what_is_just_being_written_whatever_its_lease_says(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer
+) -> None:
+    slow, other = stores(), stores()
+    case.take(slow, arrival())
+    messages = case.claim(slow)
+    missed(postgres, slow)
+    written, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        written.set()
+        assert go_on.wait(2.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        commit = pool.submit(slow.group, [lambda: case.finish(slow, *messages), slowly])
+        assert written.wait(20)
+        taken = case.claim(other)
+        go_on.set()
+        assert commit.result(20) == [None, None]
+    assert not taken
+    assert not other.claim(10, NOW + SECOND).messages
+    assert len(other._inbox.leases.parts) == 64
+
+
+@pytest.mark.fault(11)
+def test_every_new_owner_of_a_part_has_a_higher_number_than_all_before(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer, url: str
+) -> None:
+    numbers = []
+    for n in range(3):
+        store = stores()
+        store.claim(0, NOW)
+        numbers.append(dict(store._inbox.leases._fences))
+        assert len(numbers[n]) == 64
+        if n:
+            store.rest()
+        else:
+            missed(postgres, store)
+    assert all(a[part] < b[part] < c[part] for a, b, c in [numbers] for part in a)
+
+
+@pytest.mark.fault(33)
+def test_two_gateways_that_make_the_same_names_wait_for_each_other_in_no_circle(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "TRIES_MAX", 1)
+    first, second = stores(), stores()
+    names = ["a", "m", "z"]
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(url) as holder:
+        holder.execute(
+            "insert into reference (connection, kind, ref, subject) values ('shop', 'order', 'm', 0)"
+        )
+        sent = [
+            pool.submit(store.accept, [arrival(name) for name in each], NOW)
+            for store, each in ((first, names), (second, names[::-1]))
+        ]
+        eventually(lambda: waiting(postgres, url) == 2)
+        holder.rollback()
+        told = [each.result(20) for each in sent]
+    assert {r.subject for r in told[0]} == {r.subject for r in told[1]}
+
+
+@pytest.mark.fault(9)
+@pytest.mark.fault(14)
+def test_a_process_that_hangs_in_the_middle_of_a_write_loses_it_and_its_locks_within_seconds(
+    stores: Callable[[], PostgresStore],
+) -> None:
+    hung, other = stores(), stores()
+    kept, go_on = threading.Event(), threading.Event()
+
+    def hangs() -> None:
+        kept.set()
+        assert go_on.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        write = pool.submit(hung.group, [lambda: hung.accept([arrival("1")], NOW), hangs])
+        assert kept.wait(20)
+        began = time.monotonic()
+        (receipt,) = other.accept([arrival("1")], NOW)
+        assert time.monotonic() - began < 4.5
+        go_on.set()
+        with pytest.raises(OverloadedError):
+            write.result(20)
+    assert [m.id for m in case.claim(other)] == [receipt.message]
+
+
+@pytest.mark.fault(9)
+def test_a_statement_that_waits_for_a_lock_or_takes_too_long_is_ended_by_the_server(
+    stores: Callable[[], PostgresStore], url: str
+) -> None:
+    locked, slow = stores(), stores()
+
+    def ended(work: Callable[[], Any]) -> float:
+        began = time.monotonic()
+        with pytest.raises(RetryableError, match="took too long"):
+            work()
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(url) as holder:
+        holder.execute("lock table inbox in access exclusive mode")
+        waits = pool.submit(ended, lambda: locked.accept([arrival()], NOW))
+        sleeps = pool.submit(
+            ended, lambda: slow._db.read("sleeping", lambda s: s.raw.execute("select pg_sleep(30)"))
+        )
+        assert 4 < waits.result(30) < 8
+        assert 9 < sleeps.result(30) < 14
