@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from crossdock.engine.messages import Stage
 from crossdock.errors import OverloadedError, RetryableError
 from crossdock.stores.postgres import PostgresStore, open_store, session
+from crossdock.stores.postgres.leases import LEASE_US
 from crossdock.stores.vault import Vault
 from crossdock.testing.store_case import NOW, SECOND, StoreCase, arrival
 from tests.bootstrap.waiting import eventually
@@ -153,3 +155,42 @@ def test_a_statement_that_waits_for_a_lock_or_takes_too_long_is_ended_by_the_ser
         )
         assert 4 < waits.result(30) < 8
         assert 9 < sleeps.result(30) < 14
+
+
+@pytest.mark.fault(11)
+def test_who_renews_in_time_keeps_what_it_has_for_longer_than_a_lease(
+    stores: Callable[[], PostgresStore],
+) -> None:
+    first, second = stores(), stores()
+    for turn in (0, 1, 2):
+        for store in (first, second):
+            store.claim(0, NOW + turn * SECOND)
+    held = dict(first._inbox.leases._fences)
+    assert len(held) == 32
+    until = time.monotonic() + 1.3 * LEASE_US / SECOND
+    now = NOW + 2 * SECOND
+    while time.monotonic() < until:
+        now += SECOND
+        first.tend(now)
+        second.tend(now)
+        threading.Event().wait(0.3)
+    assert first._inbox.leases._fences == held
+    assert len(second._inbox.leases.parts) == 32
+
+
+@pytest.mark.fault(12)
+def test_what_a_dispatcher_had_claimed_is_taken_over_at_the_first_look_after_its_death(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer, url: str
+) -> None:
+    dispatcher, scheduler = stores(), stores()
+    case.take(dispatcher, arrival())
+    stage = Stage(connection="erp", operation="create_sale", intent="sale")
+    case.finish(dispatcher, *case.claim(dispatcher), effects=[stage])
+    assert len(case.effects(dispatcher)) == 1
+    asked = "select state, unclear from outbox"
+    for n in range(3):
+        scheduler.wake(NOW + n * SECOND)
+    assert postgres.execute(url, asked) == [(3, 0)]
+    missed(postgres, dispatcher)
+    scheduler.wake(NOW + 3 * SECOND)
+    assert postgres.execute(url, asked) == [(1, 1)]
