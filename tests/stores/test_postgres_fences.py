@@ -194,3 +194,22 @@ def test_what_a_dispatcher_had_claimed_is_taken_over_at_the_first_look_after_its
     missed(postgres, dispatcher)
     scheduler.wake(NOW + 3 * SECOND)
     assert postgres.execute(url, asked) == [(1, 1)]
+
+
+@pytest.mark.fault(14)
+def test_an_effect_that_somebody_is_just_looking_at_is_left_and_the_others_are_claimed_at_once(
+    stores: Callable[[], PostgresStore], url: str
+) -> None:
+    store = stores()
+    case.take(store, arrival("1"), arrival("2"))
+    stage = Stage(connection="erp", operation="create_sale", intent="sale")
+    case.finish(store, *case.claim(store), effects=[stage])
+    with psycopg.connect(url) as holder:
+        row = holder.execute("select id from outbox order by turn limit 1 for update").fetchone()
+        began = time.monotonic()
+        claimed = [effect.id for effect in case.effects(store)]
+        assert time.monotonic() - began < 3
+        assert row is not None
+        assert len(claimed) == 1
+        assert row[0] not in claimed
+    assert [effect.id for effect in case.effects(store, now=NOW + SECOND)] == [row[0]]

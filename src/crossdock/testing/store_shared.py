@@ -140,6 +140,15 @@ class SharedSuite(StoreCase):
         second.commit(batches[1])
         assert second.load(Needs(skus=("sku",))).levels["sku", "loc"].reserved == 2
 
+    def test_what_two_workers_ship_at_once_adds_up(self, stores: Stores) -> None:
+        first, second = stores(), stores()
+        self.stocked(first, Level("sku", "loc", 10))
+        bases = first.load(Needs(skus=("sku",))).levels
+        for store, left in ((first, 9), (second, 8)):
+            shipped = Changes(levels=[Level("sku", "loc", left)], bases=bases)
+            store.commit(Batch(changes=shipped, now=NOW))
+        assert first.load(Needs(skus=("sku",))).levels["sku", "loc"].on_hand == 7
+
     def test_two_counts_of_one_place_are_not_both_applied(self, stores: Stores) -> None:
         first, second = stores(), stores()
         self.stocked(first, Level("sku", "loc", 7, as_of=NOW))
