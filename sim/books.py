@@ -9,6 +9,7 @@ from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.domain.state import Level
 from crossdock.engine.sweeping import TOLD_AGAIN_US
 from crossdock.flows.quantities import published_quantity
+from crossdock.flows.watching import WATCH
 from crossdock.simulator.shopify_orders import returned
 from sim.hub import SimHub
 from sim.invariants import Invariants
@@ -81,9 +82,10 @@ def unrest(hub: SimHub) -> str:
     if not hub.alive:
         return "the hub is down"
     rows = hub.ask(
-        "select source, kind, state, count(*) from inbox where state in (0, 2) or (state = 1 and due_at < ?) "
-        "group by 1, 2, 3",
+        "select source, kind, state, count(*) from inbox where state in (0, 2) "
+        "or (state = 1 and due_at < ? and kind <> ?) group by 1, 2, 3",
         hub.world.clock() + HOUR,
+        WATCH,  # who watches a store does so for days
     )
     for source, kind, state, count in rows:
         if state == WAITING and _parked_ahead(hub):

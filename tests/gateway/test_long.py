@@ -21,7 +21,7 @@ def hub(request, tmp_path_factory):
     server = PostgresServer()
     try:
         server.start()
-        with served(folder, server.database()) as api:
+        with served(folder, database=server.database()) as api:
             yield api
     finally:
         server.remove()

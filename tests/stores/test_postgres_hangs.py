@@ -138,7 +138,7 @@ def test_while_the_database_stands_still_senders_are_told_to_try_again_and_what_
 ) -> None:
     monkeypatch.setattr(gathering, "ANSWER_S", 0.5)
     monkeypatch.setattr(orders, "ANSWER_S", 0.5)
-    with served(tmp_path, url) as hub:
+    with served(tmp_path, database=url) as hub:
         hub.order("before", external_id="before")
         with frozen(postgres, url):
             statuses = {in_time(lambda: told(hub)), in_time(lambda: posted(hub).status)}
