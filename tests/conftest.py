@@ -16,6 +16,7 @@ SLOW = (
     "sim/",
     "stores/test_postgres",
     "flows/test_any_order.py",
+    "flows/test_stock_counted_machine.py",
     "flows/test_stock_masters_machine.py",
     "tills/test_through_the_store.py",
     "transport/test_brokers.py",
