@@ -256,7 +256,7 @@ def demo(
     stores: Annotated[
         int | None, typer.Option(min=10, max=999, help="How many stores: 300, or 20 with Tryton.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long orders come.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long orders come.")] = 90.0,
     seed: Annotated[int, typer.Option(help="Seed of orders and faults; the same seed, the same day.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the page; 0 is any free one.")] = 0,
     faults: Annotated[

@@ -6,13 +6,16 @@ from typing import Literal
 
 import msgspec
 
-GONE_S_MAX = 60.0
+GONE_S_MAX, GONE_PART = 60.0, 2 / 3
+"""How long the warehouse is gone: a minute, in a run that is shorter than 90 seconds this part of it."""
 DEAD_S = 1.5
 """How long what was killed stays dead before it is started again."""
 KILL_EVERY_S = 10.0
 """How often a worker is killed where there are several."""
 WORKERS = 3
 STORES_USUAL = 300
+SECONDS_USUAL = 90.0
+"""Long enough for a warehouse that is gone for a whole minute."""
 
 StoreKind = Literal["sqlite", "postgres"]
 ErpKind = Literal["simulated", "tryton"]
@@ -32,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 20.0
     tickets: float = 15.0
     stores: int = STORES_USUAL
-    seconds: float = 60.0
+    seconds: float = SECONDS_USUAL
     seed: int = 1
     faults: bool = True
     keep: bool = False
@@ -53,13 +56,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gone(self) -> tuple[float, float]:
-        """When the warehouse answers nobody, in seconds from the first order: a minute where the run is long enough."""
-        start = 0.15 * self.seconds
-        return start, start + min(GONE_S_MAX, 0.25 * self.seconds)
+        """When the warehouse answers nobody, in seconds from the first order: for a minute, or two thirds of a run that is short."""
+        start = 0.05 * self.seconds
+        return start, start + min(GONE_S_MAX, GONE_PART * self.seconds)
 
     @property
     def kills(self) -> list[float]:
-        """When something is killed: the one hub halfway, a while after the warehouse is back; else a worker every ten seconds."""
+        """When something is killed: the one hub halfway, in most runs while the warehouse is gone; else a worker every ten seconds."""
         if not self.faults:
             return []
         if self.store == "sqlite":
