@@ -7,7 +7,9 @@ Settings (all optional): `webhook_secret`; `stores` (a number, or {code: IANA zo
 other, not any by chance), `often` ({store: sales in each turn}), `quiet` ([store]: it sells only what is asked for),
 `zones_apart_s` (so much later than the zone before it each zone closes), `waits` (until it is told to open); `silent` ({store: [from_s, until_s]}: what it
 sells meanwhile comes in one upload), `cent_off` ([store]: its Z report states a cent too much of its first tender);
-`start` (microseconds; else the first time it is looked at).
+`start` (microseconds; else the first time it is looked at). Habits, each off unless its rate is given (see `till_habits`):
+`discount_rate`, `weighed_rate` of `weighed_skus` ({sku: price a kilogram}), `deposit_rate`, `gift_card_sold_rate`,
+`gift_card_paid_rate`, `split_rate`, `tip_rate`, `rounding_rate` (of cash), `cash_moved_rate` (paid in and out), `over_short_rate`.
 
 Asked for: `POST /-/open`, `/{store}/sell` ({"sku", "quantity"}), `/{store}/close`, `/{store}/offline`, `/{store}/online`.
 """
@@ -24,6 +26,7 @@ import msgspec
 
 from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
 from crossdock.simulator.plain import signed
+from crossdock.simulator.till_habits import Habits, Paid
 
 TICK = SECOND // 100
 ZONES = ("Europe/Berlin", "Europe/Lisbon", "America/New_York", "Asia/Tokyo")
@@ -56,6 +59,8 @@ class Store(msgspec.Struct):
     stated: int = 0
     uploads: int = 0
     late: int = 0
+    paid_in: int = 0
+    paid_out: int = 0
 
 
 class TillSimulator:
@@ -65,6 +70,7 @@ class TillSimulator:
         self._set = settings.get
         self._secret = str(settings.get("webhook_secret", "")).encode()
         self._dice = random.Random(seed)
+        self._habits = Habits(settings, seed)
         self._tills = int(settings.get("tills", 2))
         self.stores = {code: self._store(code, zone) for code, zone in _stores(settings.get("stores", 3))}
         self._codes = self._sellers(settings)
@@ -238,6 +244,10 @@ class TillSimulator:
         ]
         if back:
             lines[0] = self._line(lines[0]["sku"], -1)
+        else:
+            lines = self._habits.fill(lines)
+        if moved := self._habits.cash_moved():
+            self._send(store, self._move_cash(store, *moved, now))
         ticket = self._ticket(store, lines, now)
         self._send(store, ticket)
         if store.online and self._dice.random() < float(self._set("repeat_rate", 0)):
@@ -271,10 +281,14 @@ class TillSimulator:
         store.day = store.day or local.date().isoformat()
         total = sum(line["gross"] for line in lines)
         tender = self._dice.choice(("cash", "card", "card"))
-        if total:
-            till.tenders[tender] = till.tenders.get(tender, 0) + total
+        one = Paid([{"kind": tender, "amount": total}] if total else [])
+        paid = self._habits.pay(total, tender) if total > 0 else one
+        total += paid.tip + paid.rounding
+        for part in paid.tenders:
+            till.tenders[part["kind"]] = till.tenders.get(part["kind"], 0) + part["amount"]
         for line in lines:
-            self.sold[line["sku"]] = self.sold.get(line["sku"], 0) + line["quantity"]
+            if sku := line.get("sku"):
+                self.sold[sku] = self.sold.get(sku, 0) + line["quantity"]
             if line["quantity"] < 0:
                 store.back += line["gross"]
         store.total += total
@@ -290,9 +304,18 @@ class TillSimulator:
             "kind": kind or found,
             "currency": self._currency,
             "lines": lines,
-            "tenders": [{"kind": tender, "amount": total}] if total else [],
+            "tenders": paid.tenders,
             "total": total,
+            **{name: n for name, n in (("tip", paid.tip), ("rounding", paid.rounding)) if n},
         }
+
+    def _move_cash(self, store: Store, kind: str, amount: int, now: int) -> dict[str, Any]:
+        """A ticket of money that is paid in or out: it has a number like every other."""
+        if kind == "paid_in":
+            store.paid_in += amount
+        else:
+            store.paid_out += amount
+        return self._ticket(store, [], now, kind=kind) | {"amount": amount, "reason": "change"}
 
     def _send(self, store: Store, ticket: dict[str, Any]) -> None:
         if store.online:
@@ -325,7 +348,8 @@ class TillSimulator:
         tills: list[dict[str, Any]] = []
         for till in store.tills:
             tenders: list[dict[str, Any]] = [
-                {"kind": kind, "expected": amount} for kind, amount in sorted(till.tenders.items())
+                {"kind": kind, "expected": amount, **self._habits.counted(kind, amount)}
+                for kind, amount in sorted(till.tenders.items())
             ]
             if tenders and off:
                 tenders[0]["expected"] += off
@@ -335,8 +359,15 @@ class TillSimulator:
             tills.append({"till": till.name, "tickets": till.tickets, "tenders": tenders, **used})
         local = datetime.fromtimestamp(now / SECOND, UTC).astimezone(store.zone)
         store.day = store.day or local.date().isoformat()
-        body = {"store": store.code, "business_date": store.day, "at": local.isoformat(), "tills": tills}
-        self._post("day.closed", f"{store.code}-{store.day}-Z", body | {"currency": self._currency})
+        body: dict[str, Any] = {
+            "store": store.code,
+            "business_date": store.day,
+            "at": local.isoformat(),
+            "tills": tills,
+        }
+        moved = {"paid_in": store.paid_in, "paid_out": store.paid_out}
+        body |= {"currency": self._currency, **{name: n for name, n in moved.items() if n}}
+        self._post("day.closed", f"{store.code}-{store.day}-Z", body)
 
     def _post(self, kind: str, delivery: str, body: Any) -> None:
         self._counts["events"] += 1
