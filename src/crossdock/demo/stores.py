@@ -26,6 +26,18 @@ LAST_AT = (0.30, 0.37, 0.44)
 CLOSES_AT, ZONES_APART = 0.75, 0.03
 SILENT_FROM, SILENT_UNTIL = 0.10, 0.85
 SETTLE_S_MAX = 3
+HABITS = {
+    "discount_rate": 0.1,
+    "deposit_rate": 0.1,
+    "gift_card_sold_rate": 0.03,
+    "gift_card_paid_rate": 0.05,
+    "split_rate": 0.05,
+    "tip_rate": 0.05,
+    "rounding_rate": 0.3,
+    "cash_moved_rate": 0.02,
+    "over_short_rate": 0.5,
+}
+"""What tills do besides selling pieces, for the simulator. Goods by weight are left out: sums of a day keep no scale yet."""
 
 
 class LastUnit(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +106,7 @@ def settings(options: Options, stores: Stores, secret: str) -> dict[str, Any]:
         "quiet": [unit.store for unit in stores.last],
         "close_after_s": CLOSES_AT * options.seconds,
         "zones_apart_s": ZONES_APART * options.seconds,
+        **HABITS,
     }
     if options.faults:
         told |= {
