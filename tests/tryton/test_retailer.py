@@ -21,6 +21,18 @@ STORES = {"store-7": "Europe/Berlin", "store-8": "America/New_York"}
 """The first is a warehouse of Tryton's, and of the second it keeps no stock."""
 ORDERS, TICKETS, DAY_US = 3, 16, 86_400 * SECOND
 SOON_S = 600
+HABITS = {
+    "discount_rate": 0.5,
+    "deposit_rate": 0.5,
+    "gift_card_sold_rate": 0.5,
+    "gift_card_paid_rate": 0.3,
+    "split_rate": 0.6,
+    "tip_rate": 0.7,
+    "rounding_rate": 0.6,
+    "cash_moved_rate": 0.2,
+    "over_short_rate": 1.0,
+}
+"""What else the tills do. Goods by weight are not among it: sums of a day keep no scale yet."""
 
 
 @pytest.mark.fault(31)
@@ -50,7 +62,9 @@ def test_a_shop_and_two_stores_are_in_the_books_once_to_the_cent(fresh, tmp_path
             if dice.random() < 0.2:
                 hub.run(SOON_S)
         hub.run(SOON_S)
-        assert hub.ask("select operation, subject, state, attempt, due_at from outbox") == [], hub.now
+        assert hub.ask("select operation, subject, state, attempt, due_at from outbox") == [], hub.ask(
+            "select reason, about, text from case_file where closed_at = 0"
+        )
         told = Told(days)
         assert all(told.returns.values()), "both stores take something back"
         left = {"WH": orders_audited(hub, fresh), "madrid": told.left["store-7"].copy()}
@@ -93,8 +107,9 @@ def yesterday(hub: Hub) -> list[Event]:
             "silent": {"store-7": [4, 10]},
             "close_after_s": TICKETS + 5,
             "start": start,
+            **HABITS,
         },
-        5,
+        6,
     )
     events = []
     while (due := tills.next_due()) is not None and len(events) < 10 * TICKETS:
@@ -118,6 +133,22 @@ class Told:
                 tickets += body.get("tickets", [body])
         assert len(tickets) == TICKETS
         self.tickets = Counter(ticket["store"] for ticket in tickets)
+        lines = [line for ticket in tickets for line in ticket["lines"]]
+        counted = [
+            tender
+            for body in self.closes.values()
+            for till in body["tills"]
+            for tender in till["tenders"]
+            if "counted" in tender
+        ]
+        assert {"void", "paid_in", "paid_out"} < {ticket["kind"] for ticket in tickets}
+        assert {"deposit", "gift_card"} < {line.get("kind", "goods") for line in lines}
+        assert any(line.get("discount") for line in lines)
+        assert any(len(ticket["tenders"]) > 1 for ticket in tickets)
+        assert any(part["kind"] == "gift_card" for ticket in tickets for part in ticket["tenders"])
+        assert any("tip" in ticket for ticket in tickets)
+        assert any("rounding" in ticket for ticket in tickets)
+        assert counted, "somebody has counted cash, and it is over or short"
         self.sold = {store: [0, 0] for store in STORES}
         self.returns: dict[str, list[tuple[Decimal, Decimal]]] = {store: [] for store in STORES}
         self.left: dict[str, Counter[str]] = {store: Counter() for store in STORES}
@@ -129,7 +160,9 @@ class Told:
                 into = credit if came_back else self.sold[store]
                 into[0] += line["gross"]
                 into[1] += line["tax"]
-                (self.back if came_back else self.left)[store][line["sku"]] += abs(line["quantity"])
+                if sku := line.get("sku"):
+                    (self.back if came_back else self.left)[store][sku] += abs(line["quantity"])
+            self.sold[store][0] += ticket.get("tip", 0) + ticket.get("rounding", 0)
             if any(credit):
                 self.returns[store].append((euros(credit[0]), euros(credit[1])))
 
