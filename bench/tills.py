@@ -114,7 +114,7 @@ def tills(world: World, tickets: int, first: int, skus: int = SKUS) -> parts.Fig
             }
             memory = memory_of(processes)
             beside = uploading(stores, reads, upload, first)
-            wrong = [c.text for c in prove(reads, clock_us(), totals_checked_max=2_000) if not c.ok]
+            wrong = [c.text for c in prove(reads, clock_us(), orders_max=2_000) if not c.ok]
     return {
         "levels": levels,
         **published,
