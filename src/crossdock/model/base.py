@@ -64,7 +64,10 @@ def shown(value: object, *, word: bool = False) -> str:
 
 
 def require_short(value: Model, named: str, *fields: str) -> None:
-    """Refuse ids, numbers and versions that are too long to find anything by; `named` is the struct in the error."""
+    """Refuse ids, numbers and versions that are too long to find anything by; `named` is the struct in the error.
+
+    What is made for every line of every order looks at the lengths itself, and calls this only to say what is wrong.
+    """
     for field in fields:
         if len(getattr(value, field)) > ID_CHARS_MAX:
             require(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, Units, require, require_short
+from crossdock.model.base import ID_CHARS_MAX, Amount, Instant, Model, Units, require, require_short
 from crossdock.model.ids import ExternalRef, LineId, LocationId, Sku
 from crossdock.model.money import UnitPrice, require_gross
 from crossdock.model.pricing import DiscountAllocation, TaxLine
@@ -75,7 +75,14 @@ class OrderLine(Model, frozen=True, kw_only=True):
     properties: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        require_short(self, "line", "id", "sku", "external_id", "listing")
+        most = ID_CHARS_MAX
+        if (
+            len(self.id) > most
+            or len(self.sku) > most
+            or len(self.external_id) > most
+            or len(self.listing) > most
+        ):
+            require_short(self, "line", "id", "sku", "external_id", "listing")
         if self.net + self.tax != self.gross:
             require_gross(self.net, self.tax, self.gross)
         if not self.id:

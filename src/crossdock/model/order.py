@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from crossdock.model.base import Amount, Instant, Model, require, require_short, require_zones
+from crossdock.model.base import ID_CHARS_MAX, Amount, Instant, Model, require, require_short, require_zones
 from crossdock.model.currency import EXPONENTS, exponent
 from crossdock.model.ids import ConnectionId, ExternalRef, LegalEntityId, LocationId, OrderId
 from crossdock.model.lines import OrderLine
@@ -109,7 +109,9 @@ class Order(Model, frozen=True, kw_only=True):
     store_local: str = ""
 
     def __post_init__(self) -> None:
-        require_short(self, "order", "external_id", "number", "version")
+        most = ID_CHARS_MAX
+        if len(self.external_id) > most or len(self.number) > most or len(self.version) > most:
+            require_short(self, "order", "external_id", "number", "version")
         if not (self.connection and self.external_id and self.version):
             require(False, "order", "needs connection, external_id and version")
         if self.currency not in EXPONENTS:
