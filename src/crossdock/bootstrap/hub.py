@@ -25,6 +25,7 @@ from crossdock.bootstrap.hands import HandsThread, Preparing, hands_of
 from crossdock.bootstrap.keeping import keeping_of
 from crossdock.bootstrap.loops import (
     EffectLoop,
+    LogLoop,
     Performs,
     PipelineWork,
     PublisherLoop,
@@ -64,7 +65,6 @@ log = logging.getLogger("crossdock")
 SWITCH_INTERVAL_S = 0.0005
 """The interpreter's default of 5 ms lets one busy thread starve the writer: measured, docs/adr/0002."""
 SETTLE_GRACE_US = 5_000_000
-CHECKPOINT_S = 0.5
 PARTS = ("pipeline", "effects", "ticks")
 LOOK_S = 0.03
 """Where others take messages in, how often a worker looks for some."""
@@ -170,7 +170,8 @@ class Hub:
         if self.shared:
             self._loop("look", self._look)
         else:
-            self._loop("checkpoint", self._checkpoint)
+            most = self.config.limits.wal_bytes_max
+            self._loop("checkpoint", LogLoop(self.store, self.writer, most, self._reach, self.signals).turn)
 
     def stop(self) -> None:
         """Finish what has begun and close the store; what could not be finished is asked about at the next start."""
@@ -367,14 +368,6 @@ class Hub:
         """Look for work that others have brought. Claims keep this process's share of what several share."""
         self.stopping.wait(LOOK_S)
         self.writer.wake()
-
-    def _checkpoint(self) -> None:
-        self.signals.stopping.wait(CHECKPOINT_S)
-        self._reach(crash.CHECKPOINT)
-        self.store.checkpoint()
-        if self.store.wal_bytes() > self.config.limits.wal_bytes_max:
-            # Nobody writes meanwhile, but most has been moved just now.
-            self.writer.alone(self.store.truncate_log)
 
     def _dispatch(self, effects: EffectLoop) -> None:
         forever(self.signals, "effects", effects.turn)

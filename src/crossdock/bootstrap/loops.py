@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from crossdock.bootstrap.writer import Writer
+from crossdock.engine import crash
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.keeping import Keeping
 from crossdock.engine.marks import Publisher
@@ -22,12 +23,16 @@ from crossdock.engine.pipeline import Pipeline
 from crossdock.engine.port import Store
 from crossdock.engine.sweeping import Sweep
 from crossdock.errors import CrossdockError, LeaseLostError, RacedError
+from crossdock.stores.opening import HubStore
 
 log = logging.getLogger("crossdock")
 IDLE_S = 0.1
 GC_THRESHOLDS = (50_000, 20, 50)
 """Looking for some after every 700 objects took a tenth of the time."""
 AFTER_ERROR_S = 1.0
+CHECKPOINT_S = 0.5
+LOG_PAGES = 4_096
+"""Pages of 4 KiB in the log from which on it is begun anew."""
 GATHER_S = 0.004
 Clock = Callable[[], int]
 
@@ -192,6 +197,31 @@ class PublisherLoop:
         if not self._publisher.step(self._clock()):
             self._signals.marks.wait(IDLE_S)
             self._signals.marks.clear()
+
+
+class LogLoop:
+    """Moves the log of a store on a file into it, beside the writer.
+
+    Under load more is written meanwhile than is moved, so the log never ends and only grows; cutting it stops the writer
+    for as long as the rest and the disk take. So when the log has grown, little is left to move, and the writer moves that:
+    the log begins anew in the file that it has. It is cut only where a reader has let it grow beyond `bytes_max`.
+    """
+
+    def __init__(
+        self, store: HubStore, writer: Writer, bytes_max: int, reach: crash.Reach, signals: Signals
+    ) -> None:
+        self._store, self._writer, self._bytes_max = store, writer, bytes_max
+        self._reach, self._signals = reach, signals
+
+    def turn(self) -> None:
+        self._signals.stopping.wait(CHECKPOINT_S)
+        self._reach(crash.CHECKPOINT)
+        pages = self._store.checkpoint()
+        if self._store.wal_bytes() > self._bytes_max:
+            self._writer.alone(self._store.truncate_log)
+        elif pages > LOG_PAGES:
+            self._store.checkpoint()  # of what was written during the first one, so that the writer finds little
+            self._writer.alone(self._store.restart_log)
 
 
 class TickLoop:

@@ -50,8 +50,12 @@ class HubStore(Store, Protocol):
         """Forget the persons of a subject."""
         ...
 
-    def checkpoint(self) -> None:
-        """Move the log into the file, as far as nobody is in the way."""
+    def checkpoint(self) -> int:
+        """Move the log into the file, beside the writer. Returns how many pages it held."""
+        ...
+
+    def restart_log(self) -> None:
+        """Move what is left of the log, so that it begins anew; on the writer's thread, between two transactions."""
         ...
 
     def truncate_log(self) -> None:

@@ -250,8 +250,12 @@ class PostgresStore:
         self._bodies.clear()
         self._documents.clear()
 
-    def checkpoint(self) -> None:
-        """Nothing: the server moves its log by itself."""
+    def checkpoint(self) -> int:
+        """PostgreSQL does that itself."""
+        return 0
+
+    def restart_log(self) -> None:
+        """There is none of ours."""
 
     def truncate_log(self) -> None:
         """Nothing: the server cuts its log by itself."""

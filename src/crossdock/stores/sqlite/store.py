@@ -253,13 +253,23 @@ class SqliteStore:
         for message, sealed in own:
             self._db.run("put_body", message, self._vault.seal(salt, self._vault.open(before, sealed)))
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> int:
         """Move what can be moved of the log into the file, on a connection of its own, beside the writer.
 
-        Where somebody else is at it, nothing is left to do.
+        Returns how many pages the log held. Where somebody else is at it, nothing is left to do.
         """
         with translated("moving the log into the file"), suppress(apsw.BusyError):
-            self._checkpointer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            pages, _ = self._checkpointer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            return int(pages)
+        return 0
+
+    def restart_log(self) -> None:
+        """Move the rest of the log, so that the next transaction begins it anew; for the writer, between two of them.
+
+        It waits for nobody: while a reader still needs the log, it goes on growing.
+        """
+        with translated("moving the rest of the log"), suppress(apsw.BusyError):
+            self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def truncate_log(self) -> None:
         """Move all of the log and cut its file; for the writer, between two transactions."""
