@@ -13,6 +13,7 @@ from crossdock.connectors.tryton.customers import BilledTo, code_of
 from crossdock.connectors.tryton.mapping import Entry, roundings, sale
 from crossdock.connectors.tryton.options import read_options
 from crossdock.connectors.tryton.rpc import Client, ServerRefusedError, moment, moment_of
+from crossdock.engine.messages import subject_id
 from crossdock.errors import (
     ConfigurationError,
     CredentialsError,
@@ -254,3 +255,60 @@ def test_every_operation_is_looked_up_and_there():
     for operation in SPEC.operations:
         assert callable(getattr(connector, operation.name))
         assert operation.kind == "poll" or operation.doubles == "lookup"
+
+
+def sale_row(reference, *, party="shop", **fields):
+    row = {"number": "17", "reference": reference, "party": party, "state": "processing", "currency": "EUR"}
+    body = {**row, "total": 2500, "made_at": "2026-03-01T10:00:00.000000+00:00", "changed": "", **fields}
+    return {"kind": "sale.told", "body": body}
+
+
+def of_sale(text, *rows):
+    """Whose sale each row is, by these conventions."""
+    body = json.dumps({"rows": rows}).encode()
+    return [(c.ref_source, c.ref_kind, c.ref) for c in build({"references": text}).split("page.sales", body)]
+
+
+@pytest.mark.parametrize(
+    ("reference", "party", "expected"),
+    [
+        ("#1001", "shop", ("shop", "number", "#1001")),
+        ("M-302-77", "market", ("market", "order", "302-77")),
+        ("55", "OUTLET", ("outlet", "number", "55")),
+        ("55", "shop", None),
+        ("M-", "market", None),
+        ("", "OUTLET", None),
+        (subject_id(42), "shop", ("", "hub", subject_id(42))),
+        (f"{subject_id(42)}-2", "store-7", ("", "hub", subject_id(42))),
+        (f"{subject_id(42)}-credit", "store-7", None),
+    ],
+)
+def test_a_sale_is_about_the_order_that_its_reference_names(reference, party, expected):
+    text = "{#number}=shop, M-{order}=market, {number} of OUTLET=outlet"
+    assert of_sale(text, sale_row(reference, party=party)) == ([expected] if expected else [])
+
+
+def test_a_sale_that_an_amended_one_has_replaced_counts_as_none_of_its_order():
+    connector = build({"references": "{number}=shop"})
+    for reference, state in ((subject_id(42), "posted"), (f"{subject_id(42)}/erp:amend_sale:1", "reversed")):
+        body = json.dumps(sale_row(reference)["body"]).encode()
+        (report,) = connector.translate("sale.told", {}, body, CONTEXT)
+        assert (report.posting.state, report.posting.order_ref) == (state, None)
+
+
+def test_a_sale_that_cannot_be_read_parks_alone():
+    connector = build({"references": "{number}=shop"})
+    body = json.dumps({"rows": [sale_row("1001"), sale_row("1002", total="much")]}).encode()
+    good, bad = connector.split("page.sales", body)
+    assert (good.ref, bad.ref) == ("1001", "")
+    with pytest.raises(MappingError, match="total"):
+        connector.translate("sale.told", {}, bad.body, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [({"references": "#*=shop"}, "references"), ({"sales_since": "lately"}, "sales_since")],
+)
+def test_conventions_that_say_nothing_are_named(settings, field):
+    with pytest.raises(ConfigurationError, match=field):
+        build(settings)

@@ -134,3 +134,29 @@ def test_the_sales_that_an_erp_tells_of_are_kept_as_they_are_now():
     hub.tell("erp", told_sale("S1", cancelled=True))
     assert [(s.document, s.cancelled) for s in hub.process().booked] == [("S2", False), ("S1", True)]
     assert hub.staged() == []
+
+
+def test_a_sale_that_bears_our_own_id_is_of_the_order_that_it_stands_under():
+    hub = Hub()
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", told())
+    sale = told_sale()
+    hub.tell(
+        "erp", msgspec.structs.replace(sale, posting=msgspec.structs.replace(sale.posting, order_ref=None))
+    )
+    (booked,) = hub.process().booked
+    assert (booked.channel, booked.kind, booked.ref) == (REF.connection, REF.kind, REF.id)
+
+
+def test_a_sale_that_is_a_draft_again_counts_as_none():
+    hub = Hub()
+    hub.stock(SKU_1=5, SKU_2=5)
+    hub.tell("shop", told())
+    for document in ("S1", "S2"):
+        hub.tell("erp", told_sale(document))
+    assert "sale.doubled" in hub.reasons()
+    sale = told_sale("S2")
+    hub.tell(
+        "erp", msgspec.structs.replace(sale, posting=msgspec.structs.replace(sale.posting, state="planned"))
+    )
+    assert "sale.doubled" not in hub.reasons()

@@ -12,15 +12,21 @@ from crossdock.flows.desk import Desk, micros
 from crossdock.flows.standing import stand
 from crossdock.model.commands import AdoptSale
 from crossdock.model.finance import Posting
-from crossdock.model.ids import OrderId
+from crossdock.model.ids import ConnectionId, ExternalRef, OrderId
 from crossdock.model.order import Order
 
 ADOPT_SALE = "adopt_sale"
 
 
 def take_told_sale(desk: Desk, told: Posting) -> str:
-    """Remember a sale that an ERP tells of, as it is now. Returns the outcome."""
-    ref = told.order_ref
+    """Remember a sale that an ERP tells of, as it is now. Returns the outcome.
+
+    One that bears our own id names no channel's order: it is of the order that it stands under. What is only planned there, or
+    is again, counts as little as what was cancelled.
+    """
+    process, ref = desk.process, told.order_ref
+    if ref is None and process.known and process.external_id:
+        ref = ExternalRef(connection=ConnectionId(process.connection), kind="order", id=process.external_id)
     sale = BookedSale(
         connection=desk.message.source,
         document=told.document,
@@ -31,9 +37,8 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
         ref=ref.id if ref is not None else "",
         number=told.number,
         made_at=micros(told.posted_at),
-        cancelled=told.state == "reversed",
+        cancelled=told.state in ("reversed", "planned"),
     )
-    process = desk.process
     kept = [s for s in process.booked if (s.connection, s.document) != (sale.connection, sale.document)]
     process.booked = [*kept, sale]
     desk.event("message.noted", {"kind": desk.message.kind})

@@ -128,13 +128,13 @@ class TrytonConnector:
 
     def split(self, kind: str, body: bytes) -> Iterable[Child] | None:
         """Cut a page into one child a row, so that a bad one parks alone."""
-        return pages.children(kind, body)
+        return pages.children(kind, body, self._options.references)
 
     def translate(
         self, kind: str, headers: Mapping[str, str], body: bytes, context: Translation
     ) -> tuple[Report, ...]:
         """Turn one row of a page into a report."""
-        return pages.reports(kind, body, context.connection)
+        return pages.reports(kind, body, context.connection, self._options.references)
 
 
 _NO_ORDER = Refused(

@@ -1,25 +1,24 @@
-"""What is read from Tryton: levels per warehouse, products, list prices. First all of them, then what has changed.
+"""What is read from Tryton: levels per warehouse, products, list prices, sales. First all of them, then what has changed.
 
-A cursor is JSON and says how far a pass has come, and from when on the next one asks. Passes overlap by a minute, for
-what was written first may be committed last; a row that is told again unchanged is a duplicate.
+Passes overlap (cursors.py); a row that is told again unchanged is a duplicate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from crossdock.connectors.tryton import cursors, told
 from crossdock.connectors.tryton.books import load_warehouses
+from crossdock.connectors.tryton.cursors import Cursor, earlier, latest
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, moment, moment_of, number
 from crossdock.errors import RejectedError
 from crossdock.model.commands import Poll
 from crossdock.sdk.calls import Page
 
-OVERLAP = timedelta(seconds=60)
 _PRODUCT = (
     "code",
     "name",
@@ -37,16 +36,6 @@ _MOVE = ("product", "from_location.warehouse", "to_location.warehouse", "write_d
 _encode = msgspec.json.Encoder().encode
 
 
-class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """after: the last id of this pass; warehouse: whose levels it is at; since: what it asks for, "" for all; seen: the
-    latest change that it has met."""
-
-    after: int = 0
-    warehouse: str = ""
-    since: str = ""
-    seen: str = ""
-
-
 def poll(client: Client, options: Options, command: Poll, now: str) -> Ask[Page]:
     """The next page of a feed."""
     cursor = msgspec.json.decode(command.cursor, type=Cursor) if command.cursor else Cursor()
@@ -55,6 +44,8 @@ def poll(client: Client, options: Options, command: Poll, now: str) -> Ask[Page]
         rows, cursor, more = yield from _stock(client, options, cursor, now)
     elif command.feed in ("products", "prices"):
         rows, cursor, more = yield from _catalogue(client, options, cursor, command.feed)
+    elif command.feed == "sales":
+        rows, cursor, more = yield from told.read(client, options, cursor)
     else:
         raise RejectedError(f"Tryton has no feed {command.feed!r}.", field="feed")
     return Page(
@@ -87,7 +78,7 @@ def _stock(client: Client, options: Options, cursor: Cursor, now: str) -> Ask[tu
     following = codes[codes.index(code) + 1 :]
     if following:
         return rows, Cursor(warehouse=following[0], seen=seen), True
-    return rows, Cursor(since=_earlier(seen)), False
+    return rows, Cursor(since=earlier(seen, cursors.OVERLAP)), False
 
 
 def _moved(
@@ -99,9 +90,9 @@ def _moved(
         "stock.move", domain, _MOVE, limit=options.page_size, order=[["id", "ASC"]]
     )
     changed: dict[int, set[int]] = {}
-    seen = cursor.seen or cursor.since
+    if not cursor.seen:
+        cursor = Cursor(since=cursor.since, seen=as_of)
     for move in moves:
-        seen = max(seen, moment_of(move["write_date"]))
         for end in (move["from_location."], move["to_location."]):
             if end["warehouse"] in places:
                 changed.setdefault(end["warehouse"], set()).add(move["product"])
@@ -111,8 +102,8 @@ def _moved(
         found = yield from _quantities(client, domain, place, None)
         rows += [_level(row, options, places[place], as_of) for row in found]
     if len(moves) == options.page_size:
-        return rows, Cursor(after=moves[-1]["id"], since=cursor.since, seen=seen), True
-    return rows, Cursor(since=max(cursor.since, _earlier(seen))), False
+        return rows, cursor.on(moves[-1]["id"]), True
+    return rows, cursor.over(cursors.OVERLAP), False
 
 
 def _quantities(client: Client, domain: Sequence[Any], place: int, limit: int | None) -> Ask[list[Row]]:
@@ -160,6 +151,9 @@ def _level(row: Row, options: Options, code: str, as_of: str) -> Row:
 def _catalogue(
     client: Client, options: Options, cursor: Cursor, feed: str
 ) -> Ask[tuple[list[Row], Cursor, bool]]:
+    if not cursor.seen:
+        seen = yield from latest(client, "product.product", "product.template")
+        cursor = Cursor(since=cursor.since, seen=seen)
     domain: list[Any] = [["id", ">", cursor.after], ["code", "!=", None], ["active", "in", [True, False]]]
     if cursor.since:
         since = moment(cursor.since)
@@ -169,14 +163,13 @@ def _catalogue(
         "product.product", domain, _PRODUCT, limit=options.page_size, order=[["id", "ASC"]]
     )
     currency = yield from client.search("company.company", [["id", "=", client.company]], ("currency.code",))
-    seen = max([cursor.seen or cursor.since, *(_changed(row) for row in found)])
     rows = [
         _product(row) if feed == "products" else _price(row, currency[0]["currency."]["code"])
         for row in found
     ]
     if len(found) == options.page_size:
-        return rows, Cursor(after=found[-1]["id"], since=cursor.since, seen=seen), True
-    return rows, Cursor(since=max(cursor.since, _earlier(seen))), False
+        return rows, cursor.on(found[-1]["id"]), True
+    return rows, cursor.over(cursors.OVERLAP), False
 
 
 def _product(row: Row) -> Row:
@@ -212,7 +205,3 @@ def _changed(row: Row) -> str:
     template = row["template."] or {}
     times = (row["write_date"], row["create_date"], template.get("write_date"))
     return max((moment_of(time) for time in times if time), default="")
-
-
-def _earlier(seen: str) -> str:
-    return (datetime.fromisoformat(seen) - OVERLAP).isoformat() if seen else ""

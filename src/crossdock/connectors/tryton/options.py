@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
 from crossdock.connectors.tryton.spec import SPEC
 from crossdock.errors import ConfigurationError
+
+_CONVENTION = re.compile(r"([^{}]*)\{([^{}]*?)(number|order)([^{}]*)\}([^{}]*?)(?: of (.+))?")
+
+
+class Convention(msgspec.Struct, frozen=True, kw_only=True):
+    """How the reference of a sale names its order, where another integration has made it.
+
+    pattern: what all of the reference matches, its first group the name; kind: `number` or `order` (the channel's id);
+    party: the code of the party that it must be sold to, "" for any.
+    """
+
+    pattern: str
+    kind: str
+    connection: str
+    party: str = ""
+
+    def name_in(self, reference: str, party: str) -> str:
+        """The name of the order in a reference; "" where it is none of these."""
+        found = re.fullmatch(self.pattern, reference) if self.party in ("", party) else None
+        return found[1].strip() if found is not None else ""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     payment_method: str = ""
     price_decimals: int = 4
     page_size: int = 500
+    references: tuple[Convention, ...] = ()
+    sales_since: str = ""
 
 
 def read_options(settings: Mapping[str, str]) -> Options:
@@ -40,7 +64,42 @@ def read_options(settings: Mapping[str, str]) -> Options:
         payment_method=given["payment_method"],
         price_decimals=_number("price_decimals", given["price_decimals"], 0, 8),
         page_size=_number("page_size", given["page_size"], 1, SPEC.limits.page_max),
+        references=_conventions(given["references"]),
+        sales_since=_since(given["sales_since"]),
     )
+
+
+def _conventions(text: str) -> tuple[Convention, ...]:
+    """`{#number}=shop, M-{order} of MARKET=market`, in the order given: the first that fits decides."""
+    found = []
+    for told, connection in _pairs("references", text.replace(",", ";"), alone=False).items():
+        parts = _CONVENTION.fullmatch(told)
+        if parts is None:
+            raise ConfigurationError(
+                f"references: {told!r} does not say in braces what is the number or order.",
+                field="references",
+            )
+        before, pre, kind, post, behind, party = (part or "" for part in parts.groups())
+        name = f"({re.escape(pre)}.+{re.escape(post)})"
+        found.append(
+            Convention(
+                pattern=f"{re.escape(before)}{name}{re.escape(behind)}",
+                kind=kind,
+                connection=connection,
+                party=party,
+            )
+        )
+    return tuple(found)
+
+
+def _since(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat() if text else ""
+    except ValueError as error:
+        raise ConfigurationError(
+            f"sales_since: {text!r} is no time. Write one like 2026-03-01T06:00:00+01:00.",
+            field="sales_since",
+        ) from error
 
 
 def _pairs(name: str, text: str, *, alone: bool) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from crossdock.connectors.tryton import told
+from crossdock.connectors.tryton.options import Convention
 from crossdock.errors import MappingError
 from crossdock.model.catalogue import Price, Product
 from crossdock.model.ids import ConnectionId, Sku
@@ -47,18 +49,36 @@ class _PriceBody(msgspec.Struct, frozen=True):
     changed: str = ""
 
 
-def children(kind: str, body: bytes) -> Iterable[Child] | None:
+def children(kind: str, body: bytes, conventions: Sequence[Convention] = ()) -> Iterable[Child] | None:
     """One message a row, so that a bad one parks alone; a row that is told again unchanged is a duplicate."""
     if not kind.startswith(PAGE):
         return None
-    return [
-        Child(kind=row.kind, body=bytes(row.body), delivery_id=_digest(bytes(row.body)))
-        for row in decode(body, _Page).rows
-    ]
+    found = (_child(row.kind, bytes(row.body), conventions) for row in decode(body, _Page).rows)
+    return [child for child in found if child is not None]
 
 
-def reports(kind: str, body: bytes, connection: str) -> tuple[Report, ...]:
+def _child(kind: str, body: bytes, conventions: Sequence[Convention]) -> Child | None:
+    if kind != told.TOLD:
+        return Child(kind=kind, body=body, delivery_id=_digest(body))
+    whose = told.named(conventions, body)
+    if whose is None:
+        return None
+    return Child(
+        kind=kind,
+        body=body,
+        ref_kind=whose.kind,
+        ref=whose.ref,
+        ref_source=whose.channel,
+        delivery_id=_digest(body),
+    )
+
+
+def reports(
+    kind: str, body: bytes, connection: str, conventions: Sequence[Convention] = ()
+) -> tuple[Report, ...]:
     """What a row tells."""
+    if kind == told.TOLD:
+        return (told.report(body, connection, conventions),)
     if kind == "stock.changed":
         return (stock_reported(body, connection, complete=False),)
     if kind == "product.changed":

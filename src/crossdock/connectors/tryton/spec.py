@@ -8,6 +8,8 @@ BATCH_MAX = 30
 """A batch is one transaction there: longer ones are hardly faster, and hold the others up."""
 INVOICES_MAX = 10
 """Posting takes most of the time of an invoice, and is not faster for many."""
+CONVENTION = r"[^{}]*\{[^{}]*(number|order)[^{}]*\}[^{}]*"
+"""In braces what of the reference is the order's number or id; the party's code behind ` of ` where that decides."""
 _SLOW_S = 120.0
 _SETTLE_S = 30.0
 
@@ -53,7 +55,21 @@ SPEC = ConnectorSpec(
             "Name of the invoice payment method that books what was captured; empty: nobody pays",
         ),
         _whole("price_decimals", "Decimals of a unit price in Tryton (its `price_decimal`)", "4", 0, 8),
-        _whole("page_size", "Products per page of a feed", "500", 1, 1000),
+        _whole("page_size", "Products or sales per page of a feed", "500", 1, 1000),
+        Setting(
+            name="references",
+            doc="Of which channel a sale of others is, by its reference: `{#number}=shop, M-{order}=market`",
+            required=False,
+            kind="map",
+            pattern=CONVENTION,
+            names="connection",
+        ),
+        Setting(
+            name="sales_since",
+            doc="From when on sales are read: a time with its offset from UTC; all of them where empty",
+            required=False,
+            kind="time",
+        ),
     ),
     operations=(
         _once("create_sale", "Record orders as sales, confirmed and in process", BATCH_MAX),
@@ -72,10 +88,12 @@ SPEC = ConnectorSpec(
         Inbound(kind="page.stock", doc="A page of levels"),
         Inbound(kind="page.products", doc="A page of products"),
         Inbound(kind="page.prices", doc="A page of prices"),
+        Inbound(kind="page.sales", doc="A page of sales"),
+        Inbound(kind="sale.told", doc="A sale that it holds, whoever made it", overtakes=True),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
         Inbound(kind="product.changed", doc="A product"),
         Inbound(kind="price.changed", doc="A list price"),
     ),
-    feeds=("stock", "products", "prices"),
+    feeds=("stock", "products", "prices", "sales"),
     limits=Limits(requests_per_s=0.0, burst=10, concurrency_max=1, page_max=1000),
 )
