@@ -110,3 +110,52 @@ def test_a_cursor_that_stays_is_a_conflict():
     stuck = reply({"sales": [], "cursor": "7", "more": True})
     with pytest.raises(ConflictError, match="sales"):
         drive(ERP.poll(Poll(feed="sales", cursor="7"), FIRST), lambda _: stuck)
+
+
+def booked_days(*bodies):
+    """An ERP into which another integration has written days."""
+    simulator = ErpSimulator({"token": "t"}, 1)
+    for n, (path, body) in enumerate(bodies):
+        given = {"reference": f"OLD-{n}", "channel": "Kiosk", "store": "B7", "business_date": "2026-03-28"}
+        given |= {"posting_date": "2026-03-28", "currency": "EUR", **body}
+        request = SimRequest(
+            method="POST", path=path, headers={"authorization": "Bearer t"}, body=msgspec.json.encode(given)
+        )
+        assert simulator.handle(request, NOW).status == 201
+    return Wire(simulator, ERP.request_headers())
+
+
+def test_what_is_booked_of_days_is_read_as_the_contract_says():
+    parts = [{"net": 500, "tax": 0, "gross": 500}]
+    wire = booked_days(("/days", {"total": 500, "lines": parts}), ("/days", {"total": 500, "lines": parts}))
+    page = drive(ERP.poll(Poll(feed="days"), FIRST), wire)
+    document = contract("erp")
+    for told in msgspec.json.decode(page.body)["days"]:
+        require_schema(document, "DayTold", msgspec.json.encode(told))
+    first, second = ERP.split(page.kind, page.body)
+    assert (first.kind, first.ref_source, first.ref_kind, first.ref) == (
+        "day.told",
+        "kiosk",
+        "store_day",
+        "B7/2026-03-28",
+    )
+    assert first.delivery_id != second.delivery_id
+    (report,) = ERP.translate(first.kind, {}, first.body, CONTEXT)
+    posting = report.posting
+    assert (posting.kind, posting.document, posting.erp_total, posting.currency) == (
+        "store_day",
+        "Z1",
+        500,
+        "EUR",
+    )
+    assert posting.order_ref == ExternalRef(
+        connection=ConnectionId("kiosk"), kind="store_day", id="B7/2026-03-28"
+    )
+
+
+def test_what_is_no_day_parks_alone():
+    body = msgspec.json.encode({"days": [{"id": "Z1"}, 7]})
+    for child in ERP.split("page.days", body):
+        assert child.ref == ""
+        with pytest.raises(MappingError):
+            ERP.translate(child.kind, {}, child.body, CONTEXT)

@@ -297,7 +297,7 @@ def _sales(order: _Order) -> Iterator[str]:
     """An ERP tells of the sales that it holds: two that stand are two documents of one key."""
     standing: dict[str, list[str]] = {}
     for sale in order.booked:
-        if not sale.cancelled:
+        if sale.alone:
             standing.setdefault(sale.connection, []).append(sale.document)
     for erp, documents in standing.items():
         if len(documents) > 1:

@@ -20,7 +20,7 @@ WORDS: dict[Kind, str] = {
     "total": "another total",
     "currency": "another currency",
     "late": "late",
-    "unknown": "in the ERP, and no order of ours",
+    "unknown": "in the ERP, and nothing of ours",
 }
 SHOWN_MAX = 200
 
@@ -29,13 +29,16 @@ def compare(
     config: ConfigOption = DEFAULT_CONFIG,
     json: JsonOption = False,
     since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="Orders placed since: a date (UTC), or a time.")
+        str,
+        typer.Option(
+            "--since", metavar="TIME", help="Orders placed, days opened since: a date (UTC), or a time."
+        ),
     ] = "",
     late_after: Annotated[
         float, typer.Option("--late-after", min=0, metavar="SECONDS", help="From when on a sale is late.")
     ] = 3600.0,
 ) -> None:
-    """Compare our orders with the ERP's sales, whoever made them; ends with 1 where they differ."""
+    """Compare our orders and stores' days with what the ERP holds, whoever booked it; ends with 1 where they differ."""
     from crossdock.bootstrap.compared import compared
 
     checked, from_ = configured(config), _micros(since)
@@ -54,13 +57,22 @@ def compare(
 
 
 def _counts(found: Compared) -> dict[str, int]:
-    return {"orders": found.orders, "agree": found.agree, "early": found.early}
+    names = ("orders", "agree", "early", "days", "days_agree", "days_early", "unread")
+    return {name: getattr(found, name) for name in names}
 
 
 def _print(found: Compared) -> None:
     from crossdock.model.money import decimal_text
 
     say(f"{found.orders} orders: {found.agree} agree, {found.early} are too young to say.")
+    if found.days:
+        say(f"{found.days} store days: {found.days_agree} agree, {found.days_early} are too young to say.")
+    if found.unread:
+        say(
+            f"{found.unread} orders, tickets or store days are not compared: their ERP's feed was never read (`days` where tills "
+            "are booked in sum, else `sales`).",
+            "yellow",
+        )
     table(
         "",
         ["", "findings", "in sum", "currency"],
@@ -72,7 +84,7 @@ def _print(found: Compared) -> None:
     )
     table(
         "",
-        ["order", "channel", "", "amount", "ours", "theirs", "currency", "documents"],
+        ["order or day", "channel", "", "amount", "ours", "theirs", "currency", "documents"],
         [_row(finding) for finding in found.findings[:SHOWN_MAX]],
         ["amount", "ours", "theirs"],
     )

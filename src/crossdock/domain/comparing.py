@@ -13,6 +13,8 @@ import msgspec
 Kind = Literal["missing", "doubled", "late", "total", "currency", "unknown"]
 KINDS: tuple[Kind, ...] = ("missing", "doubled", "total", "currency", "late", "unknown")
 US = 1_000_000
+OF_DAY = "store_day"
+"""The kind of what is booked of a store's day, which may have many documents."""
 
 
 class BookedSale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -28,6 +30,11 @@ class BookedSale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     number: str = ""
     made_at: int = 0
     cancelled: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether another one beside it is one too many."""
+        return not self.cancelled and self.kind != OF_DAY
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +73,20 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it: findings by kind and order, orders that agree, and orders of which it is too early to say."""
+    """All of it: findings by kind and order, orders that agree, and orders of which it is too early to say.
+
+    days: the same of stores' days, where tills are posted in sum, findings included in `findings`. unread: orders,
+    tickets and days whose ERP's feed was never read, so that nothing is said of them.
+    """
 
     findings: tuple[Finding, ...]
     orders: int
     agree: int
     early: int
+    days: int = 0
+    days_agree: int = 0
+    days_early: int = 0
+    unread: int = 0
 
     def sums(self) -> list[tuple[Kind, str, int, int]]:
         """(kind, currency, number of findings, their amounts in sum and without sign) in a fixed order."""

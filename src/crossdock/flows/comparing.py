@@ -6,7 +6,7 @@ booked against what the ERP's feed of sales tells (domain/comparing.py). An orde
 
 from __future__ import annotations
 
-from crossdock.domain.comparing import BookedSale
+from crossdock.domain.comparing import OF_DAY, BookedSale
 from crossdock.domain.process import Sale
 from crossdock.flows.desk import Desk, micros
 from crossdock.flows.standing import stand
@@ -19,14 +19,15 @@ ADOPT_SALE = "adopt_sale"
 
 
 def take_told_sale(desk: Desk, told: Posting) -> str:
-    """Remember a sale that an ERP tells of, as it is now. Returns the outcome.
+    """Remember a sale that an ERP tells of, or what it holds of a store's day, as it is now. Returns the outcome.
 
     One that bears our own id names no channel's order: it is of the order that it stands under. What is only planned there, or
     is again, counts as little as what was cancelled.
     """
     process, ref = desk.process, told.order_ref
     if ref is None and process.known and process.external_id:
-        ref = ExternalRef(connection=ConnectionId(process.connection), kind="order", id=process.external_id)
+        kind = "order" if process.day is None else OF_DAY
+        ref = ExternalRef(connection=ConnectionId(process.connection), kind=kind, id=process.external_id)
     sale = BookedSale(
         connection=desk.message.source,
         document=told.document,
@@ -42,7 +43,7 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
     kept = [s for s in process.booked if (s.connection, s.document) != (sale.connection, sale.document)]
     process.booked = [*kept, sale]
     desk.event("message.noted", {"kind": desk.message.kind})
-    if process.day is None:
+    if process.day is None and told.kind == "sale":
         stand(desk)  # a second one is a case, until one of them is cancelled
     return "processed"
 

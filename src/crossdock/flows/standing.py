@@ -55,7 +55,7 @@ def _doubled(process: OrderProcess) -> list[Standing]:
     """An order has one sale in an ERP, whoever made it: a second one is revenue that is not there (DESIGN, promise 6)."""
     held: dict[str, list[str]] = {}
     for sale in process.booked:
-        if not sale.cancelled:
+        if sale.alone:
             held.setdefault(sale.connection, []).append(sale.document)
     found: list[Standing] = []
     for connection, documents in held.items():

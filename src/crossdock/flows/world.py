@@ -218,7 +218,8 @@ class RetailWorld:
             return take_upload(desk, report)
         if isinstance(report, InvoiceReported):
             told = report.posting
-            return take_told_sale(desk, told) if told.kind == "sale" else take_document(desk, report)
+            theirs = told.kind == "sale" or told.order_ref is not None
+            return take_told_sale(desk, told) if theirs else take_document(desk, report)
         return "unhandled"
 
     def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:

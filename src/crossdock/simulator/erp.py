@@ -134,8 +134,8 @@ class ErpSimulator:
             return self._post(request, now)
         if request.path == "/stock":
             return self.feeds.levels(request)
-        if request.path == "/sales/changes":
-            return self.feeds.sales(request)
+        if request.path in ("/sales/changes", "/days/changes"):
+            return self.feeds.documents(request.path.split("/")[1], request)
         if request.path == "/sales" and (order := request.query.get("channel_order")):
             held = (sale for sale in self.sales.values() if sale.channel_order == order)
             found = [sale for sale in held if sale.channel == request.query.get("channel", "")]
@@ -243,6 +243,7 @@ class ErpSimulator:
         answer = self.books.post(kind, body, self._rounding, booked_at=exact(at))
         if answer.status < 400:
             (self.feeds.day if kind == "days" else self.feeds.credit)(body, at)
+            self.feeds.tell("days", self.books.told(kind))
         return answer
 
     def _sell(self, wanted: _SaleIn, now: int) -> SimResponse:
@@ -303,7 +304,7 @@ class ErpSimulator:
         names = ("id", "reference", "channel", "channel_order", "number", "currency", "total", "made_at")
         gone = all(sale.cancelled.get(line, 0) >= quantity for line, quantity in sale.lines.items())
         told = {name: getattr(sale, name) for name in names}
-        self.feeds.tell(sale.id, told | {"state": "cancelled" if gone and sale.cancelled else "open"})
+        self.feeds.tell("sales", told | {"state": "cancelled" if gone and sale.cancelled else "open"})
 
     def _document(self, kind: str, wanted: _DocumentIn, now: int) -> SimResponse:
         found = self._named("sales", wanted.order_reference)

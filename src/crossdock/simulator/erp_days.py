@@ -39,6 +39,7 @@ class _In(msgspec.Struct, gc=False):
     tickets: int = 0
     original: str = ""
     ticket: str = ""
+    channel: str = ""
 
 
 class Booked(msgspec.Struct, omit_defaults=True):
@@ -57,6 +58,7 @@ class Booked(msgspec.Struct, omit_defaults=True):
     tickets: int = 0
     original: str = ""
     booked_at: str = ""
+    channel: str = ""
 
 
 class Books:
@@ -101,6 +103,7 @@ class Books:
             tickets=wanted.tickets,
             original=wanted.original,
             booked_at=booked_at,
+            channel=wanted.channel,
         )
         held.append(booked)
         return json_response({**_told(booked), "posting_date": booked.posting_date}, 201)
@@ -108,6 +111,13 @@ class Books:
     def named(self, kind: str, reference: str) -> list[dict[str, Any]]:
         """The documents under a reference."""
         return [_told(booked) for booked in self.documents[kind] if booked.reference == reference]
+
+    def told(self, kind: str) -> dict[str, Any]:
+        """The latest document of a kind, as the feed of days tells it."""
+        booked = self.documents[kind][-1]
+        names = ("id", "channel", "store", "business_date", "currency", "total")
+        made = {"made_at": booked.booked_at} if booked.booked_at else {}
+        return {name: msgspec.to_builtins(getattr(booked, name)) for name in names} | made
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""

@@ -23,7 +23,7 @@ class _Level(msgspec.Struct):
 
 class _Told(msgspec.Struct):
     changed: int
-    sale: dict[str, Any]
+    what: dict[str, Any]
 
 
 class _Good(msgspec.Struct):
@@ -50,7 +50,7 @@ class Feeds:
         self._changes = 0
         self._moment = 0
         self._levels: dict[tuple[str, str], _Level] = {}
-        self._sales: dict[str, _Told] = {}
+        self._told: dict[str, dict[str, _Told]] = {"sales": {}, "days": {}}
         scales = dict(settings.get("quantity_scales", {}))
         opening = {self._location: dict(settings.get("stock", {})), **dict(settings.get("stock_at", {}))}
         for location, stock in opening.items():
@@ -102,11 +102,12 @@ class Feeds:
         for line in told.lines:
             self.move(line.sku, -line.quantity, at, told.store, line.quantity_scale)
 
-    def tell(self, id_: str, sale: dict[str, Any]) -> None:
-        """A sale was made or changed."""
+    def tell(self, feed: str, what: dict[str, Any]) -> None:
+        """A document was made or changed."""
         self._changes += 1
-        self._sales.pop(id_, None)
-        self._sales[id_] = _Told(self._changes, sale)
+        held = self._told[feed]
+        held.pop(what["id"], None)
+        held[what["id"]] = _Told(self._changes, what)
 
     def levels(self, request: SimRequest) -> SimResponse:
         """A page of levels."""
@@ -124,10 +125,10 @@ class Feeds:
         ]
         return json_response({"levels": levels, "cursor": cursor, "more": more})
 
-    def sales(self, request: SimRequest) -> SimResponse:
-        """A page of sales."""
-        page, cursor, more = _page(request, list(self._sales.values()))
-        return json_response({"sales": [told.sale for told in page], "cursor": cursor, "more": more})
+    def documents(self, feed: str, request: SimRequest) -> SimResponse:
+        """A page of sales, or of what is booked of days."""
+        page, cursor, more = _page(request, list(self._told[feed].values()))
+        return json_response({feed: [told.what for told in page], "cursor": cursor, "more": more})
 
 
 def exact(at: int) -> str:

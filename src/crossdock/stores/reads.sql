@@ -164,5 +164,8 @@ order by subject, message, position limit ?6;
 select location, cast(sum(quantity) as bigint) from unseen where sku = ?1 and seen_at = 0 and master <> ''
 group by location order by location;
 
+-- name: day_tickets
+select value from ticket where connection = ?1 and store = ?2 and day = ?3 order by till, sequence;
+
 -- name: feed_read_at
 select at from cursor where connection = ?1 and feed = ?2;

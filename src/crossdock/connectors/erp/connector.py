@@ -31,7 +31,7 @@ from crossdock.sdk.decode import decode
 from crossdock.sdk.plain import KEY, Created, PlainConnector, stock_reported
 from crossdock.sdk.spec import Child, Translation
 
-_FEEDS = {"stock": "/stock", "sales": "/sales/changes"}
+_FEEDS = {"stock": "/stock", "sales": "/sales/changes", "days": "/days/changes"}
 
 
 def build(settings: Mapping[str, str]) -> ErpConnector:
@@ -115,11 +115,11 @@ class ErpConnector(PlainConnector):
         return days.create_credit(command, intent, _found)
 
     def poll(self, command: Poll, intent: Intent) -> Calls:
-        """Read the next page of levels, or of sales."""
+        """Read the next page of levels, of sales, or of what is booked of days."""
         path = _FEEDS.get(command.feed)
         if path is None:
             raise RejectedError(
-                f"The ERP contract has no feed {command.feed!r}; it has {' and '.join(_FEEDS)}.", field="feed"
+                f"The ERP contract has no feed {command.feed!r}; it has {', '.join(_FEEDS)}.", field="feed"
             )
         query = {"limit": self._page}
         if command.cursor:
@@ -140,6 +140,8 @@ class ErpConnector(PlainConnector):
         """Cut a page into one child a level or sale, so that a bad one parks alone. What is told again is a duplicate."""
         if kind == "page.sales":
             return told.split(body, self._channels)
+        if kind == "page.days":
+            return told.split_days(body, self._channels)
         if kind != "page.stock":
             return None
         page = decode(body, wire.PageBody)
@@ -151,6 +153,8 @@ class ErpConnector(PlainConnector):
         """Turn a stock event, one level or sale of a page, or word of a posted document into a report."""
         if kind == told.SALE:
             return (told.sale(body, context.connection, self._channels),)
+        if kind == told.DAY:
+            return (told.day(body, context.connection, self._channels),)
         if kind == days.POSTED:
             return (days.posted(body, context.connection),)
         if kind != "stock.changed":

@@ -43,7 +43,7 @@ SPEC = ConnectorSpec(
         ),
         Setting(
             name="page_size",
-            doc="Levels or sales per page of its feeds",
+            doc="Levels or documents per page of its feeds",
             required=False,
             default="500",
             kind="whole",
@@ -63,7 +63,7 @@ SPEC = ConnectorSpec(
         Operation(name="adopt_sale", doc="Find the sale that another integration has made of an order"),
         Operation(
             name="poll",
-            doc="Read the feeds `stock` (levels) and `sales` (documents) that changed",
+            doc="Read the feeds `stock` (levels), `sales` and `days` (documents) that changed",
             kind="poll",
         ),
     ),
@@ -71,12 +71,14 @@ SPEC = ConnectorSpec(
         Inbound(kind="page.stock", doc="A page of the stock feed"),
         Inbound(kind="page.sales", doc="A page of the feed of sales"),
         Inbound(kind="sale.told", doc="A sale that it holds, whoever made it", overtakes=True),
+        Inbound(kind="page.days", doc="A page of the feed of what is booked of stores' days"),
+        Inbound(kind="day.told", doc="What it holds of a store's day, whoever booked it", overtakes=True),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),
         Inbound(
             kind="document.posted", doc="The date that a store day's document was posted to", overtakes=True
         ),
     ),
-    feeds=("stock", "sales"),
+    feeds=("stock", "sales", "days"),
     limits=Limits(requests_per_s=0.0, burst=20, concurrency_max=8, page_max=1000),
 )
 

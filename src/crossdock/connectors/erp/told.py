@@ -1,9 +1,10 @@
-"""Sales that the ERP holds, as its feed tells them: ours, and those that somebody else has made. Pure."""
+"""What the ERP holds, as its feeds tell it: sales, and what it booked of a store's day; ours, and others'. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal
 
 import msgspec
@@ -16,7 +17,8 @@ from crossdock.sdk.decode import decode
 from crossdock.sdk.plain import Text
 from crossdock.sdk.spec import Child
 
-SALE = "sale.told"
+SALE, DAY = "sale.told", "day.told"
+STORE_DAY = "store_day"
 
 
 class SaleTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +35,31 @@ class SaleTold(msgspec.Struct, frozen=True, kw_only=True):
     made_at: Instant | None = None
 
 
+class DayTold(msgspec.Struct, frozen=True, kw_only=True):
+    """One document of what a store sold, or took back, on a business day: all of it, a part, or a correction; signed."""
+
+    id: Text
+    channel: Text
+    store: Text
+    business_date: date
+    currency: Text
+    total: Amount
+    state: Literal["open", "cancelled"] = "open"
+    made_at: Instant | None = None
+
+
 class _Page(msgspec.Struct, frozen=True):
     sales: tuple[msgspec.Raw, ...]
+
+
+class _DayPage(msgspec.Struct, frozen=True):
+    days: tuple[msgspec.Raw, ...]
+
+
+class _DayKey(msgspec.Struct, frozen=True):
+    channel: str = ""
+    store: str = ""
+    business_date: str = ""
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -69,6 +94,48 @@ def split(body: bytes, names: Mapping[str, str]) -> list[Child]:
             )
         )
     return found
+
+
+def split_days(body: bytes, names: Mapping[str, str]) -> list[Child]:
+    """One child a document, about the store's day that it is of."""
+    found = []
+    for raw in decode(body, _DayPage).days:
+        told = bytes(raw)
+        try:
+            key = msgspec.json.decode(told, type=_DayKey)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            key = _DayKey()
+        found.append(
+            Child(
+                kind=DAY,
+                body=told,
+                ref_kind=STORE_DAY if key.store and key.business_date else "",
+                ref=f"{key.store}/{key.business_date}" if key.store and key.business_date else "",
+                ref_source=names.get(key.channel, key.channel),
+                delivery_id=hashlib.sha256(told).hexdigest()[:32],
+            )
+        )
+    return found
+
+
+def day(body: bytes, connection: str, names: Mapping[str, str]) -> InvoiceReported:
+    """Read one document of a day."""
+    told = decode(body, DayTold)
+    tills = ConnectionId(names.get(told.channel, told.channel))
+    ref = f"{told.store}/{told.business_date.isoformat()}"
+    return InvoiceReported(
+        posting=Posting(
+            connection=ConnectionId(connection),
+            kind="store_day",
+            document=told.id,
+            order_ref=ExternalRef(connection=tills, kind=STORE_DAY, id=ref),
+            state="reversed" if told.state == "cancelled" else "posted",
+            currency=told.currency,
+            erp_total=told.total,
+            business_date=told.business_date,
+            posted_at=told.made_at,
+        )
+    )
 
 
 def sale(body: bytes, connection: str, names: Mapping[str, str]) -> InvoiceReported:
