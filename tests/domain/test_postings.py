@@ -1,5 +1,7 @@
 """Facts and documents, both ways."""
 
+from datetime import date
+
 from crossdock.domain.postings import postings_of
 from tests.flows.stores import StoreHub, line, store_plan, ticket, z_report, z_till
 
@@ -47,6 +49,18 @@ def test_a_ticket_by_itself_has_a_sale_of_its_own():
     hub = StoreHub(store_plan(post="each"))
     hub.post("ticket", ticket(1))
     hub.settle("create_sale", reference="S1", total=1000)
-    (sale,) = posted(hub, 1)
+    sale, invoice = posted(hub, 1)
     assert (sale.kind, sale.document, sale.total, sale.erp_total) == ("sale", "S1", 1000, 1000)
-    assert sale.business_date.isoformat() == "2026-03-28"
+    assert sale.business_date == invoice.business_date == date(2026, 3, 28)
+    assert (invoice.kind, invoice.state, invoice.facts[0]) == ("invoice", "planned", sale.facts[0])
+
+
+def test_a_ticket_by_itself_whose_invoice_comes_to_something_else_is_a_case():
+    hub = StoreHub(store_plan(post="each"))
+    for number, total in ((1, 1000), (2, 1)):
+        hub.post("ticket", ticket(number, line(price=1000), line(quantity=-1, price=400)))
+        hub.settle("create_sale", reference=f"S{number}", total=1000)
+        hub.settle("create_invoice", reference=f"I{number}", total=total)
+    subjects = [hub.subject("ticket", f"berlin/T1/{number}") for number in (1, 2)]
+    differ = [subject for subject in subjects if "invoice.total_differs" in hub.reasons(subject)]
+    assert differ == subjects[1:]

@@ -167,3 +167,31 @@ def test_an_erp_keeps_stock_at_several_locations():
     assert [(level["location"], level["on_hand"]) for level in levels] == [("MAIN", 5), ("berlin", 2)]
     erp.feeds.move("MUG", -1, 1, "berlin")
     assert (erp.feeds.on_hand, erp.feeds.on_hand_at) == ({"MUG": 5}, {"berlin": {"MUG": 1}})
+
+
+def test_the_invoices_of_a_sale_come_to_the_sale_with_its_shipping():
+    erp = ErpSimulator({"token": "t", "rounding": 1}, 1)
+    line = {"line_id": "1", "sku": "A", "quantity": 3, "net": 1000, "tax": 0, "gross": 1000}
+    shipping = [{"net": 495, "tax": 0, "gross": 495}]
+    body = {
+        "reference": "CD1",
+        "currency": "EUR",
+        "exponent": 2,
+        "total": 1495,
+        "lines": [line],
+        "shipping": shipping,
+    }
+    assert erp.handle(post("/sales", body), START).status == 201
+    totals = []
+    for n in (1, 2):
+        document = {"reference": f"CD1/{n}", "order_reference": "CD1", "shipment_id": str(n)}
+        document["lines"] = [{"line_id": "1", "quantity": n}]
+        totals.append(msgspec.json.decode(erp.handle(post("/invoices", document), START).body)["total"])
+    assert (totals[0], sum(totals)) == (333 + 496, 1496)
+
+
+def test_an_erp_that_only_counts_says_nothing_of_an_invoice():
+    erp = ErpSimulator({"token": "t", "documents": False}, 1)
+    document = {"reference": "CD1/1", "order_reference": "CD1", "shipment_id": "1", "lines": []}
+    assert msgspec.json.decode(erp.handle(post("/invoices", document), START).body)["total"] is None
+    assert msgspec.json.decode(erp.handle(sale(), START).body)["total"] == 1000

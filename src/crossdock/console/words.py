@@ -200,6 +200,7 @@ REASONS = {
     "sale.total_differs": "the ERP's total differs",
     "sale.doubled": "an ERP holds the order twice",
     "posting.total_differs": "the ERP's total differs",
+    "invoice.total_differs": "the ERP's invoices differ",
     "upload.control_totals": "an upload is not what it states",
     "store_day.difference": "tickets differ from the Z report",
     "store_day.gap": "tickets are missing",

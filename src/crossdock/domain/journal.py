@@ -94,10 +94,10 @@ def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> dict[str, int]
         for line, lost in zip(process.lines, gone, strict=True):
             part, whole = line.ordered - lost, line.ordered
             left = left or part != 0 or not whole
-            net += _share(line.net, part, whole)
-            gross += _share(line.gross, part, whole)
-            discount += _share(line.discount, part, whole)
-            withheld += _share(line.withheld, part, whole)
+            net += share(line.net, part, whole)
+            gross += share(line.gross, part, whole)
+            discount += share(line.discount, part, whole)
+            withheld += share(line.withheld, part, whole)
         extras = process.extras if left else {}
     wanted = {"receivable": gross, "sales": -net - discount}
     if discount:
@@ -116,7 +116,7 @@ def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> dict[str, int]
     return wanted
 
 
-def _share(amount: int, part: int, whole: int) -> int:
+def share(amount: int, part: int, whole: int) -> int:
     """The part of an amount, rounded towards zero; all of it for all, none for none."""
     if part == whole:
         return amount

@@ -1,6 +1,6 @@
 """Postings: which facts of ours stand in which documents of an ERP, and the other way round (RETAIL 18).
 
-A ticket that is posted by itself has a sale; one that is summed is in exactly one posting of its store's day; what it took
+A sale has an invoice for each shipment. A ticket that is posted by itself has a sale; one that is summed is in exactly one posting of its store's day; what it took
 back has a credit of its own. All of it is derived from what processes remember.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from crossdock.domain.process import OrderProcess, Sale
+from crossdock.domain.process import Invoice, OrderProcess, Parcel, Sale
 from crossdock.domain.store_day import DayPosting, DayState
 from crossdock.model.finance import DocumentKind, Posting, PostingState
 from crossdock.model.ids import ConnectionId, FactRef, LegalEntityId, OrderId, PostingId
@@ -30,6 +30,7 @@ def postings_of(process: OrderProcess, day: OrderProcess | None = None) -> tuple
         for sale, kind in _documents(process)
         if sale is not None and sale.state
     ]
+    found += [_of_invoice(process, parcel) for parcel in process.shipments if parcel.invoice is not None]
     if process.ticket and day is not None and day.day is not None:
         _, till, sequence = process.external_id.rsplit("/", 2)
         found += [
@@ -45,12 +46,11 @@ def _documents(process: OrderProcess) -> tuple[tuple[Sale | None, DocumentKind],
 
 
 def _of_order(process: OrderProcess, sale: Sale, kind: DocumentKind) -> Posting:
-    fact = FactRef(kind="ticket", id=process.external_id) if process.ticket else _fact("order", process.order)
     return Posting(
         id=PostingId(f"{process.order}-{kind}"),
         connection=ConnectionId(sale.connection),
         kind=kind,
-        facts=(fact,),
+        facts=(_order(process),),
         document=sale.reference,
         order=OrderId(process.order),
         legal_entity=LegalEntityId(process.legal_entity),
@@ -58,8 +58,34 @@ def _of_order(process: OrderProcess, sale: Sale, kind: DocumentKind) -> Posting:
         currency=process.currency,
         total=sale.expected,
         erp_total=sale.erp_total,
-        business_date=date.fromisoformat(process.ticket.rpartition("/")[2]) if process.ticket else None,
+        business_date=_business_date(process),
     )
+
+
+def _of_invoice(process: OrderProcess, parcel: Parcel) -> Posting:
+    """The invoice of a shipment. What it should come to is known of all of them together, so its own total is not said."""
+    invoice = parcel.invoice or Invoice()
+    return Posting(
+        id=PostingId(f"{process.order}-invoice-{parcel.key}"),
+        connection=ConnectionId(invoice.connection),
+        kind="invoice",
+        facts=(_order(process), _fact("shipment", parcel.shipment.id or f"{process.order}-{parcel.key}")),
+        document=invoice.reference,
+        order=OrderId(process.order),
+        legal_entity=LegalEntityId(process.legal_entity),
+        state=_STATES.get(invoice.state, "planned"),
+        currency=process.currency,
+        erp_total=invoice.total,
+        business_date=_business_date(process),
+    )
+
+
+def _order(process: OrderProcess) -> FactRef:
+    return _fact("ticket", process.external_id) if process.ticket else _fact("order", process.order)
+
+
+def _business_date(process: OrderProcess) -> date | None:
+    return date.fromisoformat(process.ticket.rpartition("/")[2]) if process.ticket else None
 
 
 def _of_day(process: OrderProcess, day: DayState, posting: DayPosting) -> Posting:

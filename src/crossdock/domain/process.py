@@ -141,6 +141,16 @@ class Booked(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     location: str = ""
 
 
+class Invoice(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """The invoice of a shipment in the ERP: its lines, the ERP's name of it, and its total where that is told."""
+
+    state: Literal["staged", "done", "refused", "in_doubt", "exhausted"] = "staged"
+    connection: str = ""
+    reference: str = ""
+    total: int | None = None
+    lines: list[tuple[str, int]] = []
+
+
 class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """A shipment as we recorded it, and who was told.
 
@@ -155,6 +165,7 @@ class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     channel_ref: str = ""
     lines: list[tuple[str, int]] = []
     told: list[str] = []
+    invoice: Invoice | None = None
     unseen: bool = False
     """What it moved stands among what the stock's master has not seen."""
 

@@ -7,6 +7,7 @@ from crossdock.engine.messages import Settled
 from crossdock.flows.cancelling import answer
 from crossdock.flows.comparing import ADOPT_SALE
 from crossdock.flows.desk import Desk, effect_key
+from crossdock.flows.invoicing import CREATE_INVOICE, compare_invoices, take_invoice
 from crossdock.flows.stocking import told
 from crossdock.flows.telling import LATE_WORD
 
@@ -45,6 +46,10 @@ def take_settled(desk: Desk, settled: Settled) -> str:
     told(desk, settled)
     if settled.operation in ("create_sale", "amend_sale", ADOPT_SALE):
         _sale(desk, settled)
+    elif settled.operation == CREATE_INVOICE:
+        take_invoice(desk, settled)
+    elif settled.operation == "cancel_sale" and settled.outcome == "done":
+        compare_invoices(desk)
     elif settled.operation == "acknowledge" and settled.outcome == "done" and _hurried(desk):
         desk.close(LATE_WORD, "the channel has it")
     elif settled.operation == "confirm_shipment" and settled.outcome == "done":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from crossdock.domain.process import Line, OrderProcess, Parcel, Sale
+from crossdock.domain.process import Invoice, Line, OrderProcess, Parcel, Sale
 from crossdock.flows.desk import SECOND, Again, Desk, effect_key
+from crossdock.flows.invoicing import invoice_intent
 from crossdock.model.commands import (
     Acknowledge,
     AmendSale,
@@ -175,7 +176,8 @@ def _post_shipment(desk: Desk, erp: str, sale: Sale, parcel: Parcel) -> None:
         parcel.told.append("create_delivery")
     if "create_invoice" not in parcel.told:
         invoice = CreateInvoice(order_id=order_id, shipment=shipment, sale_reference=sale.reference)
-        desk.stage(erp, "create_invoice", f"invoice:{parcel.key}", invoice)
+        if desk.stage(erp, "create_invoice", invoice_intent(parcel.key), invoice):
+            parcel.invoice = Invoice(connection=erp, lines=lines)
         parcel.told.append("create_invoice")
 
 

@@ -211,7 +211,8 @@ class ErpSimulator:
             return problem(404, f"there is no {request.path} here")
         key = request.headers.get("idempotency-key", "")
         made = self._note(kind, key, self._peek(request.body))
-        return SimResponse(status=201, body=b'{"id":"%b","total":%d}' % (made.id.encode(), made.total or 0))
+        total = b"null" if made.total is None else b"%d" % made.total
+        return SimResponse(status=201, body=b'{"id":"%b","total":%b}' % (made.id.encode(), total))
 
     def _note(self, kind: str, key: str, wanted: _Named) -> BatchResult:
         name = f"{kind}:{wanted.reference}"
@@ -221,7 +222,9 @@ class ErpSimulator:
                 return known
             self._references[name] = self._references.get(name, 1) + 1
         self._counts[kind] += 1
-        made = self._noted[name] = BatchResult(key, 201, str(self._counts[kind]), wanted.total)
+        made = self._noted[name] = BatchResult(
+            key, 201, str(self._counts[kind]), wanted.total if kind == "sales" else None
+        )
         return made
 
     def _made(self, request: SimRequest, now: int) -> SimResponse:
@@ -314,7 +317,7 @@ class ErpSimulator:
         done = sale.delivered if kind == "deliveries" else sale.invoiced
         at = self.feeds.moment(now)
         self._counts[kind] += 1
-        total = 0
+        total = 0 if sale.invoiced else sale.total - sum(sale.gross.values())
         for item in wanted.lines:
             before = done.get(item.line_id, 0)
             done[item.line_id] = before + item.quantity
