@@ -11,6 +11,7 @@ from crossdock.errors import ConflictError, MappingError, UnclearError
 from crossdock.model import LineId, OrderId, Rate, Sku, TaxLine
 from crossdock.model.commands import CreateCredit, DayGoods, DayLine, DayTender, PostDay
 from crossdock.sdk.calls import Done, Intent, Refused
+from crossdock.sdk.spec import Translation
 from tests.model.builders import make_line, make_order
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -98,9 +99,17 @@ def test_a_day_that_is_cut_off_is_posted_once(erp, step):
 
 def test_a_day_whose_period_is_closed_goes_to_the_next_date(fresh):
     month, closed = TODAY.replace(day=1), close_the_month_before(fresh)
-    command = day_of("DP1", dates=(closed, month))
+    command = day_of("DP1", dates=(closed, month), day="CD0000000007")
     done = post(fresh, command)
     assert isinstance(done, Done), done
+    again = post(fresh, command, again=True)
+    (said,) = done.messages
+    assert (said.ref_kind, said.ref, again.messages) == ("hub", "CD0000000007", done.messages)
+    assert fresh.connector().spec.understands(said.kind).overtakes
+    context = Translation(connection="erp", subject=said.ref)
+    (report,) = fresh.connector().translate(said.kind, {}, said.body, context)
+    told = report.posting
+    assert (told.kind, told.document, told.posting_date) == ("store_day", done.reference, month)
     (invoice,) = booked(fresh, "DP1")
     assert invoice["accounting_date"]["month"] == month.month
     refused = post(fresh, day_of("DP2", dates=(closed,)))

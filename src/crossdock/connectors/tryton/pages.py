@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from crossdock.connectors.tryton import told
+from crossdock.connectors.tryton import posted, told
 from crossdock.connectors.tryton.options import Convention
 from crossdock.errors import MappingError
 from crossdock.model.catalogue import Price, Product
@@ -77,6 +77,8 @@ def reports(
     kind: str, body: bytes, connection: str, conventions: Sequence[Convention] = ()
 ) -> tuple[Report, ...]:
     """What a row tells."""
+    if kind == posted.POSTED:
+        return (posted.report(body, connection),)
     if kind == told.TOLD:
         return (told.report(body, connection, conventions),)
     if kind == "stock.changed":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -182,6 +182,13 @@ def day(text: str) -> Row:
     """A date as Tryton reads it, of ISO 8601 text."""
     year, month, number = (int(part) for part in text[:10].split("-"))
     return {"__class__": "date", "year": year, "month": month, "day": number}
+
+
+def date_of(value: Any) -> date:
+    """A date as Tryton writes it."""
+    if not isinstance(value, dict) or value.get("__class__") != "date":
+        raise ContractError(f"Tryton gave {shown(value)} where a date stands. Compare its version with 8.0.")
+    return date(int(value["year"]), int(value["month"]), int(value["day"]))
 
 
 def number(value: Any) -> str:

@@ -88,6 +88,7 @@ SPEC = ConnectorSpec(
         Inbound(kind="page.stock", doc="A page of levels"),
         Inbound(kind="page.products", doc="A page of products"),
         Inbound(kind="page.prices", doc="A page of prices"),
+        Inbound(kind="document.posted", doc="The date that a store day was booked to", overtakes=True),
         Inbound(kind="page.sales", doc="A page of sales"),
         Inbound(kind="sale.told", doc="A sale that it holds, whoever made it", overtakes=True),
         Inbound(kind="stock.changed", doc="Some levels, absolute"),

@@ -12,12 +12,12 @@ from decimal import Decimal
 
 import msgspec
 
-from crossdock.connectors.tryton import invoices, mapping, sales
+from crossdock.connectors.tryton import invoices, mapping, posted, sales
 from crossdock.connectors.tryton.books import Books, Product, load
 from crossdock.connectors.tryton.customers import BilledTo
 from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS, booked_at
 from crossdock.connectors.tryton.options import Options
-from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, day, decimal
+from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, date_of, day, decimal
 from crossdock.connectors.tryton.sales import SALE
 from crossdock.connectors.tryton.steps import advance, amount_of, held, name_of, only, quantity_of, total_of
 from crossdock.errors import ConflictError, MappingError
@@ -61,6 +61,8 @@ def post_day(client: Client, options: Options, command: PostDay, intent: Intent)
         shipment = {"id": id_}
     if made:
         done = yield from _invoiced(client, made, command.reference, command.posting_dates, intent)
+        if isinstance(done, Done):
+            done = yield from _dated(client, command, done)
         if method and isinstance(done, Done):
             yield from _pay(client, method, command.reference, command.total - command.owed, intent)
     if shipment is None or not isinstance(done, Done):
@@ -318,6 +320,20 @@ def _invoiced(
         raise error
     (row,) = yield from client.search(invoices.INVOICE, [["id", "=", row["id"]]], invoices.FIELDS)
     return Done(reference=name_of(row), total=total_of(row), already=already)
+
+
+def _dated(client: Client, command: PostDay, done: Done) -> Ask[Done]:
+    """Say with the outcome to which date the day was booked: its own, or the first after it that was open."""
+    if not command.day:
+        return done
+    fields = ("accounting_date", "invoice_date")
+    found = yield from held(client, invoices.INVOICE, [command.reference], fields, invoices.OUT)
+    row = only(found.get(command.reference, ()), command.reference, "invoices")
+    booked = (row["accounting_date"] or row["invoice_date"]) if row is not None else None
+    if not booked:
+        return done
+    said = posted.told(command.day, done.reference, date_of(booked), done.total)
+    return msgspec.structs.replace(done, messages=(said,))
 
 
 def _method(client: Client, options: Options) -> Ask[int]:
