@@ -1,8 +1,14 @@
 """`crossdock check` tells a cause, and not what follows from it; and what would be silently wrong."""
 
+import sys
+import types
+
+import msgspec
 import pytest
 
 from crossdock.config import ConfigurationErrors, Registry, load_config
+from crossdock.config.registry import BUILT_IN
+from crossdock.connectors import erp
 
 ENVIRON = {"T": "token-1", "S": "secret-1"}
 SHOP = (
@@ -18,11 +24,11 @@ STORES = "".join(f'[locations.store-{n:02d}]\nzone = "Europe/Berlin"\n' for n in
 WHOLE = SHOP + WMS + ERP + TILLS + ROUTES + BERLIN + STORES
 
 
-def told(tmp_path, text):
+def told(tmp_path, text, registry=None):
     path = tmp_path / "crossdock.toml"
     path.write_text(text)
     try:
-        found = load_config(path, ENVIRON, Registry(installed=False)).warnings
+        found = load_config(path, ENVIRON, registry or Registry(installed=False)).warnings
     except ConfigurationErrors as errors:
         found = errors.problems
     return [f"{p.severity} {p.field}: {p.message} {p.remedy}" for p in found]
@@ -164,3 +170,30 @@ def test_an_erp_that_there_is_not_is_told_with_those_that_there_are(tmp_path):
 )
 def test_a_key_of_another_section_says_where_it_belongs(tmp_path, text, belongs):
     assert belongs in told(tmp_path, text)
+
+
+@pytest.fixture
+def unasked(monkeypatch):
+    """A registry with an ERP's connector that cannot find what others have made."""
+    module = types.ModuleType("unasked")
+    operations = tuple(each for each in erp.SPEC.operations if each.name != "adopt_sale")
+    module.SPEC = msgspec.structs.replace(erp.SPEC, name="unasked", operations=operations)
+    module.build = lambda settings: types.SimpleNamespace(spec=module.SPEC)
+    monkeypatch.setitem(sys.modules, "unasked", module)
+    return Registry({**BUILT_IN, "unasked": "unasked"}, installed=False)
+
+
+@pytest.mark.parametrize(("mode", "doubts"), [("adopt", 1), ("live", 0), ("observe", 0)])
+def test_taking_over_from_an_erp_that_cannot_be_asked_is_a_doubt(tmp_path, unasked, mode, doubts):
+    text = WHOLE.replace(SHOP, f'{SHOP}mode = "{mode}"\n').replace('"erp"\nurl', '"unasked"\nurl')
+    found = told(tmp_path, text, unasked)
+    assert len(found) == doubts
+    if doubts:
+        assert found[0].startswith("warning routes.shop.erp: shop is on adopt")
+        assert "erp1 has no adopt_sale" in found[0]
+    assert told(tmp_path, WHOLE.replace(SHOP, f'{SHOP}mode = "{mode}"\n')) == []
+
+
+def test_tills_take_over_nothing(tmp_path, unasked):
+    text = WHOLE.replace(TILLS, f'{TILLS}mode = "adopt"\n').replace('"erp"\nurl', '"unasked"\nurl')
+    assert told(tmp_path, text, unasked) == []

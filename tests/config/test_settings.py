@@ -29,7 +29,7 @@ SETTINGS = [
         "there is no location 'belrin'. Did you mean 'berlin'?",
     ),
     (SHOP, 'locations = { 1 = "xyz" }', "locations", "Add [locations.xyz], or take it out."),
-    (ERP, 'page_size = "many"', "page_size", "'many' is not a whole number. Levels or sales"),
+    (ERP, 'page_size = "many"', "page_size", "'many' is not a whole number. Levels or documents"),
     (ERP, "page_size = -1", "page_size", "-1 is less than 1. Give at least 1."),
     (ERP, "page_size = 2.5", "page_size", "'2.5' is not a whole number."),
     (ERP, "page_size = 10001", "page_size", "Give at most 10000."),

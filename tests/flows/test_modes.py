@@ -160,3 +160,49 @@ def test_a_sale_that_is_a_draft_again_counts_as_none():
         "erp", msgspec.structs.replace(sale, posting=msgspec.structs.replace(sale.posting, state="planned"))
     )
     assert "sale.doubled" not in hub.reasons()
+
+
+def not_askable(**changes: object) -> Hub:
+    """A hub that takes over what the shop sold before the start, from an ERP that cannot be asked for it."""
+    plan = make_plan(modes={"shop": "adopt"}, since={"shop": NOON}, offers=OPERATIONS)
+    hub = Hub(msgspec.structs.replace(plan, **changes))
+    hub.stock(SKU_1=5, SKU_2=5)
+    return hub
+
+
+@pytest.mark.parametrize("changes", [{}, {"modes": {"shop": "adopt", "erp": "observe"}}])
+def test_where_the_erp_cannot_be_asked_for_a_sale_a_person_is(changes):
+    hub = not_askable(**changes)
+    hub.tell("shop", told(occurred_at=BEFORE))
+    assert hub.process().sale.state == ""
+    assert set(hub.process().holds) == {"adopted", "sale_unseen"}
+    text = hub.cases[1, "order.held", "sale_unseen"]
+    for word in ("#1001", "erp", "release"):
+        assert word in text
+    hub.tell("shop", told(2, occurred_at=BEFORE))
+    assert "sale_unseen" in hub.process().holds
+    hub.operator("release_hold", code="adopted")
+    assert hub.staged() == []
+    hub.operator("release_hold", code="sale_unseen")
+    assert (hub.process().sale.state, hub.process().sale.reference) == ("done", "#1001")
+    assert hub.staged() == ["release"]
+    assert hub.reasons() == []
+
+
+def test_an_erp_that_cannot_be_asked_may_tell_the_sale_by_itself():
+    hub = not_askable()
+    hub.tell("shop", told(occurred_at=BEFORE))
+    hub.operator("release_hold", code="adopted")
+    hub.tell("erp", told_sale("S7", cancelled=True))
+    assert "sale_unseen" in hub.process().holds
+    hub.tell("erp", told_sale("S8"))
+    assert (hub.process().sale.state, hub.process().sale.reference) == ("done", "S8")
+    assert hub.reasons() == []
+    assert hub.staged() == ["release"]
+
+
+def test_an_order_without_an_erp_is_taken_over_as_it_is():
+    routes = {name: msgspec.structs.replace(route, erp="") for name, route in make_plan().routes.items()}
+    hub = not_askable(routes=routes)
+    hub.tell("shop", told(occurred_at=BEFORE))
+    assert set(hub.process().holds) == {"adopted"}

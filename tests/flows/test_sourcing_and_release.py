@@ -6,7 +6,7 @@ from crossdock.flows.documents import command_for
 from crossdock.model import Hold
 from crossdock.model.reports import OrderReported
 from tests.flows.facts import shipped, told
-from tests.flows.hub import HOUR, Hub, make_plan
+from tests.flows.hub import HOUR, OPERATIONS, Hub, make_plan
 from tests.model.builders import NOON, make_line, make_order
 
 
@@ -37,12 +37,13 @@ def test_while_we_observe_everything_is_decided_and_nothing_emitted():
 
 
 def test_what_is_taken_over_is_never_shipped_twice_without_a_person():
-    hub = stocked(modes={"shop": "adopt"})
+    offers = {**OPERATIONS, "erp": OPERATIONS["erp"] | {"adopt_sale"}}
+    hub = stocked(modes={"shop": "adopt"}, offers=offers)
     hub.tell("shop", told())
-    assert hub.staged() == []
+    assert hub.staged() == ["adopt_sale"]
     assert hub.reasons() == ["order.held"]
     hub.operator("release_hold", code="adopted")
-    assert hub.staged() == ["release"]
+    assert hub.staged() == ["adopt_sale", "release"]
 
 
 def test_only_operations_that_are_offered_are_staged():

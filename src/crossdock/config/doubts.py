@@ -11,6 +11,8 @@ from crossdock.config.reading import Reading
 from crossdock.config.values import nearest
 
 API = "api"
+TILL = "till"
+ADOPT_SALE = "adopt_sale"
 HUB = "hub"
 SELLERS = ("channel", "till")
 MASTERS = ("erp", "wms", "partner")
@@ -59,6 +61,7 @@ def warn(
                 )
     _of_stores(reading, connections, places)
     _of_observed_erps(reading, connections, routes)
+    _of_adopted(reading, connections, routes)
     _of_authority(reading, connections, authority)
 
 
@@ -128,6 +131,23 @@ def _of_observed_erps(reading: Reading, connections: Connections, routes: Tables
                 ("routes", name, "erp"),
                 f"{name} is on {mode} and {erp.name} on observe: what {name} sells is booked nowhere.",
                 f'Write mode = "live" in [connections.{erp.name}]{other}.',
+            )
+
+
+def _of_adopted(reading: Reading, connections: Connections, routes: Tables) -> None:
+    """Orders are taken over with the sales that others have made of them: an ERP that cannot be asked leaves that to a person."""
+    good = connections.good
+    for name, values in routes.items():
+        erp = good.get(values.get("erp", ""))
+        if name not in good or good[name].mode != "adopt" or erp is None or TILL in good[name].spec.roles:
+            continue
+        if erp.spec.operation(ADOPT_SALE) is None:
+            reading.warn(
+                ("routes", name, "erp"),
+                f"{name} is on adopt, and the connector {erp.connector!r} of {erp.name} has no {ADOPT_SALE}: each order that is taken "
+                "over is held until a person has seen its sale there.",
+                f'Write mode = "live" and since in [connections.{name}] to leave older orders to whoever began them, or be ready to '
+                "release them one by one.",
             )
 
 

@@ -1,7 +1,8 @@
 """Going live: what an ERP holds of an order, whoever made it; and taking over what another integration has made.
 
 While a connection is only observed the hub decides and emits nothing; `crossdock compare` then sets what it would have
-booked against what the ERP's feed of sales tells (domain/comparing.py). An order that is taken over gets no second sale.
+booked against what the ERP's feed of sales tells (domain/comparing.py). An order that is taken over gets no second sale, and none
+is taken for granted: where its ERP cannot be asked, it waits until a person, or that feed, says that it is there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from crossdock.model.ids import ConnectionId, ExternalRef, OrderId
 from crossdock.model.order import Order
 
 ADOPT_SALE = "adopt_sale"
+UNSEEN = "sale_unseen"
+"""The hold of an order that is taken over, while nobody has said that its ERP has a sale of it."""
 
 
 def take_told_sale(desk: Desk, told: Posting) -> str:
@@ -42,6 +45,9 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
     )
     kept = [s for s in process.booked if (s.connection, s.document) != (sale.connection, sale.document)]
     process.booked = [*kept, sale]
+    if process.sale is not None and _is_unseen(process.sale, sale.connection) and not sale.cancelled:
+        process.sale = _done(desk, sale.document)
+        process.holds.pop(UNSEEN, None)
     desk.event("message.noted", {"kind": desk.message.kind})
     if process.day is None and told.kind == "sale":
         stand(desk)  # a second one is a case, until one of them is cancelled
@@ -49,7 +55,10 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
 
 
 def take_over(desk: Desk, order: Order) -> None:
-    """The sale of an order that is taken over: as the ERP has told it, else it is asked, and makes none in any case."""
+    """The sale of an order that is taken over: as the ERP has told it, else it is asked, and makes none in any case.
+
+    Where it cannot be asked, a person is.
+    """
     process, route = desk.process, desk.route
     erp = route.erp if route is not None else ""
     for sale in process.booked:
@@ -62,11 +71,29 @@ def take_over(desk: Desk, order: Order) -> None:
         channel_order=process.external_id,
         number=order.number,
     )
-    if erp and desk.stage(erp, ADOPT_SALE, "adopt", command):
-        process.sale = Sale(state="staged", document=1, expected=process.total)
-    else:
+    if not erp:
         process.sale = _done(desk, order.number)
+    elif desk.stage(erp, ADOPT_SALE, "adopt", command):
+        process.sale = Sale(state="staged", document=1, expected=process.total, connection=erp)
+    else:
+        process.sale = Sale(document=1, expected=process.total, connection=erp)
+        process.holds[UNSEEN] = (
+            f"{erp} cannot be asked whether it has the sale; look there, make it where it is missing, then release this hold"
+        )
+
+
+def believe(desk: Desk) -> None:
+    """A person has released the hold: they have seen the sale, under the number that the channel gives it."""
+    process = desk.process
+    if UNSEEN in process.lifted and process.sale is not None and _is_unseen(process.sale):
+        process.sale = _done(desk, process.number)
+
+
+def _is_unseen(sale: Sale, connection: str = "") -> bool:
+    return not sale.state and connection in ("", sale.connection)
 
 
 def _done(desk: Desk, reference: str) -> Sale:
-    return Sale(state="done", reference=reference, document=1, expected=desk.process.total)
+    process, route = desk.process, desk.route
+    erp = route.erp if route is not None else ""
+    return Sale(state="done", reference=reference, document=1, expected=process.total, connection=erp)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from crossdock.domain.journal import to_post
 from crossdock.domain.process import OrderProcess
+from crossdock.flows.comparing import believe
 from crossdock.flows.desk import Again, Desk
 from crossdock.flows.forgetting import forget_if_asked, hold_if_asked
 from crossdock.flows.goods import balance, hand_over, release
@@ -48,6 +49,7 @@ def follow(desk: Desk, why: str) -> None:
             hand_over(desk)
         if process.sale is None:
             create_sale(desk)
+        believe(desk)
         if mine and not process.acknowledged:
             acknowledge(desk, gone)  # once all of it that is ours is reserved
         release(desk)

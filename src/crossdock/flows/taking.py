@@ -13,7 +13,7 @@ from crossdock.domain.state import DocumentRow
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import Reference
 from crossdock.errors import MappingError, RejectedError
-from crossdock.flows.comparing import take_over
+from crossdock.flows.comparing import UNSEEN, take_over
 from crossdock.flows.consequences import follow
 from crossdock.flows.copying import copied_from, keep_copy
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
@@ -210,10 +210,11 @@ def _absorb_holds(desk: Desk, order: Order, *, first: bool) -> None:
     tags = desk.plan.policy.hold_tags
     if not (order.holds or tags or process.holds or process.mode == "adopt"):
         return
-    holds = {code: reason for code, reason in process.holds.items() if code in ("price", ADOPTED)}
+    holds = {code: reason for code, reason in process.holds.items() if code in ("price", ADOPTED, UNSEEN)}
     if first and process.mode == "adopt":
         holds[ADOPTED] = "taken over; release it if nobody else has shipped it"
         process.acknowledged = True
+        process.holds = holds
         take_over(desk, order)
     for hold in order.holds:
         if hold.released_at is None:

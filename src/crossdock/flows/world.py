@@ -57,6 +57,7 @@ from crossdock.flows.taking import take_order
 from crossdock.flows.taking_back import UNSOLD, take_taken_back, take_unsold
 from crossdock.flows.tills import take_ticket, take_upload
 from crossdock.flows.uncounted import Uncounted, below_zero, take_uncounted
+from crossdock.model.finance import Posting as Told
 from crossdock.model.reports import (
     ChannelErasureRequested,
     InvoiceReported,
@@ -219,8 +220,17 @@ class RetailWorld:
         if isinstance(report, InvoiceReported):
             told = report.posting
             theirs = told.kind == "sale" or told.order_ref is not None
-            return take_told_sale(desk, told) if theirs else take_document(desk, report)
+            return self._take_theirs(desk, told) if theirs else take_document(desk, report)
         return "unhandled"
+
+    @staticmethod
+    def _take_theirs(desk: Desk, told: Told) -> str:
+        """What an ERP holds, whoever made it; it may be the sale that an order waits for."""
+        before = desk.process.sale
+        outcome = take_told_sale(desk, told)
+        if desk.process.sale is not before:
+            follow(desk, "effect")
+        return outcome
 
     def _take_settled(self, desk: Desk, settled: Settled, *, known: bool) -> str:
         if known and settled.operation != TELL:
