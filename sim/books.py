@@ -15,7 +15,7 @@ from sim.hub import SimHub
 from sim.invariants import Invariants
 from sim.people import People
 from sim.retailer import SHOPS, TILLS, WAREHOUSES, Partners
-from sim.returns import given_back
+from sim.returns import given_back, given_back_unsent
 from sim.world import HOUR, SECOND, Violation, World
 
 Quantities = dict[str, int]
@@ -134,6 +134,7 @@ class Books:
             self._once_in_the_erp(subject, process)
             self._told_of_what_left(subject, process)
             self._what_came_back(subject, process)
+            self._credited(subject, process)
             self._owned(subject, process)
         self._stock()
         self._claims()
@@ -220,6 +221,39 @@ class Books:
             raise Violation("g", f"{name}: {given} cents were given back, the hub knows of {known}.")
         if given > (process.captured or process.total) and "refund.beyond_captured" not in cases:
             raise Violation("g", f"{name}: {given} cents were given back, and that is nobody's case.")
+
+    def _credited(self, subject: int, process: OrderProcess) -> None:
+        """c, g: the ERP credited what the shop gave back of what it invoiced, and received what came back; each once."""
+        name, erp = self._name(subject), self._partners.erp
+        notes = [note for note in erp.given_back.credits if note.order == process.order]
+        receipts = [receipt for receipt in erp.given_back.receipts if receipt.order == process.order]
+        made = [document.reference for document in (*notes, *receipts)]
+        if len(set(made)) != len(made):
+            raise Violation("c", f"{name}: the ERP made a credit or a receipt twice: {sorted(made)}.")
+        settled = {"refund.credit_by_hand", "refund.credit_differs", "return.received_less"}
+        if (
+            self.open.get(subject)
+            or self._excused(subject, "erp")
+            or self.cases.get(subject, set()) & settled
+        ):
+            return
+        sale = next((sale for sale in erp.sales.values() if sale.reference == process.order), None)
+        body = self._partners.shops[process.connection].order(int(process.external_id or 0))
+        if sale is None or body is None or not process.known:
+            return
+        wanted = given_back(body) - given_back_unsent(body) if sale.invoiced else 0
+        credited = -sum(note.total for note in notes)
+        if credited != wanted:
+            raise Violation(
+                "g", f"{name}: {wanted} cents were given back of it, the ERP credited {credited}."
+            )
+        came = {line: n for line, n in self._people.returns.back.get(process.order, {}).items() if n}
+        received: Quantities = {}
+        for receipt in receipts:
+            for line, quantity in receipt.lines.items():
+                received[line] = received.get(line, 0) + quantity
+        if sale.delivered and received != came:
+            raise Violation("g", f"{name}: {came} came back, the ERP received {received}.")
 
     def _owned(self, subject: int, process: OrderProcess) -> None:
         """b: finished, or somebody's case; and cancelled where it was cancelled."""

@@ -34,6 +34,8 @@ LOOKED_UP = (
     "release",
     "post_day",
     "create_credit",
+    "credit_refund",
+    "receive_return",
 )
 
 

@@ -39,6 +39,15 @@ FACTS = (
 """Cases that a person settles outside of the hub, and then resolves."""
 PASSING = ("effect.in_doubt", "effect.exhausted")
 TRIES_MAX = 3
+MADE = (
+    "create_delivery",
+    "create_invoice",
+    "post_day",
+    "create_credit",
+    "credit_refund",
+    "receive_return",
+)
+"""Operations of the ERP of which each makes a document."""
 
 
 class People:
@@ -286,7 +295,7 @@ class People:
                     return str(sale.id)
                 if operation in ("cancel_sale", "amend_sale"):
                     return sale.id if any(key.endswith(f":{intent}") for key in sale.changes) else ""
-        if operation not in ("create_delivery", "create_invoice", "post_day", "create_credit"):
+        if operation not in MADE:
             return ""
         key = f"{ERP}:{operation}:{subject}:{intent}"
         return self._hub.known.documents.get((ERP, key), "")

@@ -184,7 +184,9 @@ class Returns:
 
         simulator.change(order["id"], now, edit)
         inside, alone = dice.random() < 0.7, dice.random() < 0.6
-        if inside or self._world.now > self._faults.until:  # the story may be over before a poll would find it
+        if (
+            inside or self._world.now > self._faults.until
+        ):  # the story may be over before a poll would find it
             simulator.echo("orders/updated", lambda: simulator.orders.get(order["id"]), now)
         if alone:
             self._wires[shop].post(simulator.event("refunds/create", msgspec.json.encode(refund), now))
@@ -226,6 +228,17 @@ def given_back(order: Body, *, pending: bool = False) -> int:
         for refund in order["refunds"]
         for money in refund["transactions"]
         if money["status"] in wanted
+    )
+
+
+def given_back_unsent(order: Body) -> int:
+    """What of it was for goods that never left, in cents: the sale in the ERP was cancelled by that."""
+    return sum(
+        _cents(item["subtotal"]) + _cents(item["total_tax"])
+        for refund in order["refunds"]
+        if any(money["status"] == "success" for money in refund["transactions"])
+        for item in refund["refund_line_items"]
+        if item["restock_type"] == "cancel"
     )
 
 

@@ -41,7 +41,16 @@ OPERATIONS = {
     "shop": frozenset({"acknowledge", "confirm_shipment", "cancel_order", "set_quantities"}),
     "market": frozenset({"acknowledge", "confirm_shipment", "cancel_order", "set_quantities"}),
     "erp": frozenset(
-        {"create_sale", "create_delivery", "create_invoice", "cancel_sale", "amend_sale", "poll"}
+        {
+            "create_sale",
+            "create_delivery",
+            "create_invoice",
+            "cancel_sale",
+            "amend_sale",
+            "credit_refund",
+            "receive_return",
+            "poll",
+        }
     ),
     "wms": frozenset({"release", "cancel_release"}),
 }

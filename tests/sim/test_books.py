@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from crossdock.domain.process import Refunded
+from crossdock.simulator.erp_given_back import CreditNote, Receipt
 from sim.books import Books, check_alerts, check_cases, check_store, unrest
 from sim.returns import given_back
 from sim.run import Story, _Run
@@ -219,28 +220,48 @@ def test_goods_that_may_not_be_sold_and_that_the_hub_would_sell(day):
     held["SKU-0003", "north"] -= 1
 
 
+@pytest.mark.parametrize(("kind", "letter"), [("credits", "g"), ("receipts", "g"), ("twice", "c")])
+def test_what_the_erp_was_told_of_refunds_and_returns_and_is_not_so(day, kind, letter):
+    given, order = day.partners.erp.given_back, shipped(day).reference
+    planted = {
+        "credits": (given.credits, [CreditNote("N0", "N0", order, "R", -1, "")]),
+        "receipts": (given.receipts, [Receipt("R0", "R0", order, {"1": 1}, "")]),
+        "twice": (given.receipts, [Receipt("R0", "R0", order, {}, ""), Receipt("R1", "R0", order, {}, "")]),
+    }
+    held, documents = planted[kind]
+    held += documents
+    with violates(letter):
+        check(day)
+    del held[-len(documents) :]
+
+
 @pytest.mark.parametrize("reason", ["return.beyond_shipped", "refund.beyond_captured"])
 def test_what_went_beyond_and_is_nobodys_case(day, reason):
     """Everybody's books say the same, and nobody was asked about it."""
-    books = Books(day.world, day.hub, day.partners, day.people)
+    books, erp = Books(day.world, day.hub, day.partners, day.people), day.partners.erp.given_back
     subject, process = next((s, p) for s, p in books.processes.items() if p.lines[0].shipped)
     if reason == "return.beyond_shipped":
         back = day.people.returns.back.setdefault(process.order, {})
         line, before = process.lines[0], dict(back)
         back[line.id] = line.returned = line.shipped + 1
+        more = line.returned - before.get(line.id, 0)
+        held, document = erp.receipts, Receipt("R0", "R0", process.order, {line.id: more}, "")
     else:
         shop = day.partners.shops[process.connection]
         number, whole = int(process.external_id), shop.orders[int(process.external_id)]
         body = shop.order(number)
         beyond = process.total + 1 - given_back(body)
+        held, document = erp.credits, CreditNote("N0", "N0", process.order, "R", -beyond, "")
         money = {"kind": "refund", "status": "success", "amount": f"{beyond / 100:.2f}"}
         body["refunds"].append({"transactions": [money], "refund_line_items": []})
         shop.orders[number] = msgspec.json.encode(body)
         process.refunds = [Refunded(key="R", done=True, total=process.total + 1)]
+    held.append(document)
     with pytest.raises(Violation, match=r"^\(g\).*nobody's case"):
         books.check()
     books.cases.setdefault(subject, set()).add(reason)
     books.check()
+    held.remove(document)
     if reason == "return.beyond_shipped":
         back.clear()
         back.update(before)

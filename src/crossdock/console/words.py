@@ -42,6 +42,8 @@ OPERATIONS = {
     "poll": "read what is new",
     "post_day": "book the store's day",
     "create_credit": "credit what was brought back",
+    "credit_refund": "credit a refund",
+    "receive_return": "receive what came back",
     "tell": "tell what happened",
 }
 
@@ -216,6 +218,9 @@ REASONS = {
     "cancellation.unanswered": "cancellation unanswered",
     "order.cancelled_and_shipped": "shipped though cancelled",
     "refund.beyond_captured": "more refunded than paid",
+    "refund.credit_by_hand": "a refund to credit by hand",
+    "refund.credit_differs": "a refund is not what was credited",
+    "return.received_less": "less came back than the ERP was told",
     "erasure.asked": "a person wants to be forgotten, no order is named",
     "erasure.unknown": "to be forgotten, and not held",
     "erasure.channel": "a channel wants its persons forgotten",

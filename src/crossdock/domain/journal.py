@@ -7,11 +7,13 @@ Every posting sums to zero, and the sums over all postings of an order do not de
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from crossdock.domain.process import OrderProcess
+from crossdock.model.commands import CreditKind, CreditPart
 from crossdock.model.order import Order
 from crossdock.model.pricing import TaxLine
-from crossdock.model.returns import Refund, RefundAdjustment, RefundShipping
+from crossdock.model.returns import Refund, RefundAdjustment, RefundLine, RefundShipping
 
 Entries = tuple[tuple[str, int], ...]
 
@@ -59,6 +61,32 @@ def refund_entries(refund: Refund) -> dict[str, int]:
     if rest:
         sums["refunds"] = sums.get("refunds", 0) + rest
     return {account: amount for account, amount in sums.items() if amount}
+
+
+def credit_parts(refund: Refund) -> list[CreditPart]:
+    """What of a refund is to be credited: all of it but what was given back for goods that never went.
+
+    Their gross is the refund's total less theirs, exactly. Nothing that somebody has typed is in it.
+    """
+    found: list[CreditPart] = []
+    rest = refund.total
+    for line in refund.lines:
+        rest -= line.gross
+        if line.restock != "cancelled":
+            found.append(_part("line", line, line=line.line, sku=line.sku, quantity=line.quantity))
+    for ship in refund.shipping:
+        rest -= ship.gross
+        found.append(_part("shipping", ship, shipping=ship.shipping))
+    for part in refund.adjustments:
+        rest -= part.gross
+        found.append(CreditPart(kind=part.kind, net=part.net, tax=part.tax, gross=part.gross))
+    if rest:
+        found.append(CreditPart(kind="rest", net=rest, tax=0, gross=rest))
+    return [part for part in found if part.net or part.tax]
+
+
+def _part(kind: CreditKind, of: RefundLine | RefundShipping, **fields: Any) -> CreditPart:
+    return CreditPart(kind=kind, net=of.net, tax=of.tax, gross=of.gross, taxes=of.taxes, **fields)
 
 
 def to_post(process: OrderProcess, gone: Sequence[int] | None) -> Entries:

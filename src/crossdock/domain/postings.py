@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from crossdock.domain.process import Invoice, OrderProcess, Parcel, Sale
 from crossdock.domain.store_day import DayPosting, DayState
 from crossdock.model.finance import DocumentKind, Posting, PostingState
@@ -31,6 +33,11 @@ def postings_of(process: OrderProcess, day: OrderProcess | None = None) -> tuple
         if sale is not None and sale.state
     ]
     found += [_of_invoice(process, parcel) for parcel in process.shipments if parcel.invoice is not None]
+    found += [
+        _of_refund(process, refund.key, refund.credit)
+        for refund in process.refunds
+        if refund.credit is not None and refund.credit.state
+    ]
     if process.ticket and day is not None and day.day is not None:
         _, till, sequence = process.external_id.rsplit("/", 2)
         found += [
@@ -86,6 +93,15 @@ def _order(process: OrderProcess) -> FactRef:
 
 def _business_date(process: OrderProcess) -> date | None:
     return date.fromisoformat(process.ticket.rpartition("/")[2]) if process.ticket else None
+
+
+def _of_refund(process: OrderProcess, key: str, credit: Sale) -> Posting:
+    posting = _of_order(process, credit, "credit_note")
+    return msgspec.structs.replace(
+        posting,
+        id=PostingId(f"{process.order}-credit_note-{key}"),
+        facts=(_fact("refund", key), *posting.facts),
+    )
 
 
 def _of_day(process: OrderProcess, day: DayState, posting: DayPosting) -> Posting:

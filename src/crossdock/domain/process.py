@@ -15,6 +15,7 @@ from crossdock.domain.comparing import BookedSale
 from crossdock.domain.ledger import Move
 from crossdock.domain.policy import Mode
 from crossdock.domain.store_day import DayState
+from crossdock.model.commands import CreditPart
 from crossdock.model.fulfilment import Shipment, ShipmentState
 from crossdock.model.lines import Delivery
 from crossdock.model.order import Commitment
@@ -174,23 +175,24 @@ class Parcel(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
         return self.shipment.state
 
 
-class Refunded(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A refund as it stands. entries: what it posts once it is done, account by account."""
-
-    key: str
-    version: str = ""
-    done: bool = False
-    total: int = 0
-    entries: dict[str, int] = {}
-
-
 class Returned(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A return as it stands: (line, sku, received), and (line, sku, quantity) of what of it may not be sold."""
+    """A return as it stands: (line, sku, received), and (line, sku, quantity) of what of it may not be sold.
+
+    told: what of it the ERP was told, in `receipts` receipts; None where it came before the ERP was told of any. place:
+    where it lies, ours.
+    """
 
     key: str
     version: str = ""
     lines: list[tuple[str, str, int]] = []
     quarantined: list[tuple[str, str, int]] = []
+    place: str = ""
+    told: list[tuple[str, str, int]] | None = None
+    receipts: int = 0
+
+    def told_of(self, line: str, sku: str) -> int:
+        """What the ERP was told of a line."""
+        return sum(n for id_, code, n in self.told or () if (id_, code) == (line, sku))
 
 
 class TakenBack(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -214,6 +216,29 @@ class Sale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     amended: bool = False
     connection: str = ""
     erp_total: int | None = None
+
+
+class Refunded(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """A refund as it stands. entries: what it posts once it is done, account by account.
+
+    parts: what of it is to be credited; None where it was done before the ERP was told of any. credit: its credit in the
+    ERP, negative; without a state where a person is to make it. tax: that of the credit.
+    """
+
+    key: str
+    version: str = ""
+    done: bool = False
+    total: int = 0
+    entries: dict[str, int] = {}
+    parts: list[CreditPart] | None = None
+    credit: Sale | None = None
+    tax: int = 0
+
+    @property
+    def owed(self) -> tuple[int, int]:
+        """(total, tax) of the credit that should stand in the ERP by now: not positive."""
+        parts = self.parts if self.done and self.parts is not None else ()
+        return -sum(part.gross for part in parts), -sum(part.tax for part in parts)
 
 
 class OrderProcess(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossdock.domain.journal import refund_entries
+from crossdock.domain.journal import credit_parts, refund_entries
 from crossdock.domain.process import Refunded
 from crossdock.flows.desk import Desk
 from crossdock.model.finance import Payment
@@ -21,11 +21,14 @@ def record_refund(desk: Desk, refund: Refund) -> str:
         process.refunds.sort(key=lambda mine: mine.key)
     elif not is_newer(refund.version, held.version):
         return "duplicate" if refund.version == held.version else "stale"
+    recorded_before = held.parts is None and held.done
     held.version = refund.version
     foreign = refund.currency != process.currency
     held.done = refund.state == "done" and not refund.test and not foreign
     held.total = refund.total
     held.entries = refund_entries(refund)
+    if not recorded_before:
+        held.parts = [] if foreign or refund.test else credit_parts(refund)
     if foreign:
         desk.case(
             "refund.other_currency",

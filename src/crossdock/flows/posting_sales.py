@@ -120,7 +120,7 @@ def take_posted(desk: Desk, settled: Settled) -> None:
         credit = process.credit
         credit.state, credit.reference = settled.outcome, settled.reference or credit.reference
         credit.erp_total = settled.total
-        _compare(desk, settled, "credit_note", credit.expected)
+        compare_total(desk, settled, "credit_note", credit.expected)
     elif settled.operation == POST_DAY and process.day is not None:
         posting = next((p for p in process.day.postings if _intent(p.number) == settled.intent), None)
         if posting is None:
@@ -131,7 +131,7 @@ def take_posted(desk: Desk, settled: Settled) -> None:
         posting.state = settled.outcome
         posting.document = settled.reference or posting.document
         posting.erp_total = settled.total if settled.outcome == "done" else posting.erp_total
-        _compare(desk, settled, "store_day", posting.total)
+        compare_total(desk, settled, "store_day", posting.total)
         if posting.state == "done" and not posting.made and posting.over_short:
             _no_document(desk, process.day, posting, posting.over_short)
 
@@ -214,7 +214,8 @@ def take_document(desk: Desk, report: InvoiceReported) -> str:
     return "processed"
 
 
-def _compare(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
+def compare_total(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
+    """Tell of a document that the ERP has made, and hold its total against ours (RETAIL 16, 18)."""
     if settled.outcome != "done":
         return
     process, theirs = desk.process, settled.total

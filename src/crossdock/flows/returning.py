@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossdock.domain.ledger import ON_HAND, QUARANTINED
 from crossdock.domain.process import OrderProcess, Piece, Returned
+from crossdock.flows.crediting import intent_of
 from crossdock.flows.desk import Desk, micros
 from crossdock.flows.stocking import came_back
 from crossdock.model.returns import Return, ReturnLine
@@ -16,7 +17,7 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     key = f"{goods_return.connection or desk.message.source}:{goods_return.external_id or goods_return.id}"
     held = next((mine for mine in process.returns if mine.key == key), None)
     if held is None:
-        held = Returned(key=key)
+        held = Returned(key=key, told=[])
         process.returns.append(held)
     elif not is_newer(goods_return.version, held.version):
         return "duplicate" if goods_return.version == held.version else "stale"
@@ -26,10 +27,11 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     for line in goods_return.lines:
         name = (line.line, line.sku)
         came = line.received - before.get(name, 0)
-        counted = _stock(desk, line, came, place, micros(goods_return.received_at))
+        arrival = place, micros(goods_return.received_at)
+        counted = _stock(desk, held, line, came, arrival)
         held_already = min(max(came, 0), _undecided(line)) if counted else 0
         _quarantine(desk, line, _undecided(line) - kept.get(name, 0) - held_already, place)
-    held.version = goods_return.version
+    held.version, held.place = goods_return.version, place or held.place
     held.lines = [(line.line, line.sku, line.received) for line in goods_return.lines]
     held.quarantined = [(line.line, line.sku, n) for line in goods_return.lines if (n := _undecided(line))]
     _count(process)
@@ -49,14 +51,23 @@ def _undecided(line: ReturnLine) -> int:
     return 0 if line.disposition == "restock" else line.received
 
 
-def _stock(desk: Desk, line: ReturnLine, quantity: int, place: str, came_at: int) -> bool:
-    """What came is on hand again. Returns whether a count has held it already, and has said what of it may be sold."""
-    piece = desk.process.piece(line.line, line.sku)
-    if not quantity or not place or piece is None or not piece.moves:
+def _untold(held: Returned, line: ReturnLine, received: int) -> int:
+    """What of a line the ERP is still to be told; what it was told too much of is a case."""
+    return max(0, received - held.told_of(line.line, line.sku)) if held.told is not None else 0
+
+
+def _stock(desk: Desk, held: Returned, line: ReturnLine, came: int, arrival: tuple[str, int]) -> bool:
+    """What came is on hand again. Returns whether a count has held it already, and has said what of it may be sold.
+
+    arrival: where it came, and when.
+    """
+    piece, (place, came_at) = desk.process.piece(line.line, line.sku), arrival
+    if not came or not place or piece is None or not piece.moves:
         return False
-    units = quantity * _per(piece, line)
-    desk.ledger.move(piece.sku, place, ON_HAND, units, "return")
-    return came_back(desk, (piece.sku, place, units), came_at)
+    per = _per(piece, line)
+    desk.ledger.move(piece.sku, place, ON_HAND, came * per, "return")
+    waiting = _untold(held, line, line.received) - _untold(held, line, line.received - came)
+    return came_back(desk, (piece.sku, place, came * per), came_at, (waiting * per, intent_of(held)))
 
 
 def _quarantine(desk: Desk, line: ReturnLine, quantity: int, place: str) -> None:

@@ -6,6 +6,7 @@ from crossdock.domain.process import Sale
 from crossdock.engine.messages import Settled
 from crossdock.flows.cancelling import answer
 from crossdock.flows.comparing import ADOPT_SALE
+from crossdock.flows.crediting import CREDIT_REFUND, take_credited
 from crossdock.flows.desk import Desk, effect_key
 from crossdock.flows.invoicing import CREATE_INVOICE, compare_invoices, take_invoice
 from crossdock.flows.stocking import told
@@ -50,6 +51,8 @@ def take_settled(desk: Desk, settled: Settled) -> str:
         take_invoice(desk, settled)
     elif settled.operation == "cancel_sale" and settled.outcome == "done":
         compare_invoices(desk)
+    elif settled.operation == CREDIT_REFUND:
+        take_credited(desk, settled)
     elif settled.operation == "acknowledge" and settled.outcome == "done" and _hurried(desk):
         desk.close(LATE_WORD, "the channel has it")
     elif settled.operation == "confirm_shipment" and settled.outcome == "done":

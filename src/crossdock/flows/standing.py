@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossdock.domain.process import OrderProcess
 from crossdock.flows.desk import Desk
+from crossdock.model.money import decimal_text
 
 Standing = tuple[str, str, str]
 """(reason, about, text)"""
@@ -22,7 +23,7 @@ def stand(desk: Desk) -> None:
         or len(process.booked) > 1
     ):
         return
-    found = [*_waits(process), *_breaches(process), *_doubled(process)]
+    found = [*_waits(process), *_breaches(process), *_doubled(process), *_given_back(process)]
     names = [f"{reason}|{about}" for reason, about, _ in found]
     for (reason, about, text), name in zip(found, names, strict=True):
         if name not in process.cases:
@@ -65,6 +66,38 @@ def _doubled(process: OrderProcess) -> list[Standing]:
                 "See which of them the deliveries and invoices stand on, and cancel the others there; this case closes when it tells so."
             )
             found.append(("sale.doubled", connection, text))
+    return found
+
+
+def _given_back(process: OrderProcess) -> list[Standing]:
+    """What the ERP was told of refunds and returns, and is not so by now: no contract has a word that takes it back."""
+    name, found = process.number or process.order, []
+    for refund in process.refunds:
+        credit, (total, tax) = refund.credit, refund.owed
+        if credit is None or (total, tax) == (credit.expected, refund.tax):
+            continue
+        ours = [decimal_text(-n, process.currency) for n in (credit.expected, refund.tax, total, tax)]
+        document = f"credit note {credit.reference}" if credit.reference else "its credit note"
+        what = (
+            "was not given back"
+            if not refund.done
+            else f"comes to {ours[2]} {process.currency} (tax {ours[3]}) by now"
+        )
+        text = (
+            f"Refund {refund.key} of order {name} {what}, but was told to {credit.connection} with {ours[0]} (tax {ours[1]}). "
+            f"Correct {document} there."
+        )
+        found.append(("refund.credit_differs", refund.key, text))
+    for goods_return in process.returns:
+        for line, sku, _ in goods_return.told or ():
+            received = sum(n for id_, code, n in goods_return.lines if (id_, code) == (line, sku))
+            told = goods_return.told_of(line, sku)
+            if told > received:
+                text = (
+                    f"Of order {name} {received} of line {line} ({sku or 'no SKU'}) came back by return {goods_return.key}, but "
+                    f"the ERP was told of {told}. Correct its receipt there."
+                )
+                found.append(("return.received_less", f"{goods_return.key} {line} {sku}", text))
     return found
 
 

@@ -23,10 +23,12 @@ from crossdock.model.stock import StockLevel
 
 Moved = tuple[str, str, int]
 """(SKU, location, change of on hand)"""
+Told = tuple[int, str]
 COUNTED = ""
 """The master's name where nobody is told, because whoever works at a location counts what is there."""
 _SALE, _EACH_SALE = ("post_day", ""), ("create_delivery", "delivery:handed_over")
 _RETURN = ("create_credit", "credit")
+RECEIVE_RETURN = "receive_return"
 
 
 def take_stock(desk: Desk, report: StockReported) -> str:
@@ -142,14 +144,19 @@ def handed_over(desk: Desk, moved: Moved, moved_at: int, day: str) -> None:
     _raise(desk, moved, how, moved_at, day)
 
 
-def came_back(desk: Desk, moved: Moved, came_at: int) -> bool:
+def came_back(desk: Desk, moved: Moved, came_at: int, told: Told) -> bool:
     """Goods of an order came back to where they are counted: a count of later holds them, one of before does not.
 
-    Where another system is master of the stock, nobody is told of them by us, so its statements stand as they are.
+    Where another system is master of the stock and learns of them by us, they are unseen until it has.
+    told: how much of the movement that is, and the intent that tells it.
     Returns whether a count has held them already, so that the movement was put right.
     """
     sku, location, quantity = moved
-    if not counts_itself(desk.plan) or not desk.ledger.at_hand(sku, location):
+    if not desk.ledger.at_hand(sku, location):
+        return False
+    if not counts_itself(desk.plan):
+        waiting, intent = told
+        _raise(desk, (sku, location, waiting), (RECEIVE_RETURN, intent), came_at)
         return False
     if came_at and desk.ledger.as_of(sku, location) >= came_at:
         desk.ledger.move(sku, location, ON_HAND, -quantity, "correction")

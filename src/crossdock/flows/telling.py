@@ -1,10 +1,11 @@
-"""Telling others: the channel that we have it, the ERP that it is sold, both what left and what will not come."""
+"""Telling others: the channel that we have it, the ERP that it is sold, both what left, what will not come and what was given back."""
 
 from __future__ import annotations
 
 import msgspec
 
 from crossdock.domain.process import Invoice, Line, OrderProcess, Parcel, Sale
+from crossdock.flows.crediting import credit_refunds, receive_returns
 from crossdock.flows.desk import SECOND, Again, Desk, effect_key
 from crossdock.flows.invoicing import invoice_intent
 from crossdock.model.commands import (
@@ -156,6 +157,10 @@ def tell_erp(desk: Desk, gone: list[int] | None) -> None:
         if parcel.state in MOVED:
             _post_shipment(desk, route.erp, sale, parcel)
     _invoice_services(desk, route.erp, sale)
+    if process.refunds:
+        credit_refunds(desk, route.erp, sale)
+    if process.returns:
+        receive_returns(desk, route.erp, sale)
 
 
 def _post_shipment(desk: Desk, erp: str, sale: Sale, parcel: Parcel) -> None:

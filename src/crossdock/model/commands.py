@@ -5,6 +5,7 @@ sent. `order` is therefore always there for a connector, and never in the outbox
 """
 
 from datetime import date
+from typing import Literal
 
 from crossdock.model.base import Amount, Model, Units
 from crossdock.model.events import CloudEvent
@@ -13,6 +14,7 @@ from crossdock.model.ids import ExternalRef, FulfilmentRequestId, LineId, OrderI
 from crossdock.model.order import Order
 from crossdock.model.pricing import TaxLine, TenderKind
 from crossdock.model.quantity import LineQuantity
+from crossdock.model.returns import AdjustmentKind
 
 
 class OrderCommand(Model, frozen=True, kw_only=True):
@@ -165,6 +167,65 @@ class CreateCredit(OrderCommand, frozen=True, kw_only=True):
     """What of it the buyer has got, in money or against what was bought with the same ticket; not negative."""
 
 
+CreditKind = Literal["line", "shipping", "rest"] | AdjustmentKind
+
+
+class CreditPart(Model, frozen=True, kw_only=True):
+    """What a refund gives back of a line, of shipping, or beside both; `rest` is what no part of it names.
+
+    Amounts as in the refund: positive where the buyer gets it, negative where something is kept. `line`, `sku` and
+    `quantity` are of a line; `shipping` is the id of the order's shipping charge where the source names it.
+    """
+
+    kind: CreditKind
+    net: Amount
+    tax: Amount
+    gross: Amount
+    line: LineId = LineId("")
+    sku: Sku = Sku("")
+    quantity: Units = 0
+    shipping: str = ""
+    taxes: tuple[TaxLine, ...] = ()
+
+
+class CreditRefund(OrderCommand, frozen=True, kw_only=True):
+    """ERP `credit_refund`: credit what a channel gave back of an order that is invoiced, once per refund.
+
+    Once under `reference`. `refund` is its name, connection and id. `total` is the sum of the gross of `parts`, positive; the
+    document that comes of it is negative, and so is its total that is read back. What was given back for goods that never
+    left is not in it: `cancel_sale` took that off. The goods come by `receive_return`, so a credit moves none.
+    """
+
+    refund: str
+    reference: str
+    currency: str
+    total: Amount
+    parts: tuple[CreditPart, ...]
+    sale_reference: str = ""
+
+
+class CameBack(Model, frozen=True, kw_only=True):
+    """So much of a line, or of a part of it, came back. held: it may not be sold, until somebody has said that it may."""
+
+    quantity: Units
+    line: LineId = LineId("")
+    sku: Sku = Sku("")
+    held: bool = False
+
+
+class ReceiveReturn(OrderCommand, frozen=True, kw_only=True):
+    """ERP `receive_return`: receive what came back of an order, once per return and receipt.
+
+    Once under `reference`. `lines` is what came since the receipt before it; `location` is where it lies, ours.
+    """
+
+    goods_return: str
+    reference: str
+    lines: tuple[CameBack, ...]
+    location: str = ""
+    sale_reference: str = ""
+
+
 class Release(OrderCommand, frozen=True, kw_only=True):
     """Warehouse `release`: pick, pack and ship these lines."""
 
@@ -231,6 +292,8 @@ COMMANDS: dict[str, type[Model]] = {
     "amend_sale": AmendSale,
     "post_day": PostDay,
     "create_credit": CreateCredit,
+    "credit_refund": CreditRefund,
+    "receive_return": ReceiveReturn,
     "release": Release,
     "cancel_release": CancelRelease,
     "acknowledge": Acknowledge,

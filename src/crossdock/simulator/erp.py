@@ -15,6 +15,7 @@ import msgspec
 
 from crossdock.simulator.base import SECOND, Event, SimRequest, SimResponse, json_response, problem
 from crossdock.simulator.erp_days import Books
+from crossdock.simulator.erp_given_back import GivenBack
 from crossdock.simulator.erp_stock import Feeds, exact
 from crossdock.simulator.plain import BatchResult, Keys, answer_batch, unauthorised
 
@@ -119,6 +120,7 @@ class ErpSimulator:
         self._free_at = 0
         self._counts = {"sales": 0, "deliveries": 0, "invoices": 0, "amendments": 0, "cancellations": 0}
         self.books = Books(settings)
+        self.given_back = GivenBack()
         self._peek = msgspec.json.Decoder(_Named).decode
         self._peek_batch = msgspec.json.Decoder(_NamedBatch).decode
         self._decode = msgspec.json.Decoder(_SaleIn).decode
@@ -145,6 +147,9 @@ class ErpSimulator:
             return json_response(
                 {"documents": self.books.named(parts[1], request.query.get("reference", ""))}
             )
+        if len(parts) == 2 and parts[1] in GivenBack.KINDS:
+            named = self.given_back.named(parts[1], request.query.get("reference", ""))
+            return json_response({"documents": named})
         if len(parts) == 2 and parts[1] in ("sales", "deliveries", "invoices"):
             return json_response({"documents": self._named(parts[1], request.query.get("reference", ""))})
         if len(parts) == 3 and parts[1] == "sales":
@@ -165,9 +170,11 @@ class ErpSimulator:
         counts: dict[str, Any] = {
             **self._counts,
             **self.books.counts(),
+            **self.given_back.counts(),
             "doubles": {
                 **{name: count for name, count in self._references.items() if count > 1},
                 **self.books.doubles(),
+                **self.given_back.doubles(),
             },
         }
         if documents:
@@ -231,6 +238,8 @@ class ErpSimulator:
         parts = request.path.split("/")
         if request.path[1:] in Books.KINDS:
             return self._book(request.path[1:], request.body, self.feeds.moment(now))
+        if request.path[1:] in GivenBack.KINDS:
+            return self._give_back(request.path[1:], request.body, self.feeds.moment(now))
         if request.path == "/sales":
             return self._sell(self._decode(request.body), now)
         if len(parts) == 2 and parts[1] in ("deliveries", "invoices"):
@@ -248,6 +257,17 @@ class ErpSimulator:
             (self.feeds.day if kind == "days" else self.feeds.credit)(body, at)
             self.feeds.tell("days", self.books.told(kind))
         return answer
+
+    def _give_back(self, kind: str, body: bytes, at: int) -> SimResponse:
+        order = self.given_back.order(body)
+        sale = next((self.sales[found["id"]] for found in self._named("sales", order)), None)
+        if sale is None:
+            return problem(422, f"there is no sale {order}", "order_reference")
+        if kind == "returns":
+            return self.given_back.receive(body, sale.skus, self.feeds, at)
+        if not sale.invoiced:
+            return problem(409, f"{sale.id} is not invoiced", "order_reference")
+        return self.given_back.credit(body, self._rounding, booked_at=exact(at))
 
     def _sell(self, wanted: _SaleIn, now: int) -> SimResponse:
         if refusal := _adds_up(wanted):

@@ -19,6 +19,7 @@ class _Level(msgspec.Struct):
     changed: int
     as_of: int
     quantity_scale: int = 0
+    held: int = 0
 
 
 class _Told(msgspec.Struct):
@@ -88,7 +89,15 @@ class Feeds:
             self._changes += 1
             held = level.quantity_scale
             on_hand = level.on_hand + round(quantity * Fraction(10) ** (held - scale))
-            self._levels[key] = _Level(sku, key[0], on_hand, self._changes, at, held)
+            self._levels[key] = _Level(sku, key[0], on_hand, self._changes, at, held, level.held)
+
+    def come_back(self, sku: str, quantity: int, at: int, location: str, *, held: bool) -> None:
+        """Goods of an order are here again: where it is told, if a level is kept there. held: they may not be sold."""
+        place = location if (location, sku) in self._levels else self._location
+        self.move(sku, quantity, at, place)
+        level = self._levels.get((place, sku))
+        if level is not None and held:
+            level.held += quantity
 
     def day(self, body: bytes, at: int) -> None:
         """What left the store by a day's sum."""
@@ -117,6 +126,7 @@ class Feeds:
                 "sku": level.sku,
                 "location": level.location,
                 "on_hand": level.on_hand,
+                **({"quarantined": level.held} if level.held else {}),
                 **({"quantity_scale": level.quantity_scale} if level.quantity_scale else {}),
                 "as_of": exact(level.as_of),
                 "version": str(level.changed),

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from crossdock.connectors.erp import days, mapping, told, wire
+from crossdock.connectors.erp import days, given_back, mapping, told, wire
 from crossdock.connectors.erp.spec import spec_for
 from crossdock.errors import ConflictError, MappingError, RejectedError
 from crossdock.model.commands import (
@@ -20,8 +20,10 @@ from crossdock.model.commands import (
     CreateDelivery,
     CreateInvoice,
     CreateSale,
+    CreditRefund,
     Poll,
     PostDay,
+    ReceiveReturn,
 )
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
@@ -113,6 +115,14 @@ class ErpConnector(PlainConnector):
     def create_credit(self, command: CreateCredit, intent: Intent) -> Calls:
         """Credit what a ticket took back, under the ticket's id."""
         return days.create_credit(command, intent, _found)
+
+    def credit_refund(self, command: CreditRefund, intent: Intent) -> Calls:
+        """Credit what a channel gave back of an order, under our order id and the refund's name."""
+        return given_back.credit_refund(command, intent, _found)
+
+    def receive_return(self, command: ReceiveReturn, intent: Intent) -> Calls:
+        """Receive what came back of an order, under our order id and the receipt's name."""
+        return given_back.receive_return(command, intent, _found)
 
     def poll(self, command: Poll, intent: Intent) -> Calls:
         """Read the next page of levels, of sales, or of what is booked of days."""

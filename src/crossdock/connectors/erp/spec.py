@@ -60,6 +60,8 @@ SPEC = ConnectorSpec(
         Operation(name="amend_sale", doc="Set a sale to what the order is now"),
         Operation(name="post_day", doc="Book the tickets of a store's business day in sum"),
         Operation(name="create_credit", doc="Credit what a till took back"),
+        Operation(name="credit_refund", doc="Credit what a channel gave back of an order"),
+        Operation(name="receive_return", doc="Receive what came back of an order"),
         Operation(name="adopt_sale", doc="Find the sale that another integration has made of an order"),
         Operation(
             name="poll",
