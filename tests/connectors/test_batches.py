@@ -319,6 +319,8 @@ def test_the_spec_of_a_connection_says_how_many_go_in_one_request():
         "adopt_sale": 1,
         "post_day": 1,
         "create_credit": 1,
+        "credit_refund": 1,
+        "receive_return": 1,
         "poll": 1,
     }
     assert {o.name: o.batch_max for o in WMS.spec.operations} == {"release": 50, "cancel_release": 1}

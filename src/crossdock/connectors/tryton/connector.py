@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from crossdock.connectors.tryton import adopting, closing, feeds, pages, sales, summed
+from crossdock.connectors.tryton import adopting, closing, feeds, given_back, pages, sales, summed
 from crossdock.connectors.tryton.deliveries import Part, deliver
 from crossdock.connectors.tryton.invoices import invoice
 from crossdock.connectors.tryton.options import read_options
@@ -20,9 +20,11 @@ from crossdock.model.commands import (
     CreateDelivery,
     CreateInvoice,
     CreateSale,
+    CreditRefund,
     OrderCommand,
     Poll,
     PostDay,
+    ReceiveReturn,
 )
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
@@ -119,6 +121,20 @@ class TrytonConnector:
         """Credit what a ticket took back of a sale that was booked in sum."""
         try:
             return (yield from summed.create_credit(self._client, self._options, command, intent))
+        except ServerRefusedError as error:
+            return told(error)
+
+    def credit_refund(self, command: CreditRefund, intent: Intent) -> Calls:
+        """Credit what a channel gave back of an order that is invoiced."""
+        try:
+            return (yield from given_back.credit_refund(self._client, self._options, command, intent))
+        except ServerRefusedError as error:
+            return told(error)
+
+    def receive_return(self, command: ReceiveReturn, intent: Intent) -> Calls:
+        """Receive what came back of an order."""
+        try:
+            return (yield from given_back.receive_return(self._client, self._options, command, intent))
         except ServerRefusedError as error:
             return told(error)
 

@@ -16,6 +16,7 @@ from crossdock.connectors.tryton.rpc import Ask, Client, Row, day, moment_of
 from crossdock.connectors.tryton.sales import FIELDS, SALE
 from crossdock.connectors.tryton.steps import (
     Outcomes,
+    Steps,
     advance,
     created,
     held,
@@ -40,6 +41,8 @@ STEPS = (
 )
 _FIELDS = ("number", "state", "outgoing_moves")
 _PLANNED = ("draft", "waiting", "assigned", "picked", "packed")
+_NO_ORIGIN = ".done"
+ASKED_MAX = 4
 LINE = (
     "sale",
     "note",
@@ -149,6 +152,23 @@ def booked_at(client: Client, shipments: Sequence[Row], field: str) -> Ask[dict[
         at = datetime.fromisoformat(moment_of(row["write_date"]))
         times[owner[row["id"]]] = max(at, times.get(owner[row["id"]], at))
     return times
+
+
+def carry_out(client: Client, model: str, id_: int, steps: Steps, fields: Sequence[str]) -> Ask[list[Row]]:
+    """Take one document through its steps though its moves come from no sale's line, or raise what Tryton says against it."""
+    done, refused = yield from advance(client, model, [id_], steps, fields)
+    error = refused.get(id_)
+    for _ in range(ASKED_MAX):
+        if error is None or not error.warning.endswith(_NO_ORIGIN):
+            break
+        # Tryton asks whether that is meant, at more than one step.
+        answer = {"user": client.user_id, "name": error.warning, "always": False}
+        yield from client.create("res.user.warning", [answer])
+        done, refused = yield from advance(client, model, [id_], steps, fields)
+        error = refused.get(id_)
+    if error is not None:
+        raise error
+    return done
 
 
 def sales_of(client: Client, orders: Sequence[str]) -> Ask[tuple[dict[str, list[Row]], dict[int, list[Row]]]]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from crossdock.connectors.tryton import cursors, told
-from crossdock.connectors.tryton.books import load_warehouses
+from crossdock.connectors.tryton.books import Warehouse, load_warehouses
 from crossdock.connectors.tryton.cursors import Cursor, earlier, latest
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, moment, moment_of, number
@@ -62,7 +62,7 @@ def _stock(client: Client, options: Options, cursor: Cursor, now: str) -> Ask[tu
             f"warehouses: Tryton has no warehouse of code {missing[0]!r}. Correct the setting.",
             field="warehouses",
         )
-    places = {held[code].id: code for code in codes}
+    places = {held[code].id: held[code] for code in codes}
     # Before the figures are read, and by Tryton's own clock: they hold every move up to then. What is booked in between
     # they hold too, and it counts as if they did not: better a unit too few than one that is sold twice.
     as_of = (yield from _latest_move(client)) or now
@@ -71,7 +71,7 @@ def _stock(client: Client, options: Options, cursor: Cursor, now: str) -> Ask[tu
     seen = cursor.seen or as_of
     code = cursor.warehouse or codes[0]
     domain = [["id", ">", cursor.after], ["type", "!=", "service"], ["code", "!=", None]]
-    found = yield from _quantities(client, domain, held[code].id, options.page_size)
+    found = yield from _quantities(client, domain, held[code], options.page_size)
     rows = [_level(row, options, code, as_of) for row in found]
     if len(found) == options.page_size:
         return rows, Cursor(after=found[-1]["id"], warehouse=code, seen=seen), True
@@ -82,7 +82,7 @@ def _stock(client: Client, options: Options, cursor: Cursor, now: str) -> Ask[tu
 
 
 def _moved(
-    client: Client, options: Options, cursor: Cursor, places: Mapping[int, str], as_of: str
+    client: Client, options: Options, cursor: Cursor, places: Mapping[int, Warehouse], as_of: str
 ) -> Ask[tuple[list[Row], Cursor, bool]]:
     """Levels of what has moved, product by product, in the warehouses that it moved in."""
     domain = [["state", "=", "done"], ["write_date", ">=", moment(cursor.since)], ["id", ">", cursor.after]]
@@ -99,22 +99,34 @@ def _moved(
     rows: list[Row] = []
     for place, products in changed.items():
         domain = [["id", "in", sorted(products)], ["code", "!=", None]]
-        found = yield from _quantities(client, domain, place, None)
-        rows += [_level(row, options, places[place], as_of) for row in found]
+        found = yield from _quantities(client, domain, places[place], None)
+        rows += [_level(row, options, places[place].code, as_of) for row in found]
     if len(moves) == options.page_size:
         return rows, cursor.on(moves[-1]["id"]), True
     return rows, cursor.over(cursors.OVERLAP), False
 
 
-def _quantities(client: Client, domain: Sequence[Any], place: int, limit: int | None) -> Ask[list[Row]]:
+def _quantities(client: Client, domain: Sequence[Any], place: Warehouse, limit: int | None) -> Ask[list[Row]]:
+    """What a warehouse holds, product by product; `held` is what of it lies in its input and is not stored yet."""
     rows: list[Row] = yield from client.search(
         "product.product",
         domain,
         ("code", "quantity", "default_uom.symbol", "default_uom.digits"),
         limit=limit,
         order=[["id", "ASC"]],
-        context={"locations": [place], "with_childs": True},
+        context={"locations": [place.id], "with_childs": True},
     )
+    arrived: dict[int, Any] = {}
+    if rows and place.input != place.storage:
+        found = yield from client.search(
+            "product.product",
+            [["id", "in", [row["id"] for row in rows]]],
+            ("quantity",),
+            context={"locations": [place.input], "with_childs": True},
+        )
+        arrived = {row["id"]: row["quantity"] for row in found}
+    for row in rows:
+        row["held"] = max(0.0, float(arrived.get(row["id"], 0)))
     return rows
 
 
@@ -138,6 +150,7 @@ def _level(row: Row, options: Options, code: str, as_of: str) -> Row:
                 {
                     "sku": row["code"],
                     "on_hand": round(float(row["quantity"]) * 10**digits),
+                    "quarantined": round(float(row["held"]) * 10**digits),
                     "unit": unit["symbol"] if digits else "ea",
                     "quantity_scale": digits,
                 }

@@ -82,6 +82,8 @@ SPEC = ConnectorSpec(
         _once("amend_sale", "Set a sale to what the order is now"),
         _once("post_day", "Book the tickets of a store's business day in sum"),
         _once("create_credit", "Credit what a till took back of a sale that was booked in sum"),
+        _once("credit_refund", "Credit what a channel gave back of an order, post it, book the payment"),
+        _once("receive_return", "Receive what came back of an order"),
         Operation(name="poll", doc="Read the feeds", kind="poll", deadline_s=_SLOW_S),
     ),
     inbound=(

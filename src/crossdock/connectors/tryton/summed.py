@@ -15,7 +15,8 @@ import msgspec
 from crossdock.connectors.tryton import invoices, mapping, posted, sales
 from crossdock.connectors.tryton.books import Books, Product, load
 from crossdock.connectors.tryton.customers import BilledTo
-from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS, booked_at
+from crossdock.connectors.tryton.deliveries import SHIPMENT, STEPS, booked_at, carry_out
+from crossdock.connectors.tryton.given_back import RETURN, RETURN_STEPS
 from crossdock.connectors.tryton.options import Options
 from crossdock.connectors.tryton.rpc import Ask, Client, Row, ServerRefusedError, date_of, day, decimal
 from crossdock.connectors.tryton.sales import SALE
@@ -26,11 +27,7 @@ from crossdock.model.currency import exponent
 from crossdock.model.order import Order
 from crossdock.sdk.calls import Done, Intent, Refused
 
-RETURN = "stock.shipment.out.return"
-_RETURN_STEPS = (("draft", "receive"), ("received", "do"))
 _STATE = ("state", "number")
-_NO_ORIGIN = ".done"
-ASKED_MAX = 4
 _RATELESS = (
     "Let the tills tell `taxes[].rate`, or write the store's `tax_rates` into its [locations]; then drop the posting and release "
     "the day's hold 'given_up', which posts it anew."
@@ -255,19 +252,7 @@ def _leaving(
 
 def _leave(client: Client, shipment: int) -> Ask[datetime | None]:
     """Have the goods of a day leave. Returns when they did, by Tryton's clock."""
-    fields = (*_STATE, "outgoing_moves")
-    done, refused = yield from advance(client, SHIPMENT, [shipment], STEPS, fields)
-    error = refused.get(shipment)
-    for _ in range(ASKED_MAX):
-        if error is None or not error.warning.endswith(_NO_ORIGIN):
-            break
-        # Moves of a day come from no sale's line: Tryton asks whether that is meant, at more than one step.
-        answer = {"user": client.user_id, "name": error.warning, "always": False}
-        yield from client.create("res.user.warning", [answer])
-        done, refused = yield from advance(client, SHIPMENT, [shipment], STEPS, fields)
-        error = refused.get(shipment)
-    if error is not None:
-        raise error
+    done = yield from carry_out(client, SHIPMENT, shipment, STEPS, (*_STATE, "outgoing_moves"))
     times = yield from booked_at(client, done, "outgoing_moves")
     return times.get(shipment)
 
@@ -279,7 +264,7 @@ def _receive(client: Client, sale: int) -> Ask[datetime | None]:
         yield from client.call(f"model.{SALE}.manual_shipment", [sale])
         (row,) = yield from client.search(SALE, [["id", "=", sale]], ("shipment_returns",))
     fields = (*_STATE, "incoming_moves")
-    done, refused = yield from advance(client, RETURN, row["shipment_returns"], _RETURN_STEPS, fields)
+    done, refused = yield from advance(client, RETURN, row["shipment_returns"], RETURN_STEPS, fields)
     for error in refused.values():
         raise error
     times = yield from booked_at(client, done, "incoming_moves")
