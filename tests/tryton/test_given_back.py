@@ -121,8 +121,15 @@ def test_a_credit_that_is_cut_off_goes_on_where_it_stood(erp, step):
 def test_an_order_that_was_never_invoiced_is_not_credited(erp):
     order = order_of("GN-1")
     sell(erp, order)
-    with pytest.raises(Exception, match="no posted invoice of GN-1"):
-        credit(erp, order, *PARTS["shipping"])
+    refused = credit(erp, order, *PARTS["shipping"])
+    assert (refused.field, "no posted invoice of GN-1" in refused.reason) == ("order", True)
+    assert notes(erp, order) == []
+
+
+def test_a_tax_that_tryton_would_not_make_is_refused_by_name_and_leaves_nothing(erp):
+    order = sold(erp, "GT-1")
+    refused = credit(erp, order, given(net=1672, tax=100, quantity=1, **LINE))
+    assert (refused.code, refused.field) == ("mapping", "taxes"), refused
     assert notes(erp, order) == []
 
 

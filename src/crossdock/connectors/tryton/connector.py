@@ -8,10 +8,10 @@ from crossdock.connectors.tryton import adopting, closing, feeds, given_back, pa
 from crossdock.connectors.tryton.deliveries import Part, deliver
 from crossdock.connectors.tryton.invoices import invoice
 from crossdock.connectors.tryton.options import read_options
-from crossdock.connectors.tryton.rpc import Client, ServerRefusedError
+from crossdock.connectors.tryton.rpc import Ask, Client, ServerRefusedError
 from crossdock.connectors.tryton.spec import SPEC
 from crossdock.connectors.tryton.steps import Outcomes, require_reference, told
-from crossdock.errors import MappingError, SignatureError
+from crossdock.errors import CrossdockError, MappingError, RetryableError, SignatureError
 from crossdock.model.commands import (
     AdoptSale,
     AmendSale,
@@ -28,7 +28,7 @@ from crossdock.model.commands import (
 )
 from crossdock.model.order import Order
 from crossdock.model.reports import Report
-from crossdock.sdk.calls import Calls, Intent, Refused, Results
+from crossdock.sdk.calls import Calls, Done, Intent, Refused, Results
 from crossdock.sdk.spec import Child, Gate, Translation
 
 
@@ -126,17 +126,11 @@ class TrytonConnector:
 
     def credit_refund(self, command: CreditRefund, intent: Intent) -> Calls:
         """Credit what a channel gave back of an order that is invoiced."""
-        try:
-            return (yield from given_back.credit_refund(self._client, self._options, command, intent))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(given_back.credit_refund(self._client, self._options, command, intent)))
 
     def receive_return(self, command: ReceiveReturn, intent: Intent) -> Calls:
         """Receive what came back of an order."""
-        try:
-            return (yield from given_back.receive_return(self._client, self._options, command, intent))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(given_back.receive_return(self._client, self._options, command, intent)))
 
     def poll(self, command: Poll, intent: Intent) -> Calls:
         """Read the next page of a feed."""
@@ -158,6 +152,16 @@ _NO_ORDER = Refused(
     code="mapping",
     field="order",
 )
+
+
+def _told(calls: Ask[Done | Refused]) -> Calls:
+    """What cannot be is refused in its own words, though much was read before that was found: nothing is in doubt."""
+    try:
+        return (yield from calls)
+    except RetryableError:
+        raise
+    except CrossdockError as error:
+        return told(error)
 
 
 def order_of(command: OrderCommand) -> Order | None:
