@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from crossdock.engine.messages import Stage
-from crossdock.model import OrderReported
+from crossdock.model import LineId, OrderReported, Return, ReturnLine, ReturnReported, Sku
 from tests.flows.facts import shipped
 from tests.flows.hub import balance_of
 from tests.flows.masters import SKU, Erp, MasterHub, master_plan
@@ -59,6 +59,7 @@ class Masters(RuleBasedStateMachine):
         self.heard: set[str] = set()
         self.tickets = self.orders = 0
         self.till: dict[int, int] = {}
+        self.back: dict[int, int] = {}
         self.counts(on_hand)
         self.states()
         self.statement_comes(0)
@@ -99,6 +100,22 @@ class Masters(RuleBasedStateMachine):
         request = f"CD{subject:010d}-1"
         self.hub.tell("wms", shipped(f"S{subject}", request=request, l1=quantity), subject=subject)
         self.model.moved[f"delivery {subject}"] = -quantity
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), more=st.integers(1, 2))
+    def comes_back(self, data, more):
+        """A part of what an order shipped is there again, or more than that: it waits with what waits, or by itself."""
+        self.passes()
+        subject = data.draw(st.integers(1, self.orders))
+        held = next(iter(self.hub.process(subject).returns), None)
+        received = self.back[subject] = self.back.get(subject, 0) + more
+        line = ReturnLine(
+            line=LineId("1"), sku=Sku(SKU), quantity=9, received=received, disposition="restock"
+        )
+        told = {"external_id": "B", "version": str(received), "location": "berlin"}
+        self.hub.tell("wms", ReturnReported(goods_return=Return(lines=(line,), **told)), subject=subject)
+        key = f"return {subject} {held.receipts + 1 if held is not None else 1}"
+        self.model.moved[key] = self.model.moved.get(key, 0) + more
 
     @precondition(lambda self: self.till and self.hub.plan.routes["pos"].post == "day")
     @rule()
@@ -196,6 +213,8 @@ class Masters(RuleBasedStateMachine):
         told: list[str] = []
         if stage.operation == "create_delivery":
             told = [f"ticket {number}" if number else f"delivery {subject}"]
+        elif stage.operation == "receive_return":
+            told = [f"return {subject} {stage.intent.rpartition(':')[2]}"]
         elif stage.operation == "create_credit" or (
             stage.operation == "create_sale" and number and self.till[number] > 0
         ):
