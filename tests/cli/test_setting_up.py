@@ -175,6 +175,14 @@ def test_a_hub_that_never_ran_is_told_in_one_line(hub, command):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["status", "orders", "cases", "proof"])
+def test_a_store_that_is_just_being_made_is_not_there_yet(hub, command):
+    apsw.Connection(str(hub.folder / "data" / "crossdock.db")).pragma("journal_mode", "wal")
+    result = hub(command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: There is no store in")
+
+
 def test_no_configuration_is_told_in_one_line(cli):
     result = cli("status")
     assert result.exit_code == 2

@@ -92,15 +92,18 @@ def open_store(address: Address, vault: Vault) -> HubStore:
 
 
 def open_reads(address: Address, vault: Vault) -> Reads:
-    """Look into the store beside those who work on it. ConfigurationError where there is none."""
+    """Look into the store beside those who work on it. ConfigurationError where there is none, or one that is just being made."""
     if isinstance(address, Path):
-        from crossdock.stores.sqlite.database import Database
+        from crossdock.stores.sqlite.database import Database, is_made
 
-        if not address.exists():
-            raise ConfigurationError(
-                f"There is no store in {address.parent} yet. `crossdock up` makes it and runs the hub."
-            )
-        return Reads(Database(address, readonly=True), vault)
+        database = Database(address, readonly=True) if address.exists() else None
+        if database is not None and is_made(database):
+            return Reads(database, vault)
+        if database is not None:
+            database.close()
+        raise ConfigurationError(
+            f"There is no store in {address.parent} yet. `crossdock up` makes it and runs the hub."
+        )
     from crossdock.stores.postgres.session import Questions
 
     return Reads(Questions(address), vault)

@@ -224,6 +224,12 @@ def version_of(database: Database) -> int:
     return version
 
 
+def is_made(database: Database) -> bool:
+    """Whether the file has a schema: it comes in one transaction, after the file itself."""
+    with translated("looking for the schema"):
+        return version_of(database) > 0
+
+
 def create_schema(database: Database, steps: Sequence[str] | None = None) -> None:
     """Make the schema in an empty file, or bring an older one up to the present: all of it or nothing, and never back."""
     wanted = SCHEMA_VERSION if steps is None else len(steps)
