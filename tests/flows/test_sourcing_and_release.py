@@ -2,10 +2,12 @@ import msgspec
 import pytest
 
 from crossdock.domain.policy import Policy
+from crossdock.engine.messages import HUB
 from crossdock.flows.documents import command_for
+from crossdock.flows.forgetting import FORGET, Forget
 from crossdock.model import Hold
 from crossdock.model.reports import OrderReported
-from tests.flows.facts import shipped, told
+from tests.flows.facts import REF, shipped, told
 from tests.flows.hub import HOUR, OPERATIONS, Hub, make_plan
 from tests.model.builders import NOON, make_line, make_order
 
@@ -103,6 +105,29 @@ def test_a_hold_ends_with_the_version_that_lifts_it():
     hub.tell("shop", told(holds=(Hold(code="fraud"),)))
     hub.tell("shop", told(2, holds=(Hold(code="fraud", released_at=NOON),)))
     assert (hub.staged()[-1], hub.reasons()) == ("release", [])
+
+
+def test_the_next_version_does_not_end_the_hold_of_a_shipment_that_was_changed_after_it_left():
+    hub = stocked()
+    hub.tell("shop", told())
+    hub.settle_all()
+    hub.tell("wms", shipped(l1=2))
+    hub.tell("wms", shipped(version="2", l1=1))
+    assert list(hub.process().holds) == ["shipment"]
+    hub.tell("shop", told(2))
+    assert list(hub.process().holds) == ["shipment"]
+    assert hub.reasons() == ["order.held"]
+    hub.operator("release_hold", code="shipment")
+    hub.tell("shop", told(3))
+    assert not hub.process().holds
+
+
+def test_the_next_version_does_not_end_the_hold_of_an_order_whose_person_is_to_be_forgotten():
+    hub = stocked()
+    hub.tell("shop", told())
+    hub.tell(HUB, Forget(connection="shop", order=REF.id), kind=FORGET)
+    hub.tell("shop", told(2))
+    assert list(hub.process().holds) == ["erasure"]
 
 
 def test_the_erp_gates_the_release_only_where_policy_says_so():

@@ -27,6 +27,12 @@ Who = Literal["us", "else", "done", "none"]
 EARLY_MAX = 100
 DOCUMENTS_MAX = 1000
 """Versions kept of one order; the store numbers them within 1024."""
+PRICE, ADOPTED, SENT_AGAIN, ERASURE = "price", "adopted", "shipment", "erasure"
+SALE_UNSEEN = "sale_unseen"
+OUR_HOLDS = frozenset({PRICE, ADOPTED, SENT_AGAIN, ERASURE, SALE_UNSEEN})
+"""Holds that we put on an order, by code: a version of the channel's does not end them. The price is not that agreed; it was
+taken over from another system; a shipment was changed after it left; its person is to be forgotten; nobody has seen its sale in the ERP.
+"""
 
 
 class Line(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):

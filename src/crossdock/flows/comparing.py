@@ -8,7 +8,7 @@ is taken for granted: where its ERP cannot be asked, it waits until a person, or
 from __future__ import annotations
 
 from crossdock.domain.comparing import OF_DAY, BookedSale
-from crossdock.domain.process import Sale
+from crossdock.domain.process import SALE_UNSEEN, Sale
 from crossdock.flows.desk import Desk, micros
 from crossdock.flows.standing import stand
 from crossdock.model.commands import AdoptSale
@@ -17,7 +17,6 @@ from crossdock.model.ids import ConnectionId, ExternalRef, OrderId
 from crossdock.model.order import Order
 
 ADOPT_SALE = "adopt_sale"
-UNSEEN = "sale_unseen"
 """The hold of an order that is taken over, while nobody has said that its ERP has a sale of it."""
 
 
@@ -47,7 +46,7 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
     process.booked = [*kept, sale]
     if process.sale is not None and _is_unseen(process.sale, sale.connection) and not sale.cancelled:
         process.sale = _done(desk, sale.document)
-        process.holds.pop(UNSEEN, None)
+        process.holds.pop(SALE_UNSEEN, None)
     desk.event("message.noted", {"kind": desk.message.kind})
     if process.day is None and told.kind == "sale":
         stand(desk)  # a second one is a case, until one of them is cancelled
@@ -77,7 +76,7 @@ def take_over(desk: Desk, order: Order) -> None:
         process.sale = Sale(state="staged", document=1, expected=process.total, connection=erp)
     else:
         process.sale = Sale(document=1, expected=process.total, connection=erp)
-        process.holds[UNSEEN] = (
+        process.holds[SALE_UNSEEN] = (
             f"{erp} cannot be asked whether it has the sale; look there, make it where it is missing, then release this hold"
         )
 
@@ -85,7 +84,7 @@ def take_over(desk: Desk, order: Order) -> None:
 def believe(desk: Desk) -> None:
     """A person has released the hold: they have seen the sale, under the number that the channel gives it."""
     process = desk.process
-    if UNSEEN in process.lifted and process.sale is not None and _is_unseen(process.sale):
+    if SALE_UNSEEN in process.lifted and process.sale is not None and _is_unseen(process.sale):
         process.sale = _done(desk, process.number)
 
 

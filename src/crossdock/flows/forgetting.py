@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from crossdock.domain.process import OrderProcess
+from crossdock.domain.process import ERASURE, OrderProcess
 from crossdock.domain.status import needs_address
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
 from crossdock.flows.desk import Desk
@@ -13,8 +13,6 @@ from crossdock.model.reports import ChannelErasureRequested, PersonDataRequested
 
 FORGET = "person.forget"
 UNKNOWN = "erasure.unknown"
-HOLD = "erasure"
-"""The hold of an order whose person is to be forgotten: only a person lets it still be shipped."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,8 +78,8 @@ def hold_if_asked(desk: Desk) -> None:
     process = desk.process
     if not process.forget or not _needs_persons(process):
         return
-    if needs_address(process) and HOLD not in process.lifted:
-        process.holds[HOLD] = (
+    if needs_address(process) and ERASURE not in process.lifted:
+        process.holds[ERASURE] = (
             "its person is to be forgotten, which happens by itself once nothing is to be shipped any more"
         )
     if desk.message.kind == FORGET:
@@ -96,7 +94,7 @@ def forget_if_asked(desk: Desk) -> None:
     if desk.message.kind != FORGET:
         desk.close(UNKNOWN, "the order has come", about=process.external_id)
     if not needs_address(process):
-        process.holds.pop(HOLD, None)  # there is nothing to hold any more
+        process.holds.pop(ERASURE, None)  # there is nothing to hold any more
     if _needs_persons(process):
         return
     process.forget = False

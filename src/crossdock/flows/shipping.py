@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from crossdock.domain.custody import Quantity, count_delivered, ship, shorten, unship
 from crossdock.domain.ledger import ON_HAND
-from crossdock.domain.process import OrderProcess, Parcel
+from crossdock.domain.process import SENT_AGAIN, OrderProcess, Parcel
 from crossdock.flows.desk import Desk, micros
 from crossdock.flows.stocking import come_back, counts_itself
 from crossdock.flows.telling import MOVED
@@ -161,8 +161,8 @@ def _correct(desk: Desk, held: Parcel, shipment: Shipment) -> None:
     held.booked, held.lines, held.shipment = [], [], shipment
     desk.event("shipment.corrected", {"shipment": held.key, "state": shipment.state})
     _book(desk, held, shipment)
-    if moved and "shipment" not in process.lifted:
-        process.holds["shipment"] = f"{held.key} was changed after it left; see that nothing goes out twice"
+    if moved and SENT_AGAIN not in process.lifted:
+        process.holds[SENT_AGAIN] = f"{held.key} was changed after it left; see that nothing goes out twice"
 
 
 def _rebase(desk: Desk, parcel: Parcel, shipment: Shipment) -> None:

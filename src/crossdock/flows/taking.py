@@ -7,13 +7,13 @@ import msgspec
 from crossdock.domain.journal import extras_of
 from crossdock.domain.lines import absorb_lines, needs_stock
 from crossdock.domain.policy import Route
-from crossdock.domain.process import DOCUMENTS_MAX, OrderProcess
+from crossdock.domain.process import ADOPTED, DOCUMENTS_MAX, OUR_HOLDS, PRICE, OrderProcess
 from crossdock.domain.products import expected_extended
 from crossdock.domain.state import DocumentRow
 from crossdock.domain.totals import check_totals
 from crossdock.engine.messages import Reference
 from crossdock.errors import MappingError, RejectedError
-from crossdock.flows.comparing import UNSEEN, take_over
+from crossdock.flows.comparing import take_over
 from crossdock.flows.consequences import follow
 from crossdock.flows.copying import copied_from, keep_copy
 from crossdock.flows.desk import SECOND, Again, Desk, digest, micros
@@ -27,7 +27,6 @@ from crossdock.model.reports import OrderReported
 from crossdock.model.versions import is_newer
 
 _encode = msgspec.json.Encoder().encode
-ADOPTED = "adopted"
 
 
 def take_order(desk: Desk, report: OrderReported) -> str:
@@ -146,10 +145,8 @@ def _check_price(desk: Desk, order: Order, n: int) -> None:
         "order.price_differs",
         {"line": line.id, "sku": line.sku, "stated": line.extended, "expected": expected},
     )
-    if order.channel == "b2b" and "price" not in desk.process.lifted:
-        desk.process.holds["price"] = (
-            f"line {line.id} costs {line.extended} instead of {expected} minor units"
-        )
+    if order.channel == "b2b" and PRICE not in desk.process.lifted:
+        desk.process.holds[PRICE] = f"line {line.id} costs {line.extended} instead of {expected} minor units"
 
 
 def _absorb(desk: Desk, order: Order, route: Route, *, address: str) -> None:
@@ -210,7 +207,7 @@ def _absorb_holds(desk: Desk, order: Order, *, first: bool) -> None:
     tags = desk.plan.policy.hold_tags
     if not (order.holds or tags or process.holds or process.mode == "adopt"):
         return
-    holds = {code: reason for code, reason in process.holds.items() if code in ("price", ADOPTED, UNSEEN)}
+    holds = {code: reason for code, reason in process.holds.items() if code in OUR_HOLDS}
     if first and process.mode == "adopt":
         holds[ADOPTED] = "taken over; release it if nobody else has shipped it"
         process.acknowledged = True
