@@ -93,6 +93,7 @@ class Hub:
         self.waiting: list[tuple[int, Stage]] = []
         self.timers: list[tuple[int, int, int, Timer]] = []
         self.cases: dict[tuple[int, str, str], str] = {}
+        self.fields: dict[str, str] = {}
         self.events: list[tuple[int, str, Any]] = []
         self.marks: list[tuple[str, str]] = []
         self.messages = 0
@@ -329,6 +330,7 @@ class Hub:
             self.timers.append((timer.due_at, self.set_timers, subject, timer))
         for case in decision.cases:
             self.cases[subject, case.reason, case.about] = case.text
+            self.fields[case.reason] = case.field
         for closed in decision.closed:
             self.cases.pop((subject, closed.reason, closed.about), None)
         self.events += [(subject, event.type, event.data) for event in decision.events]

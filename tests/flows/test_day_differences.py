@@ -28,6 +28,7 @@ def test_what_the_report_says_of_all_sales_less_returns_is_compared():
     (text,) = hub.day_cases().values()
     for part in ("sales less returns", "40.01 EUR", "40.00 EUR", "-0.01 EUR"):
         assert part in text, part
+    assert hub.fields["store_day.difference"] == "sales_gross"
 
 
 CASH = {"store": "berlin", "till": "T1", "at": "2026-03-28T09:00:00+01:00", "currency": "EUR"}
@@ -61,5 +62,8 @@ def test_what_a_close_states_of_tax_and_drawers_is_compared_to_the_cent(stated, 
     )
     cases = hub.day_cases()
     assert sorted(cases) == [f"store_day.difference|{name}" for name in about]
+    assert [hub.fields[name.partition("|")[0]] for name in cases] == [
+        name.removeprefix("*/") for name in about
+    ]
     assert all(figure in text for figure in figures for text in cases.values())
     assert len(hub.commands("post_day")) == (0 if about else 1)

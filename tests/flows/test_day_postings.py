@@ -259,6 +259,7 @@ def test_a_tax_that_no_rate_of_the_store_gives_is_posted_without_one_and_a_case(
     hub.post("day.closed", z_report(z_till(cash=116)))
     assert rates_of(hub.commands("post_day")[0]) == [None]
     text = hub.day_cases()["store_day.tax_rate|day:0"]
+    assert hub.fields["store_day.tax_rate"] == "taxes[].rate"
     for part in ("T1/1", "0.16 on 1.00 EUR", "`taxes[].rate`", "[locations.berlin]"):
         assert part in text, part
 

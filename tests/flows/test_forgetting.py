@@ -38,6 +38,7 @@ def test_a_request_that_names_no_order_is_a_case():
     assert not decision.erase
     assert not decision.children
     assert "customer 7" in hub.cases[50, "erasure.asked", ""]
+    assert hub.fields["erasure.asked"] == "order_refs"
 
 
 def test_an_order_that_is_done_is_forgotten_at_once():
@@ -71,6 +72,7 @@ def test_an_order_that_is_not_held_is_a_case_and_nothing_is_erased():
     hub = Hub()
     assert not forget(hub).erase
     assert hub.reasons() == ["erasure.unknown"]
+    assert hub.fields["erasure.unknown"] == "order_refs"
     assert REF.id in hub.cases[1, "erasure.unknown", REF.id]
     assert hub.rows[1].finished, "nobody waits for an order that may never come"
 

@@ -79,6 +79,7 @@ def test_a_refund_in_another_currency_is_kept_and_counted_nowhere():
     foreign = msgspec.structs.replace(report, refund=msgspec.structs.replace(report.refund, currency="USD"))
     hub.tell("shop", foreign)
     assert (hub.rows[1].money, hub.reasons()) == ("paid", ["refund.other_currency"])
+    assert hub.fields["refund.other_currency"] == "currency"
     assert len(hub.postings) == 1
 
 

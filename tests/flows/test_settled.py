@@ -62,6 +62,7 @@ def test_the_total_of_the_erp_is_compared_and_a_cent_is_posted_as_rounding():
     hub = taken(policy=Policy(erp_total_tolerance=1))
     hub.settle("create_sale", total=2502)
     assert hub.reasons() == ["sale.total_differs"]
+    assert hub.fields["sale.total_differs"] == "total"
 
 
 def test_only_the_case_of_an_effect_that_did_not_happen_is_about_that_effect():

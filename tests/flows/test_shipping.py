@@ -125,6 +125,7 @@ def test_a_shipment_of_something_else_is_a_case():
     hub = released()
     hub.tell("wms", shipped(l7=1))
     assert hub.reasons() == ["shipment.unknown_line"]
+    assert hub.fields["shipment.unknown_line"] == "lines[0].line"
 
 
 def test_a_warehouse_may_name_only_the_sku():
@@ -218,6 +219,7 @@ def test_a_short_pick_of_an_unknown_request_is_a_case():
     hub = released()
     hub.tell("wms", short("CD0000000001-9", l1=1))
     assert hub.reasons() == ["request.unknown"]
+    assert hub.fields["request.unknown"] == "request"
 
 
 def test_a_bundle_is_confirmed_when_it_is_complete():

@@ -70,6 +70,7 @@ def test_a_place_that_is_not_ours_is_a_case():
     level = StockLevel(sku=Sku("SKU-1"), location_ref=ref, on_hand=4, as_of=WHEN)
     decision = hub.tell("wms", StockReported(levels=(level,)), subject=900)
     assert (decision.outcome, hub.reasons(900)) == ("unhandled", ["location.unknown"])
+    assert hub.fields["location.unknown"] == "levels[0].location_ref"
 
 
 @pytest.mark.parametrize(

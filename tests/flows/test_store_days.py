@@ -291,6 +291,7 @@ def test_a_day_of_two_currencies_is_not_summed():
     hub.operator("release_hold", hub.day_subject(), code="difference")
     hub.advance(MINUTE)
     assert list(hub.day_cases()) == ["store_day.currencies|"]
+    assert hub.fields["store_day.currencies"] == "currency"
     assert hub.commands("post_day") == []
 
 

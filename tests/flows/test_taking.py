@@ -322,5 +322,5 @@ def test_nothing_depends_on_a_location_when_a_channel_has_none():
 def test_what_was_handed_over_nowhere_we_know_is_a_case():
     hub = stocked()
     hub.tell("shop", told(lines=(make_line("1", fulfilled_by="handed_over"),)))
-    assert hub.reasons() == ["location.unknown"]
+    assert (hub.reasons(), hub.fields["location.unknown"]) == (["location.unknown"], "location_ref")
     assert hub.level("SKU-1").on_hand == 5

@@ -46,6 +46,7 @@ def test_a_second_return_of_the_same_is_credited_and_a_case_that_names_ticket_an
     hub.post("ticket", back(3))
     ((case, text),) = returns(hub).items()
     assert case == ("return.beyond_sale", "berlin/T1/3/1")
+    assert hub.fields["return.beyond_sale"] == "original"
     assert "Ticket berlin/T1/3, line 1, took back 1 x SKU-1 of ticket berlin/T1/1, which sold 1" in text
     assert "makes 2 taken back, with berlin/T1/2" in text
     assert credits_of(hub) == [-1000, -1000]
@@ -80,6 +81,7 @@ def test_a_return_of_a_ticket_that_never_came_is_a_case_after_a_while_until_that
     hub.advance(7 * HOUR)
     ((case, text),) = returns(hub).items()
     assert case == ("return.unknown_sale", "berlin/T1/9")
+    assert hub.fields["return.unknown_sale"] == "original"
     assert (
         "Ticket berlin/T1/9 took back of ticket berlin/T1/5 (line 1: 1 x SKU-1), and that never came" in text
     )

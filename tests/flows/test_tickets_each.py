@@ -93,6 +93,7 @@ def test_an_erp_whose_total_of_the_credit_differs_is_a_case():
     hub.post("ticket", ticket(1, line(quantity=-1), kind="return"))
     hub.settle("create_credit", total=-900)
     assert hub.reasons(subject(hub)) == ["posting.total_differs"]
+    assert hub.fields["posting.total_differs"] == "total"
 
 
 @pytest.mark.parametrize("post", ["each", "day"])

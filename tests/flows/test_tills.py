@@ -199,17 +199,17 @@ def test_one_bad_ticket_of_an_upload_stands_alone():
 
 
 @pytest.mark.parametrize(
-    ("control", "reasons"),
+    ("control", "fields"),
     [
-        ({"tickets": 2, "total": 2000}, []),
-        ({"tickets": 3}, ["upload.control_totals"]),
-        ({"tickets": 2, "total": 1999}, ["upload.control_totals"]),
+        ({"tickets": 2, "total": 2000}, {}),
+        ({"tickets": 3}, {"upload.control_totals": "stated_tickets"}),
+        ({"tickets": 2, "total": 1999}, {"upload.control_totals": "stated_total"}),
     ],
 )
-def test_an_upload_that_does_not_hold_what_it_states_is_a_case_and_its_tickets_are_in(control, reasons):
+def test_an_upload_that_does_not_hold_what_it_states_is_a_case_and_its_tickets_are_in(control, fields):
     hub = StoreHub()
     hub.upload(ticket(1), ticket(2), control=control)
-    assert [reason for _, reason, _ in hub.cases if reason.startswith("upload")] == reasons
+    assert {reason: hub.fields[reason] for _, reason, _ in hub.cases if reason.startswith("upload")} == fields
     assert len(hub.tickets) == 2
 
 

@@ -149,6 +149,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         return sum(amount for (_, kind), amount in self.tenders.items() if kind == "cash")
 
 
+SALES = "sales less returns"
+_FIGURES = frozenset({"paid_in", "paid_out", "tickets", "tax", "float_opening", "float_closing"})
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """What a close states, and what we hold: of a till's tender, of paid in or out, of all tickets or their number.
 
@@ -165,6 +169,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def about(self) -> str:
         """Its name within the day."""
         return f"{self.till or '*'}/{self.what}"
+
+    @property
+    def field(self) -> str:
+        """Where the close states it: a field of its own, else one of its tenders."""
+        if self.what == SALES:
+            return "sales_gross"
+        return self.what if self.what in _FIGURES else "tenders"
 
 
 def business_date(moment: datetime, zone: str, ends_hour: int) -> date:
@@ -273,7 +284,7 @@ def differences(held: Held, control: StoreDay) -> list[Difference]:
     ]
     if control.sales_gross or control.returns_gross:
         net = control.sales_gross - control.returns_gross
-        found.append(Difference(till="", what="sales less returns", stated=net, held=held.total))
+        found.append(Difference(till="", what=SALES, stated=net, held=held.total))
     found.append(Difference(till="", what="paid_in", stated=control.paid_in, held=held.paid_in))
     found.append(Difference(till="", what="paid_out", stated=control.paid_out, held=held.paid_out))
     if control.tickets:

@@ -71,6 +71,7 @@ def record_answer(desk: Desk, report: CancellationAnswered) -> str:
             f"{desk.message.source} answers a cancellation of request {report.request or '(none)'}, which order "
             f"{process.order} has not. Ask the warehouse which order it means.",
             about=report.request,
+            field="request",
         )
         return "processed"
     if not request.stops and not report.accepted:

@@ -33,6 +33,7 @@ def take_erasure(desk: Desk, report: PersonErasureRequested) -> str:
             "erasure.asked",
             f"{desk.message.source} asks to forget {_person(report.person_ref)} and names no order. Look there for the orders "
             "of this person, erase each that is held here, then close this case.",
+            field="order_refs",
         )
         return "processed"
     for n, ref in enumerate(orders):
@@ -69,6 +70,7 @@ def take_forget(desk: Desk, forget: Forget) -> str:
         "See whether its message is parked: then erase it and drop the message. Else say there that nothing is held, and close this "
         "case.",
         about=forget.order,
+        field="order_refs",
     )
     return "processed"
 

@@ -119,6 +119,7 @@ def _tell_no_place(desk: Desk, sku: str) -> None:
         f"{sku} of order {desk.process.number or desk.process.order} was handed over at a place that is none of ours, so no "
         "stock was moved. Give one of our locations the code that the till names, then correct its stock.",
         about=sku,
+        field="location_ref",
     )
 
 

@@ -35,6 +35,7 @@ def record_refund(desk: Desk, refund: Refund) -> str:
             f"Refund {key} of order {process.number or process.order} is in {refund.currency}, the order in "
             f"{process.currency}. It is kept and counted nowhere: post it by hand.",
             about=key,
+            field="currency",
         )
     desk.event(
         "refund.recorded",

@@ -167,6 +167,7 @@ def _unexplained(
         f"on {decimal_text(part.net, currency)} {currency}. They are posted without a rate. Let the tills tell "
         f"`taxes[].rate`, or add the rate to `tax_rates` of [locations.{day.place}].",
         about=_intent(number),
+        field="taxes[].rate",
     )
 
 
@@ -246,6 +247,7 @@ def compare_total(desk: Desk, settled: Settled, kind: str, ours: int) -> None:
         f"{decimal_text(theirs, currency)} {currency}, we posted {decimal_text(ours, currency)}: "
         f"{decimal_text(difference, currency)} apart. Correct the document there.",
         about=settled.reference or settled.intent,
+        field="total",
     )
 
 

@@ -100,6 +100,7 @@ def _sale(desk: Desk, settled: Settled) -> None:
         f"Sale {settled.reference or sale.reference} in {settled.connection} comes to {settled.total}, order "
         f"{process.number or process.order} to {sale.expected} minor units of {process.currency}. Correct the sale there.",
         about=settled.reference or sale.reference,
+        field="total",
     )
 
 

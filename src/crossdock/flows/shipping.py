@@ -66,6 +66,7 @@ def record_short_pick(desk: Desk, report: ShortPickReported) -> str:
             f"{desk.message.source} reports a short pick of request {id_ or '(none)'}, which order {process.order} has not. "
             "Ask the warehouse which order it means.",
             about=id_,
+            field="request",
         )
         return "processed"
     found = shorten(process, desk.ledger, request, _quantities(report.lines), desk.now)
@@ -136,11 +137,13 @@ def _book(desk: Desk, parcel: Parcel, shipment: Shipment) -> None:
         },
     )
     for line, sku, quantity in unknown:
+        n = lines.index((line, sku, quantity))
         desk.case(
             "shipment.unknown_line",
             f"Shipment {parcel.key} of order {process.number or process.order} holds {quantity} x {sku or line}, which the "
             "order does not. Ask the warehouse what it sent; correct its stock by hand.",
             about=f"{parcel.key} {line} {sku}",
+            field=f"lines[{n}].{'line' if line else 'sku'}",
         )
 
 

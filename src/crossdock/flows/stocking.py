@@ -34,13 +34,12 @@ RECEIVE_RETURN = "receive_return"
 def take_stock(desk: Desk, report: StockReported) -> str:
     """Correct the levels of locations whose stock the source is master of. Returns the outcome."""
     counts = {"processed": 0, "stale": 0, "unhandled": 0}
-    unknown: dict[str, None] = {}
+    unknown: dict[str, str] = {}
     named: dict[str, list[StockLevel]] = {}
-    for level, location in placed(desk.plan, report):
+    for n, (level, location) in enumerate(placed(desk.plan, report)):
         if not location:
-            unknown[level.location or (level.location_ref.id if level.location_ref is not None else "")] = (
-                None
-            )
+            name = level.location or (level.location_ref.id if level.location_ref is not None else "")
+            unknown.setdefault(name, f"levels[{n}].{'location' if level.location else 'location_ref'}")
             counts["unhandled"] += 1
             continue
         if not _is_master(desk.plan, desk.message.source, location):
@@ -55,12 +54,13 @@ def take_stock(desk: Desk, report: StockReported) -> str:
         for location, levels in named.items():
             for left_out in _left_out(desk, location, levels):
                 counts[_correct(desk, left_out, location)] += 1
-    for name in unknown:
+    for name, field in unknown.items():
         desk.case(
             "location.unknown",
             f"{desk.message.source} states stock of location {name or '(none)'}, which none of ours is. Give one of our "
             "locations that code, or ignore it.",
             about=name,
+            field=field,
         )
     desk.event(
         "stock.reported",

@@ -44,8 +44,8 @@ RECOUNTED_S = 86_400
 """How long a day that differs is counted again by itself after its close; after that only when a ticket comes."""
 GAPS_SHOWN_MAX = 20
 
-Standing = tuple[str, str, str]
-"""(reason, about, text)"""
+Standing = tuple[str, str, str, str]
+"""(reason, about, text, the field of the close or of the tickets)"""
 
 
 def take_day(desk: Desk, report: StoreDayReported) -> str:
@@ -248,9 +248,9 @@ def _hold(desk: Desk, day: DayState, *, differs: bool) -> None:
 
 def _stand(desk: Desk, day: DayState, standing: list[Standing]) -> None:
     """Open or renew the cases that the count asks for, close those that it no longer does."""
-    names = [f"{reason}|{about}" for reason, about, _ in standing]
-    for reason, about, text in standing:
-        desk.case(reason, text, about=about)
+    names = [f"{reason}|{about}" for reason, about, _, _ in standing]
+    for reason, about, text, field in standing:
+        desk.case(reason, text, about=about, field=field)
     for name in desk.process.cases:
         if name not in names:
             reason, _, about = name.partition("|")
@@ -276,7 +276,7 @@ def _differs(day: DayState, currency: str, difference: Difference) -> Standing:
         f"{held}, a difference of {apart}. Ask the store for what is missing, or for the right report; or post what is held "
         f"with this difference: on the case's page, or `crossdock cases release` (the hold '{DIFFERENCE}')."
     )
-    return "store_day.difference", difference.about, text
+    return "store_day.difference", difference.about, text, difference.field
 
 
 def _figure(amount: int, currency: str, what: str) -> str:
@@ -293,7 +293,7 @@ def _gap(day: DayState, till: str, missing: list[tuple[int, int]]) -> Standing:
         "understood is among the cases: settle it there. Else ask the store to send them, or to say that these numbers "
         "were never used."
     )
-    return "store_day.gap", till, text
+    return "store_day.gap", till, text, ""
 
 
 def _night(day: DayState, till: str, before: str, first: int, last: int) -> Standing:
@@ -302,7 +302,7 @@ def _night(day: DayState, till: str, before: str, first: int, last: int) -> Stan
         f"and its first of {day.date}. Ask the store to send them, or to say that these numbers were never used; then close "
         "this case."
     )
-    return "store_day.gap", f"{till}/{before}", text
+    return "store_day.gap", f"{till}/{before}", text, ""
 
 
 def _currencies(day: DayState, held: Held) -> list[Standing]:
@@ -312,7 +312,7 @@ def _currencies(day: DayState, held: Held) -> list[Standing]:
         f"{day.store} of {day.date} holds tickets in {' and '.join(held.currencies)}. One day is posted in one currency: "
         "correct the tickets at the store."
     )
-    return [("store_day.currencies", "", text)]
+    return [("store_day.currencies", "", text, "currency")]
 
 
 def _count_at(desk: Desk, due: int) -> None:

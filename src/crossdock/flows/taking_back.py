@@ -94,6 +94,7 @@ def take_unsold(desk: Desk, again: Again) -> str:
             "till are held. It is recorded and credited. Ask the store for the ticket, or what the return was of; then close "
             "this case.",
             about=told.ticket,
+            field="original",
         )
     return "processed"
 
@@ -130,6 +131,7 @@ def _compare(desk: Desk, told: TakenBack) -> None:
             f"{sold} of it; that makes {taken} taken back{f', with {others}' if others else ''}. It is recorded and credited. Ask "
             "the store what the return was of; then close this case.",
             about=f"{told.ticket}/{line}",
+            field="original",
         )
 
 

@@ -114,14 +114,14 @@ def take_ticket(desk: Desk, report: TicketReported) -> str:
 
 def take_upload(desk: Desk, report: UploadReported) -> str:
     """Compare what an upload states with what it held: its tickets are in either way. Returns the outcome."""
-    wrong = [
-        f"{name}: stated {stated}, held {held}"
-        for name, stated, held in (
-            ("tickets", report.stated_tickets, report.tickets),
-            ("total in minor units", report.stated_total, report.total),
+    wrong = {
+        field: f"{name}: stated {stated}, held {held}"
+        for field, name, stated, held in (
+            ("stated_tickets", "tickets", report.stated_tickets, report.tickets),
+            ("stated_total", "total in minor units", report.stated_total, report.total),
         )
         if stated is not None and stated != held
-    ]
+    }
     store = report.location_ref.id if report.location_ref is not None else ""
     desk.event(
         "upload.recorded",
@@ -131,8 +131,9 @@ def take_upload(desk: Desk, report: UploadReported) -> str:
         desk.case(
             "upload.control_totals",
             f"Upload {report.external_id or '(no id)'} of {store or desk.message.source} does not hold what it states "
-            f"({'; '.join(wrong)}). Its tickets are taken. Ask the store for the missing ones, or for the right totals.",
+            f"({'; '.join(wrong.values())}). Its tickets are taken. Ask the store for the missing ones, or for the right totals.",
             about=report.external_id,
+            field=next(iter(wrong)),
         )
     return "processed"
 
