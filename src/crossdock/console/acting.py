@@ -21,6 +21,7 @@ from crossdock.engine.messages import (
     Receipt,
     subject_id,
 )
+from crossdock.engine.tracing import trace_of
 from crossdock.errors import ConflictError, MappingError, NotFoundError, RejectedError
 from crossdock.flows.store_days import DIFFERENCE
 from crossdock.stores.sqlite.reads import CASE_COLUMNS, Reads
@@ -170,6 +171,7 @@ def act_on_case(
     body: bytes = b"",
     reference: str = "",
     once: str = "",
+    caller: Mapping[str, str] | None = None,
 ) -> Receipt:
     """Retry, edit, resolve or declare done. `once`: the same key again is the same action."""
     require_named(actor, reason)
@@ -201,6 +203,7 @@ def act_on_case(
         reason=reason,
         data=data,
         once=once,
+        caller=caller,
     )
 
 
@@ -249,6 +252,7 @@ def act_on_order(
     reason: str,
     data: Mapping[str, Any] | None = None,
     once: str = "",
+    caller: Mapping[str, str] | None = None,
 ) -> Receipt:
     """Cancel, or release a hold; RejectedError where there is nothing of the kind."""
     with face.reads() as reads:
@@ -261,7 +265,7 @@ def act_on_order(
             "that are missing, by another Z report, or by releasing its hold.",
             field="order",
         )
-    return act(face, subject, action, actor=actor, reason=reason, data=data, once=once)
+    return act(face, subject, action, actor=actor, reason=reason, data=data, once=once, caller=caller)
 
 
 def _require_coming(reads: Reads, subject: int) -> None:
@@ -284,9 +288,11 @@ def act(
     reason: str,
     data: Mapping[str, Any] | None = None,
     once: str = "",
+    caller: Mapping[str, str] | None = None,
 ) -> Receipt:
-    """Hand an operator's action to the hub, about one order."""
+    """Hand an operator's action to the hub, about one order. caller: the headers of who asked that tell their trace."""
     require_named(actor, reason)
+    headers = caller or {}
     body = msgspec.json.encode(OperatorAction(action=action, actor=actor, reason=reason, data=data or {}))
     arrival = Arrival(
         source=HUB,
@@ -296,7 +302,8 @@ def act(
         lane=LANE_FREE,
         delivery_id=f"operator {once}" if once else "",
         strict=bool(once),
-        trace=face.hub.new_trace(),
+        headers=headers,
+        trace=trace_of(headers.get("traceparent", "")) or face.hub.new_trace(),
     )
     receipt = face.accept([arrival])[0]
     if receipt.conflict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from crossdock.console.acting import act, require_named
 from crossdock.console.face import Face
 from crossdock.domain.status import NEEDS_ADDRESS
@@ -12,7 +14,9 @@ NEVER_SENT = ("unknown", "test", "copy", "observed")
 """Stages of orders that nobody here has to send anywhere, whatever their custody says."""
 
 
-def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
+def erase(
+    face: Face, subject: int, actor: str, reason: str, *, caller: Mapping[str, str] | None = None
+) -> Receipt:
     """Forget the persons of an order, for good; who did it and why stays on its timeline."""
     require_named(actor, reason)
     with face.reads() as reads:
@@ -26,4 +30,4 @@ def erase(face: Face, subject: int, actor: str, reason: str) -> Receipt:
             field="order",
         )
     face.hub.erase(subject)
-    return act(face, subject, "erase", actor=actor, reason=reason)
+    return act(face, subject, "erase", actor=actor, reason=reason, caller=caller)

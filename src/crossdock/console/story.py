@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from crossdock.console import words
 from crossdock.console.days import is_day
@@ -23,6 +24,7 @@ from crossdock.console.waits import (
     order_waits,
 )
 from crossdock.engine.messages import HUB, OPERATOR, OperatorAction, subject_id
+from crossdock.engine.tracing import trace_of
 from crossdock.errors import NotFoundError
 from crossdock.sdk.telling import TELL
 from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
@@ -48,11 +50,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     effect: str = ""
     case: str = ""
+    trace: str = ""
+    """Of a message: the W3C trace id that its sender gave, as long as its headers are kept."""
     quiet: bool = False
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole story of one order. `correlation_id` is its W3C trace id, the same in every call to a partner."""
+    """The whole story of one order. `correlation_id` is its W3C trace id, the same in every call to a partner.
+
+    It is that of the first message about the order; a later one may have come in a trace of its own, see its step.
+    """
 
     id: str
     connection: str
@@ -76,7 +83,9 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
     known = reads.timeline(subject)
     cases = {row["id"]: row for row in known["cases"]}
     asked = said(reads, subject, [*known["messages"], *known["inbox"]])
+    traces = {row["id"]: trace_of(row["traceparent"]) for row in known["traces"]}
     told = _steps(known, cases, asked, order.get("currency", ""))
+    told = (_traced(step, traces, found[0][0]) for step in told)
     steps = sorted(told, key=lambda step: (step.at, _ORDER[step.kind]))
     waits = [
         *message_waits(known, cases, order.get("stage", "unknown")),
@@ -148,6 +157,15 @@ def _message(row: dict[str, Any], outcome: str, note: str, asked: OperatorAction
         message=str(row["id"]),
         quiet=ours and row["kind"] != OPERATOR and row.get("state", 0) != PARKED,
     )
+
+
+def _traced(step: Step, traces: Mapping[int, str], order: str) -> Step:
+    """A message with its sender's trace, which is told where it is not the order's."""
+    trace = traces.get(int(step.message), "") if step.kind == "message" else ""
+    if not trace:
+        return step
+    detail = step.detail if trace == order else "; ".join(filter(None, (step.detail, f"trace {trace}")))
+    return replace(step, trace=trace, detail=detail)
 
 
 def _event(row: dict[str, Any], currency: str) -> Step:

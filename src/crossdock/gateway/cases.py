@@ -13,8 +13,9 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from crossdock.console.acting import CaseView, Raw, act_on_case, case_view, list_cases, raw_of
 from crossdock.console.face import Face
+from crossdock.engine.tracing import trace_headers
 from crossdock.errors import MappingError, NotFoundError
-from crossdock.gateway.orders import Act, check_key
+from crossdock.gateway.orders import Act, Asked, check_key
 from crossdock.gateway.problems import ACTING, READING
 from crossdock.gateway.strict import Strict
 
@@ -94,10 +95,15 @@ class CasesController(Controller):
         responses=ACTING,
     )
     def retry(
-        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
+        self,
+        request: Asked,
+        face: NamedDependency[Face],
+        case: FromPath[int],
+        data: JSONBody[Act],
+        key: Key = "",
     ) -> CaseDone:
         """Try the message or the call again, as it is."""
-        return _act(face, case, "retry", data, key)
+        return _act(face, case, "retry", data, key, request=request)
 
     @post(
         "/{case:int}/edit",
@@ -108,10 +114,15 @@ class CasesController(Controller):
         responses=ACTING,
     )
     def edit(
-        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Edit], key: Key = ""
+        self,
+        request: Asked,
+        face: NamedDependency[Face],
+        case: FromPath[int],
+        data: JSONBody[Edit],
+        key: Key = "",
     ) -> CaseDone:
         """Give the message another body and try it again; what waits behind it follows in order."""
-        return _act(face, case, "edit", data, key, body=_body(data))
+        return _act(face, case, "edit", data, key, body=_body(data), request=request)
 
     @post(
         "/{case:int}/resolve",
@@ -122,10 +133,15 @@ class CasesController(Controller):
         responses=ACTING,
     )
     def resolve(
-        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
+        self,
+        request: Asked,
+        face: NamedDependency[Face],
+        case: FromPath[int],
+        data: JSONBody[Act],
+        key: Key = "",
     ) -> CaseDone:
         """Close the case. Its message is dropped, its call given up: settle by hand what they were for."""
-        return _act(face, case, "resolve", data, key)
+        return _act(face, case, "resolve", data, key, request=request)
 
     @post(
         "/{case:int}/release",
@@ -136,10 +152,15 @@ class CasesController(Controller):
         responses=ACTING,
     )
     def release(
-        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Act], key: Key = ""
+        self,
+        request: Asked,
+        face: NamedDependency[Face],
+        case: FromPath[int],
+        data: JSONBody[Act],
+        key: Key = "",
     ) -> CaseDone:
         """Release the hold that the case is about: the order goes on, or the store's day is posted with its difference."""
-        return _act(face, case, "release", data, key)
+        return _act(face, case, "release", data, key, request=request)
 
     @post(
         "/{case:int}/done",
@@ -150,14 +171,27 @@ class CasesController(Controller):
         responses=ACTING,
     )
     def done(
-        self, face: NamedDependency[Face], case: FromPath[int], data: JSONBody[Happened], key: Key = ""
+        self,
+        request: Asked,
+        face: NamedDependency[Face],
+        case: FromPath[int],
+        data: JSONBody[Happened],
+        key: Key = "",
     ) -> CaseDone:
         """Say that the call did happen, under this reference of the partner's."""
-        return _act(face, case, "done", data, key, reference=data.reference)
+        return _act(face, case, "done", data, key, reference=data.reference, request=request)
 
 
 def _act(
-    face: Face, case: int, action: str, data: Act, key: str, *, body: bytes = b"", reference: str = ""
+    face: Face,
+    case: int,
+    action: str,
+    data: Act,
+    key: str,
+    *,
+    request: Asked,
+    body: bytes = b"",
+    reference: str = "",
 ) -> CaseDone:
     if key:
         check_key(key)
@@ -172,6 +206,7 @@ def _act(
         body=body,
         reference=reference,
         once=key,
+        caller=trace_headers(request.headers),
     )
     return CaseDone(message=str(receipt.message), case=str(case))
 

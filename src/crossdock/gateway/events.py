@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,9 +15,10 @@ from litestar.params import JSONBody
 from crossdock.console import acting
 from crossdock.console.face import Face
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
+from crossdock.engine.tracing import trace_headers, trace_of
 from crossdock.errors import MappingError
 from crossdock.flows.announcing import REPLAY, REPLAYED_MAX, Replay, Told, source_of
-from crossdock.gateway.orders import Act
+from crossdock.gateway.orders import Act, Asked
 from crossdock.gateway.problems import ACTING
 from crossdock.gateway.strict import Strict
 from crossdock.sdk.telling import TELL, Wants
@@ -62,7 +63,7 @@ class Retold(msgspec.Struct, frozen=True, kw_only=True):
     summary="Tell a subscriber again",
     responses=ACTING,
 )
-def retell(face: NamedDependency[Face], data: JSONBody[Retelling]) -> Retold:
+def retell(request: Asked, face: NamedDependency[Face], data: JSONBody[Retelling]) -> Retold:
     """Stage events for a subscriber again, under their old ids. The replay names its actor and its reason."""
     acting.require_named(data.actor, data.reason)
     wants = _wants(face, data.to)
@@ -71,7 +72,8 @@ def retell(face: NamedDependency[Face], data: JSONBody[Retelling]) -> Retold:
     with face.reads() as reads:
         rows: list[Row] = reads.rows("events_since", *_place(data.after), since, until, data.limit)
     wanted = [row for row in rows if row[3] in wants]
-    arrivals = [_arrival(face, data, since, until, part) for part in _parts(wanted)]
+    caller = trace_headers(request.headers)
+    arrivals = [_arrival(face, data, since, until, part, caller=caller) for part in _parts(wanted)]
     receipts = []
     for start in range(0, len(arrivals), ACCEPTED_MAX):
         receipts += face.accept(arrivals[start : start + ACCEPTED_MAX])
@@ -123,7 +125,9 @@ def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
         yield part
 
 
-def _arrival(face: Face, data: Retelling, since: int, until: int, rows: Sequence[Row]) -> Arrival:
+def _arrival(
+    face: Face, data: Retelling, since: int, until: int, rows: Sequence[Row], *, caller: Mapping[str, str]
+) -> Arrival:
     asked: list[Any] = [data.to, since, until, data.actor, data.reason]
     id_ = hashlib.blake2b(msgspec.json.encode(asked), digest_size=6).hexdigest()
     events = [
@@ -147,5 +151,6 @@ def _arrival(face: Face, data: Retelling, since: int, until: int, rows: Sequence
         delivery_id=f"replay {id_} {message}.{position}",
         lane=LANE_FREE,
         origin=f"replay by {data.actor}: {data.reason}",
-        trace=face.hub.new_trace(),
+        headers=caller,
+        trace=trace_of(caller.get("traceparent", "")) or face.hub.new_trace(),
     )

@@ -16,6 +16,7 @@ import msgspec
 
 from crossdock.bootstrap.gathering import Gathering
 from crossdock.engine.messages import LANE_FREE, LANE_STREAM, PAGE_PREFIX, UNREADABLE, Arrival, Receipt
+from crossdock.engine.tracing import trace_of
 from crossdock.errors import (
     CrossdockError,
     MappingError,
@@ -148,26 +149,6 @@ def _status(error: CrossdockError) -> int:
         if isinstance(error, kind):
             return status
     return 503
-
-
-def trace_of(traceparent: str) -> str:
-    """The trace id of a W3C traceparent, or "" where it is none."""
-    parts = traceparent.split("-")
-    if (
-        len(parts) < 4
-        or len(parts[1]) != 32
-        or parts[1] == "0" * 32
-        or not set(parts[1]) <= set("0123456789abcdef")
-    ):
-        return ""
-    return parts[1]
-
-
-def trace_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """What a message keeps of its sender's trace: its own, also where its order has had another from the first one on."""
-    if not trace_of(headers.get("traceparent", "")):
-        return {}
-    return {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], bytes_max: int) -> bytes:

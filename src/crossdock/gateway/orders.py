@@ -19,9 +19,9 @@ from crossdock.console.orders import LIST_MAX, OrderPage, OrderView, order_page,
 from crossdock.console.postings import postings_view
 from crossdock.console.story import Timeline
 from crossdock.engine.messages import LANE_STREAM, Arrival, Receipt, subject_id
+from crossdock.engine.tracing import trace_headers, trace_of
 from crossdock.errors import RejectedError
 from crossdock.flows.handler import CANONICAL
-from crossdock.gateway.intake import trace_headers, trace_of
 from crossdock.gateway.problems import ACTING, READING, KeyConflictError
 from crossdock.gateway.strict import Strict
 from crossdock.model.finance import Posting
@@ -45,6 +45,9 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
     message: str
     order: str
+
+
+Asked = Request[Any, Any, Any]
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +81,7 @@ class OrdersController(Controller):
         *,
         data: JSONBody[Order],
         body: RawBody,
-        request: Request[Any, Any, Any],
+        request: Asked,
         face: NamedDependency[Face],
         gathering: NamedDependency[Gathering],
         keys: NamedDependency[Keys],
@@ -191,13 +194,15 @@ class OrdersController(Controller):
         sync_to_thread=True,
         responses=ACTING,
     )
-    def cancel(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]) -> Done:
+    def cancel(
+        self, request: Asked, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Cancel]
+    ) -> Done:
         """Ask for quantities not to be shipped. The warehouse is asked; the channel and the ERP are told what came of it.
 
         A store's day cannot be cancelled (422), and neither can what is not understood (409): its case says what to do.
         """
         lines = msgspec.to_builtins(data.lines)
-        return _act(face, order, "cancel_order", data, {"lines": lines} if lines else {})
+        return _act(face, order, "cancel_order", data, {"lines": lines} if lines else {}, request=request)
 
     @post(
         "/{order:str}/release-hold",
@@ -208,10 +213,12 @@ class OrdersController(Controller):
         responses=ACTING,
     )
     def release_hold(
-        self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[ReleaseHold]
+        self, request: Asked, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[ReleaseHold]
     ) -> Done:
         """Let a held order go on, or a store's day be posted with the difference that it is held for."""
-        return _act(face, order, "release_hold", data, {"code": data.code} if data.code else {})
+        return _act(
+            face, order, "release_hold", data, {"code": data.code} if data.code else {}, request=request
+        )
 
     @post(
         "/{order:str}/erase",
@@ -221,11 +228,14 @@ class OrdersController(Controller):
         sync_to_thread=True,
         responses=ACTING,
     )
-    def erase(self, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Act]) -> Done:
+    def erase(
+        self, request: Asked, face: NamedDependency[Face], order: FromPath[str], data: JSONBody[Act]
+    ) -> Done:
         """Forget the persons of an order, for good, in every copy. Money, stock and hashes stay."""
         with face.reads() as reads:
             subject = resolve(face, reads, order)
-        receipt = erasing.erase(face, subject, data.actor, data.reason)
+        caller = trace_headers(request.headers)
+        receipt = erasing.erase(face, subject, data.actor, data.reason, caller=caller)
         return Done(message=str(receipt.message), order=subject_id(subject))
 
 
@@ -290,9 +300,12 @@ def check_key(key: str) -> None:
         )
 
 
-def _act(face: Face, order: str, action: str, data: Act, more: dict[str, Any]) -> Done:
+def _act(face: Face, order: str, action: str, data: Act, more: dict[str, Any], *, request: Asked) -> Done:
     with face.reads() as reads:
         subject = resolve(face, reads, order)
         order_view(reads, subject)
-    receipt = acting.act_on_order(face, subject, action, actor=data.actor, reason=data.reason, data=more)
+    caller = trace_headers(request.headers)
+    receipt = acting.act_on_order(
+        face, subject, action, actor=data.actor, reason=data.reason, data=more, caller=caller
+    )
     return Done(message=str(receipt.message), order=subject_id(subject))

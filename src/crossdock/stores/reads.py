@@ -189,6 +189,10 @@ class Reads:
         )
         names = ["about", "id", "number", "at", "kind", "text"]
         steps["attempts"] = [dict(zip(names, row, strict=True)) for row in rows]
+        steps["traces"] = [
+            {"id": number, "traceparent": msgspec.json.decode(headers).get("traceparent", "")}
+            for number, headers in self.rows("timeline_traces", subject, TIMELINE_ROWS_MAX)
+        ]
         for event in steps["events"]:
             event["data"] = msgspec.json.decode(event["data"])
         return steps

@@ -22,6 +22,12 @@ select i.id, i.source, i.kind, i.received_at, i.state, i.due_at, i.attempt, i.pa
 from inbox i left join hold h on h.subject = i.subject and h.source = i.source
 where i.subject = ?1 order by i.id limit ?2;
 
+-- name: timeline_traces
+select b.message, b.headers from body b
+where b.message in (select m.id from message m where m.subject = ?1 union select i.id from inbox i where i.subject = ?1)
+  and b.headers like '%traceparent%'
+order by b.message limit ?2;
+
 -- name: timeline_events
 select message, position, type, data, at from event where subject = ?1 order by message, position limit ?2;
 
