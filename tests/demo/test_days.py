@@ -55,7 +55,23 @@ def test_books_that_balance_are_told_with_the_cent_and_the_late_store():
     cent = found["the cent is found"].text
     assert all(word in cent for word in ("store-2", "till T1", "cash", "-0.01 EUR"))
     assert found["the late store"].text == "store-3 uploaded 3 tickets late; the hub had told it was silent"
-    assert found["stock of the stores"].text == "30 units - 9 sold = 21 on hand, the ERP the same"
+    assert found["stock of the stores"].text == "30 units - 9 sold = 21 on hand; the ERP the same"
+
+
+def test_what_is_sold_by_weight_is_told_in_its_scale_and_not_among_the_units():
+    books = store_books()
+    books.weighed = {"CHEESE": 3}
+    books.opening["store-1"]["CHEESE"] = 300_000
+    books.sold["CHEESE"] = 1_250
+    books.levels["store-1"]["CHEESE"] = books.erp_stock["store-1"]["CHEESE"] = 298_750
+    (found,) = [each for each in compare_stores(books) if each.name == "stock of the stores"]
+    assert found.ok
+    assert found.text == (
+        "30 units - 9 sold = 21 on hand; CHEESE: 300.000 kg - 1.250 kg = 298.750 kg; the ERP the same"
+    )
+    books.levels["store-1"]["CHEESE"] -= 1
+    (found,) = [each for each in compare_stores(books) if each.name == "stock of the stores"]
+    assert not found.ok
 
 
 def test_a_day_of_voids_alone_has_no_document():

@@ -14,12 +14,13 @@ from crossdock.domain.state import Level
 from crossdock.domain.store_day import DayState
 from crossdock.engine.dispatcher import Dispatcher
 from crossdock.engine.lanes import Lane
-from crossdock.engine.messages import HUB, LANE_FREE, OPERATOR, UNREADABLE, Arrival, OperatorAction
+from crossdock.engine.messages import HUB, LANE_FREE, OPERATOR, TICK, UNREADABLE, Arrival, OperatorAction
 from crossdock.engine.performing import Performer
 from crossdock.engine.pipeline import Pipeline
 from crossdock.errors import MappingError, UnclearError
 from crossdock.flows.documents import command_for
 from crossdock.flows.handler import RetailHandler
+from crossdock.flows.polling import Tick
 from crossdock.sdk.calls import Request, Response
 from crossdock.simulator.base import SimRequest
 from crossdock.simulator.erp import ErpSimulator
@@ -110,6 +111,12 @@ class Rig:
             self.now = self.erp.now = max(self.now, due)
             self.store.wake(self.now)
         self.now = self.erp.now = until
+
+    def read_stock(self) -> None:
+        """Poll the ERP's levels to the end."""
+        tick = msgspec.json.encode(Tick(connection="erp", feed="stock"))
+        self.store.accept([Arrival(source=HUB, kind=TICK, body=tick, lane=LANE_FREE)], self.now)
+        self.run()
 
     def operator(self, action: str, subject: int, **data: Any) -> None:
         told = OperatorAction(action=action, actor="ann", reason="looked", data=data)

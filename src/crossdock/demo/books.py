@@ -13,7 +13,7 @@ import msgspec
 
 from crossdock.demo.days import DayCase, Posted, StoreBook, StoreBooks
 from crossdock.demo.retailer import ERP, SHOP, WAREHOUSE, Retailer
-from crossdock.demo.stores import STORES, is_missed
+from crossdock.demo.stores import STORES, WEIGHED, is_missed
 from crossdock.demo.tryton import Auditor
 from crossdock.domain.process import OrderProcess, decode_process
 from crossdock.domain.state import Level
@@ -198,6 +198,7 @@ def _read_stores(tills: Mapping[str, Any], retailer: Retailer) -> StoreBooks:
         opening=stores.opening,
         stores=msgspec.convert(tills["stores"], dict[str, StoreBook]),
         sold=tills["sold"],
+        weighed=WEIGHED,
         repeated=tills["repeated"],
     )
 

@@ -6,6 +6,7 @@ Pure. Money is cents. A store's own sum is net of what it took back; in the ERP 
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 
@@ -46,7 +47,10 @@ class DayCase(msgspec.Struct, kw_only=True):
 
 
 class StoreBooks(msgspec.Struct, kw_only=True):
-    """Everything of the stores. `held`: tickets that the hub has, by store; `levels`: what it has on hand there."""
+    """Everything of the stores. `held`: tickets that the hub has, by store; `levels`: what it has on hand there.
+
+    Quantities are pieces; of what is `weighed` they have the decimals that it names.
+    """
 
     silent: str = ""
     cent_off: str = ""
@@ -54,6 +58,7 @@ class StoreBooks(msgspec.Struct, kw_only=True):
     opening: dict[str, dict[str, int]] = {}
     stores: dict[str, StoreBook] = {}
     sold: dict[str, int] = {}
+    weighed: dict[str, int] = {}
     repeated: int = 0
     days: list[Posted] = []
     credits: list[Posted] = []
@@ -181,6 +186,12 @@ def stock_in_stores(books: StoreBooks) -> Finding:
     for sku, quantity in opened.items():
         if quantity - books.sold.get(sku, 0) != hand[sku]:
             wrong.append(f"{sku}: {quantity} - {books.sold.get(sku, 0)} sold is not {hand[sku]} on hand")
-    sold = sum(books.sold.values())
-    text = f"{n(sum(opened.values()))} units - {n(sold)} sold = {n(sum(hand.values()))} on hand"
-    return finding("stock of the stores", f"{text}, the ERP the same", wrong)
+    pieces = [sku for sku in opened if sku not in books.weighed]
+    counts = [sum(held.get(sku, 0) for sku in pieces) for held in (opened, books.sold, hand)]
+    text = "{} units - {} sold = {} on hand".format(*map(n, counts))
+    for sku, scale in books.weighed.items():
+        kilograms = [
+            f"{Decimal(held.get(sku, 0)).scaleb(-scale):,} kg" for held in (opened, books.sold, hand)
+        ]
+        text += "; {}: {} - {} = {}".format(sku, *kilograms)
+    return finding("stock of the stores", f"{text}; the ERP the same", wrong)

@@ -277,6 +277,7 @@ def _settings(retailer: Retailer, options: Options) -> dict[str, dict[str, Any]]
             "sales_per_s_max": options.sales_per_s,
             "stock": dict(retailer.opening),
             "stock_at": stock_at,
+            "quantity_scales": stores_.WEIGHED,
         },
         WAREHOUSE: {
             "token": secret["WAREHOUSE_TOKEN"],

@@ -18,7 +18,10 @@ STORES = "stores"
 """The connection of all tills."""
 SILENT, CENT_OFF, LAST_SOLD = 214, 133, (42, 117, 256)
 SKUS = {f"SKU-{n:04d}": 500 + 100 * n for n in range(51, 59)}
+WEIGHED = {"CHEESE": 3}
+"""What is sold by weight, with the decimals of its kilograms."""
 OPENING = 300
+"""Pieces of each article in each store; kilograms of what is weighed."""
 OFTEN = 30
 """How often store 214 sells while each of the others sells once: it is large, and its upload is worth the name."""
 LAST_AT = (0.30, 0.37, 0.44)
@@ -28,6 +31,7 @@ SILENT_FROM, SILENT_UNTIL = 0.10, 0.85
 SETTLE_S_MAX = 3
 HABITS = {
     "discount_rate": 0.1,
+    "weighed_rate": 0.1,
     "deposit_rate": 0.1,
     "gift_card_sold_rate": 0.03,
     "gift_card_paid_rate": 0.05,
@@ -37,7 +41,7 @@ HABITS = {
     "cash_moved_rate": 0.02,
     "over_short_rate": 0.5,
 }
-"""What tills do besides selling pieces, for the simulator. Goods by weight are left out: sums of a day keep no scale yet."""
+"""What tills do besides selling pieces, for the simulator."""
 
 
 class LastUnit(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +62,10 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def opening(self) -> dict[str, dict[str, int]]:
-        """Stock of each store before the first ticket."""
+        """Stock of each store before the first ticket: pieces, and what is weighed in its scale."""
         quiet = {unit.store: {unit.sku: 1} for unit in self.last}
-        return {code: quiet.get(code) or dict.fromkeys(SKUS, OPENING) for code in self.zones}
+        usual = dict.fromkeys(SKUS, OPENING) | {sku: OPENING * 10**scale for sku, scale in WEIGHED.items()}
+        return {code: quiet.get(code) or dict(usual) for code in self.zones}
 
 
 def stores_of(options: Options) -> Stores | None:

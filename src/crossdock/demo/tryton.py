@@ -16,7 +16,7 @@ import msgspec
 
 from crossdock.demo.days import Posted
 from crossdock.demo.retailer import SHOP, Retailer
-from crossdock.demo.stores import STORES
+from crossdock.demo.stores import STORES, WEIGHED
 from crossdock.errors import ConfigurationError
 from crossdock.gateway.server import free_port
 from crossdock.sdk.calls import Request
@@ -57,10 +57,13 @@ def make_server(folder: Path, retailer: Retailer) -> tryton.Server:
     on_hand: dict[str, dict[str, int]] = {sku: {WAREHOUSE: n} for sku, n in retailer.opening.items()}
     for store, stock in opening.items():
         for sku, quantity in stock.items():
-            on_hand.setdefault(sku, {})[store] = quantity
+            on_hand.setdefault(sku, {})[store] = quantity // 10 ** WEIGHED.get(sku, 0)
     wanted = tryton_seed.Retailer(
         key="k" * 32,
-        products=tuple(tryton_seed.SeedProduct(sku=sku, on_hand=stock) for sku, stock in on_hand.items()),
+        products=tuple(
+            tryton_seed.SeedProduct(sku=sku, on_hand=stock, unit="Kilogram" if sku in WEIGHED else "Unit")
+            for sku, stock in on_hand.items()
+        ),
         customers=(SHOP, STORES),
         warehouses=(WAREHOUSE, *opening),
     )
@@ -161,7 +164,7 @@ class Auditor:
         return days, credits
 
     def stock(self) -> dict[str, dict[str, int]]:
-        """On hand, by warehouse and SKU."""
+        """On hand, by warehouse and SKU: pieces, and what is weighed in its scale."""
         found: dict[str, dict[str, int]] = {}
         for place in self.rows("stock.location", [["type", "=", "warehouse"]], "code"):
             rows = self.rows(
@@ -172,7 +175,11 @@ class Auditor:
                 locations=[place["id"]],
                 with_childs=True,
             )
-            found[place["code"]] = {row["code"]: int(row["quantity"]) for row in rows if row["code"]}
+            found[place["code"]] = {
+                row["code"]: round(row["quantity"] * 10 ** WEIGHED.get(row["code"], 0))
+                for row in rows
+                if row["code"]
+            }
         return found
 
 

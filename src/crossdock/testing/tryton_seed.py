@@ -138,6 +138,12 @@ class _Filler:
     def goods(self) -> None:
         """Products with their opening stock; what is charged besides goods is a service."""
         services = [SeedProduct(sku=sku, name=sku.title(), kind="service", tax="") for sku in SERVICES]
+        kilogram = self.one("product.uom", ("name", "=", "Kilogram"))
+        kilogram.digits, kilogram.rounding = (
+            3,
+            0.001,
+        )  # tills weigh to the gram; as it comes it has two decimals
+        kilogram.save()
         template = self.get("product.template")
         made = {}
         for wanted in [*self.wanted.products, *services]:
