@@ -1,5 +1,6 @@
 import json
 
+import apsw
 import pytest
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
@@ -111,6 +112,7 @@ def test_metrics_say_that_the_invariants_hold_though_nobody_asked_for_a_proof(ap
 
 def test_metrics_say_what_the_overview_says(api):
     api.order("me", external_id="ME-1")
+    api.until(lambda: 'crossdock_messages_total{outcome="accepted",source="api"}' in api.get("/metrics").text)
     reply = api.get("/metrics")
     assert reply.headers["content-type"].startswith("text/plain")
     families = {family.name: family for family in text_string_to_metric_families(reply.text)}
@@ -128,6 +130,22 @@ def test_metrics_say_what_the_overview_says(api):
     states = [s.labels["state"] for s in families["crossdock_connection_state"].samples if s.value]
     assert len(states) == 3
     assert all(family.documentation for name, family in families.items() if name.startswith("crossdock"))
+
+
+def test_metrics_count_what_retention_has_removed(api):
+    api.order("expired", external_id="EXPIRED-1")
+    database = apsw.Connection(str(api.hub.config.hub.store))
+    database.set_busy_timeout(5_000)
+    database.execute("insert or replace into counter values ('api', 'bodies_expired', 7)")
+    database.close()
+
+    def expired():
+        families = {f.name: f for f in text_string_to_metric_families(api.get("/metrics").text)}
+        samples = families["crossdock_expired"].samples
+        return {(s.labels["source"], s.labels["what"]): s.value for s in samples}
+
+    assert api.until(lambda: expired().get(("api", "bodies")) == 7)
+    assert expired()["api", "deliveries"] == 0
 
 
 def test_metrics_tell_of_a_hub_of_one_process(api):

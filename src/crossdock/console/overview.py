@@ -38,6 +38,9 @@ class SourceCount(msgspec.Struct, frozen=True, kw_only=True):
     repeated: int
     """Deliveries that were known already, and are in none of the other numbers."""
     balanced: bool
+    bodies_expired: int = 0
+    deliveries_expired: int = 0
+    """Raw bodies and delivery ids that were past their time, and are gone."""
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +128,7 @@ def overview(hub: Front, reads: Reads, now: int) -> Overview:
         hub=hub.config.hub.name,
         at=moment(now),
         started_at=moment(hub.started_at),
-        sources=[_source(*row) for row in reads.rows("source_balance")],
+        sources=_sources(reads),
         stages=[
             StageCount(stage=stage, text=words.stage(stage), count=count)
             for stage, count in reads.rows("orders_by_stage")
@@ -146,7 +149,12 @@ def partner_text(partner: PartnerState | None, name: str, now: int) -> str:
     return "" if text == "is well" else f"{name} {text}"
 
 
-def _source(source: str, *counts: int) -> SourceCount:
+def _sources(reads: Reads) -> list[SourceCount]:
+    counted = {(source, name): value for source, name, value in reads.rows("counters")}
+    return [_source(counted, *row) for row in reads.rows("source_balance")]
+
+
+def _source(counted: Mapping[tuple[str, str], int], source: str, *counts: int) -> SourceCount:
     accepted, processed, unhandled, repeated, parked, in_flight = counts
     return SourceCount(
         source=source,
@@ -157,6 +165,8 @@ def _source(source: str, *counts: int) -> SourceCount:
         unhandled=unhandled,
         repeated=repeated,
         balanced=accepted == processed + parked + in_flight + unhandled,
+        bodies_expired=counted.get((source, "bodies_expired"), 0),
+        deliveries_expired=counted.get((source, "deliveries_expired"), 0),
     )
 
 

@@ -72,13 +72,19 @@ def _messages(found: Overview) -> Iterator[Metric]:
     held = GaugeMetricFamily(
         "crossdock_messages_held", "Messages that are not finished, by source.", labels=["source", "state"]
     )
+    expired = CounterMetricFamily(
+        "crossdock_expired",
+        "Raw bodies and delivery ids that were past their time.",
+        labels=["source", "what"],
+    )
     for source in found.sources:
         for outcome in ("accepted", "processed", "unhandled", "repeated"):
             total.add_metric([source.source, outcome], getattr(source, outcome))
         for state in ("in_flight", "parked"):
             held.add_metric([source.source, state], getattr(source, state))
-    yield total
-    yield held
+        for what in ("bodies", "deliveries"):
+            expired.add_metric([source.source, what], getattr(source, f"{what}_expired"))
+    yield from (total, held, expired)
     seconds = GaugeMetricFamily(
         "crossdock_decided_seconds",
         "From acceptance to decision, of the orders that came last.",
