@@ -61,6 +61,21 @@ class KeepingSuite(StoreCase):
         assert [row[0] for row in reads.rows("timeline_messages", subject, 10)] == [message]
         reads.close()
 
+    def test_the_trace_of_a_sender_is_on_the_timeline_as_long_as_its_body_is_kept(self, store: Any) -> None:
+        subject, first = self.order(store)
+        traced = {"traceparent": f"00-{'b' * 32}-00f067aa0ba902b7-01"}
+        later = self.take(store, arrival("1", subject=subject, headers=traced, delivery_id="later"))[0]
+        self.finish(store, *self.claim(store))
+        reads = store.reads()
+        try:
+            told = reads.timeline(subject)
+            assert [row["id"] for row in told["messages"]] == [first, later.message]
+            assert told["traces"] == [{"id": later.message, **traced}]
+            self.all(store)
+            assert reads.timeline(subject)["traces"] == []
+        finally:
+            reads.close()
+
     def test_nothing_goes_that_is_kept_for_ever(self, store: Any) -> None:
         self.order(store)
         found = self.all(store, Terms(bodies={"": 0}, deliveries={"": 0}))
