@@ -84,6 +84,7 @@ class Case(msgspec.Struct, kw_only=True):
     reason: str
     text: str = ""
     store: str = ""
+    about: str = ""
 
 
 class Source(msgspec.Struct, kw_only=True):
@@ -232,7 +233,13 @@ def _read_hub(books: Books, reads: Reads) -> dict[str, str]:
             books.stores.cases.append(told)
         if not is_open:
             continue
-        case = Case(order=subject_id(row["subject"]), reason=row["reason"], text=row["text"], store=store)
+        case = Case(
+            order=subject_id(row["subject"]),
+            reason=row["reason"],
+            text=row["text"],
+            store=store,
+            about=row["about"],
+        )
         books.cases.append(case)
         if case.order in books.taken:
             books.taken[case.order].cases.append(case.reason)
