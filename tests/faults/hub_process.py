@@ -1,6 +1,7 @@
 """A hub in a process of its own, to be killed: as `crossdock up`, but with partners that are given up on sooner.
 
-`python -m tests.faults.hub_process CONFIG`; CROSSDOCK_CRASH_AT names the crash point at which it kills itself.
+`python -m tests.faults.hub_process CONFIG [ROLE]`; CROSSDOCK_CRASH_AT names the crash point at which it kills itself,
+CROSSDOCK_FREEZE_AT the one at which it freezes.
 """
 
 import logging
@@ -44,7 +45,12 @@ def main():
     running.Hub = QuickHub
     if os.environ.get(SMALL_CACHES):
         database.PAGE_CACHE_KIB, database.MMAP_BYTES = 2_048, 0
-    running.run(load_config(Path(sys.argv[1]), os.environ))
+    config = load_config(Path(sys.argv[1]), os.environ)
+    if sys.argv[2:]:
+        logging.getLogger("crossdock").setLevel(logging.INFO)  # a worker says there what it was refused
+        running.run_role(config, sys.argv[2])
+    else:
+        running.run(config)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from crossdock.bootstrap.proof import prove
@@ -139,7 +140,11 @@ class Child:
                 env={**os.environ, **SECRETS, **environ},
                 text=True,
             )
-        self.first_line = self.process.stdout.readline()
+
+    @cached_property
+    def first_line(self):
+        """What it says first; waited for."""
+        return self.process.stdout.readline()
 
     @property
     def alive(self):
@@ -198,7 +203,8 @@ class Retailer:
         """Start the hub, with a crash point or without; returns when it says that it is up."""
         environ = {"CROSSDOCK_CRASH_AT": crash_at} if crash_at else {"CROSSDOCK_CRASH_AT": ""}
         self.hub = Child(self.folder, "hub", "tests.faults.hub_process", str(self.config), **environ)
-        assert crash_at or "is up" in self.hub.first_line, self.hub.log.read_text()
+        said = self.hub.first_line
+        assert crash_at or "is up" in said, self.hub.log.read_text()
 
     def stop(self):
         """Stop the hub as an operator does."""
@@ -233,6 +239,9 @@ class Retailer:
             headers, raw = self._shop.event("orders/create", json.dumps(body).encode(), now)
         return list(CHANNELS)[number % 2], str(body["id"]), headers, raw
 
+    patience_s = 5.0
+    """How long a sender waits for an answer before it sends again."""
+
     def post(self, path, headers, body, within_s=30.0):
         """Post until it is taken; returns how many times it had to be posted."""
         request = Request(method="POST", path=path, headers=headers, body=body)
@@ -241,7 +250,7 @@ class Retailer:
         while True:
             tries += 1
             try:
-                if 200 <= self._gate.send(request, 5.0).status < 300:
+                if 200 <= self._gate.send(request, self.patience_s).status < 300:
                     return tries
             except RetryableError:
                 pass

@@ -1,96 +1,21 @@
 """Roles over one PostgreSQL: workers killed and frozen, the database stopped at once, all while orders come in."""
 
-import json
 import os
 import signal
 import threading
 import time
 
-import psycopg
 import pytest
 
-from crossdock.config import keys
-from crossdock.sdk.calls import get
-from crossdock.stores.opening import open_reads
-from crossdock.stores.vault import Vault
 from tests.bootstrap.waiting import eventually
-from tests.faults.retailer import Child, Retailer
+from tests.faults.retailer import Child
+from tests.faults.roles import Shared, finish
 from tests.servers import PostgresServer
 
 pytestmark = [pytest.mark.serial, pytest.mark.slow, pytest.mark.timeout(120)]
 
-ROLES = ("gateway", "worker", "worker", "dispatcher", "scheduler")
 MOVES_ON_S = 5.0
 ACCEPTS_AGAIN_S = 30.0
-
-
-class Hubs:
-    """All roles as one, for the retailer; each may be killed alone."""
-
-    def __init__(self, retailer):
-        self._retailer = retailer
-        self.parts = {}
-        for n, role in enumerate(ROLES):
-            self.begin(f"{role}-{n}", role)
-
-    def begin(self, name, role):
-        self.parts[name] = (role, Child(self._retailer.folder, name, *self._command(role)))
-        assert "is up" in self.parts[name][1].first_line, self.parts[name][1].log.read_text()
-
-    def _command(self, role):
-        return ("crossdock", "up", "--role", role, "--config", str(self._retailer.config))
-
-    def again(self, name):
-        """End one at once and start it anew."""
-        role, child = self.parts[name]
-        child.end(signal.SIGKILL)
-        self.begin(name, role)
-
-    def pid(self, name):
-        return self.parts[name][1].process.pid
-
-    @property
-    def alive(self):
-        return all(child.alive for _, child in self.parts.values())
-
-    def end(self, number=signal.SIGKILL):
-        """Send all of them a signal; 0 where all ended well."""
-        for _, child in self.parts.values():
-            if child.alive:
-                child.process.send_signal(number)
-        return max(abs(child.end(number)) for _, child in self.parts.values())
-
-    @property
-    def log(self):
-        return self
-
-    def read_text(self):
-        """What all of them have said."""
-        return "\n".join(f"{name}: {child.log.read_text()}" for name, (_, child) in self.parts.items())
-
-
-class Shared(Retailer):
-    def __init__(self, folder, url, **settings):
-        self.database = url
-        super().__init__(folder, hub_more=f'database = "{url}"', **settings)
-
-    def start(self, crash_at=""):
-        self.hub = Hubs(self)
-
-    def reads(self):
-        return open_reads(self.database, Vault(keys.read_key(self.folder / "data" / "key")))
-
-    def partner(self, name):
-        """How a partner is, as the gateway tells."""
-        asked = get("/v1/overview", headers={"authorization": f"Bearer {self.token}"})
-        told = json.loads(self._gate.send(asked, 10).body)
-        return next(each for each in told["connections"] if each["name"] == name)
-
-    def unhandled(self, before):
-        """Messages that came before a moment, are due and not handled."""
-        with psycopg.connect(self.database, autocommit=True) as connection:
-            asked = "select count(*) from inbox where state = 0 and received_at <= %s"
-            return connection.execute(asked, (before,)).fetchone()[0]
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +33,6 @@ def retailer(server, tmp_path):
     made.stock()
     yield made
     made.close()
-
-
-def finish(retailer):
-    retailer.settled(60)
-    retailer.stop()
-    retailer.check_partners()
-    retailer.check_hub()
 
 
 @pytest.mark.fault(11)

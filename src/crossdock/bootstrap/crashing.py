@@ -1,4 +1,4 @@
-"""Kills the process at a named crash point, for tests: `CROSSDOCK_CRASH_AT=point[:nth]`."""
+"""Kills or freezes the process at a named crash point, for tests: `CROSSDOCK_CRASH_AT=point[:nth]`, `CROSSDOCK_FREEZE_AT=...`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from collections.abc import Mapping
 from crossdock.engine import crash
 from crossdock.errors import ConfigurationError
 
-VARIABLE = "CROSSDOCK_CRASH_AT"
+CRASH, FREEZE = "CROSSDOCK_CRASH_AT", "CROSSDOCK_FREEZE_AT"
+DOES = {CRASH: signal.SIGKILL, FREEZE: signal.SIGSTOP}
 
 
 def reach_from(environ: Mapping[str, str], *others: int) -> crash.Reach:
-    """What reaching a crash point does: nothing, or SIGKILL the `nth` time (from 1) that the named point is reached.
+    """What reaching a crash point does: nothing, or a signal the `nth` time (from 1) that the named point is reached.
 
-    others: processes that are killed first, for the hub is one thing to those outside.
+    SIGKILL ends the process there, SIGSTOP freezes it until somebody sends SIGCONT. others: processes that get the
+    signal first, for the hub is one thing to those outside.
     """
-    wanted = environ.get(VARIABLE, "")
-    if not wanted:
-        return crash.nowhere
+    for variable, number in DOES.items():
+        if wanted := environ.get(variable, ""):
+            return _at(variable, wanted, number, others)
+    return crash.nowhere
+
+
+def _at(variable: str, wanted: str, number: signal.Signals, others: tuple[int, ...]) -> crash.Reach:
     point, _, nth = wanted.partition(":")
     if point not in crash.POINTS or not (nth or "1").isdigit():
         raise ConfigurationError(
-            f"{VARIABLE}={wanted} names no crash point. Known are: {', '.join(crash.POINTS)}.", field=VARIABLE
+            f"{variable}={wanted} names no crash point. Known are: {', '.join(crash.POINTS)}.", field=variable
         )
     left = [int(nth or "1")]
     lock = threading.Lock()
@@ -36,6 +42,6 @@ def reach_from(environ: Mapping[str, str], *others: int) -> crash.Reach:
             left[0] -= 1
             if left[0] == 0:
                 for process in (*others, os.getpid()):
-                    os.kill(process, signal.SIGKILL)
+                    os.kill(process, number)
 
     return reach

@@ -1,4 +1,4 @@
-"""Named points at which a test may kill the process. Outside of tests, reaching one does nothing.
+"""Named points at which a test may kill or freeze the process. Outside of tests, reaching one does nothing.
 
 Each name stands where a crash would be worst: on either side of a commit, or of a partner's answer.
 """
