@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import psycopg
 
@@ -9,9 +10,20 @@ from crossdock.config import keys
 from crossdock.sdk.calls import get
 from crossdock.stores.opening import open_reads
 from crossdock.stores.vault import Vault
+from tests.bootstrap.waiting import eventually
 from tests.faults.retailer import Child, Retailer
 
 ROLES = ("gateway", "worker", "worker", "dispatcher", "scheduler")
+
+STANDS = {
+    "inbox": "select id, source, kind, part, turn, state, attempt, (due_at - :now) / 1000000, (:now - received_at) / 1000000 "
+    "from inbox order by id limit 10",
+    "outbox": "select id, connection, operation, state, attempt, unclear, (due_at - :now) / 1000000, "
+    "(lease_until - :now) / 1000000, owner from outbox order by id limit 10",
+    "member": "select kind, owner, until > clock_timestamp(), first, size, crashes from member",
+    "lease": "select kind, owner, count(*) from lease group by kind, owner",
+    "cases": "select reason, text from case_file where closed_at = 0 limit 5",
+}
 
 
 class Hubs:
@@ -99,6 +111,19 @@ class Shared(Retailer):
         self.hub = self.hubs(self)
         self.hub.begin_all(self.roles)
 
+    def settled(self, within_s=60.0):
+        """As for any retailer; where it is not reached, what stands in the inbox and the outbox is told too."""
+        eventually(lambda: not self.missing(), within_s, 0.1, lambda: (self.missing(), self.stands()))
+
+    def stands(self):
+        """What is not done with, and who holds what."""
+        now = time.time_ns() // 1000
+        told = {}
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            for name, question in STANDS.items():
+                told[name] = connection.execute(question.replace(":now", str(now))).fetchall()
+        return told
+
     def reads(self):
         return open_reads(self.database, Vault(keys.read_key(self.folder / "data" / "key")))
 
@@ -116,7 +141,7 @@ class Shared(Retailer):
 
 
 def finish(retailer):
-    retailer.settled(60)
+    retailer.settled()
     retailer.stop()
     retailer.check_partners()
     retailer.check_hub()

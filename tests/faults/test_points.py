@@ -112,7 +112,7 @@ class Pointed(Shared):
 
     def balanced(self):
         """All is settled, once each, and the books balance; the roles go on."""
-        self.settled(60)
+        self.settled()
         eventually(lambda: not self.waits(), 20)
         self.check_partners()
         self.check_hub()
