@@ -43,10 +43,10 @@ lint: $(STAMP) ## Check format, style, types and layers
 	run layers $(BIN)/lint-imports --no-cache; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
-HELD ?= 1000000
-bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, STORE= sqlite|postgres|both, HELD= orders that the second store holds)
+HELD ?= $(if $(PART),0,1000000)
+bench: $(STAMP) ## Measure how fast it is (PART= one part, ORDERS= how many, STORE= sqlite|postgres|both, HELD= orders that stores hold which are measured too; 0: none)
 	@$(BIN)/python -m bench $(call flag,PART,part) $(call flag,ORDERS,orders) \
-	$(if $(STORE),--store "$(STORE)",$(if $(PART),,--store both)) $(if $(PART),,--held $(HELD))
+	$(if $(STORE),--store "$(STORE)",$(if $(PART),,--store both)) --held $(HELD)
 
 sim: $(STAMP) ## Run the simulation of one seed (SEED=, DAYS=, FAULTS=a,b or none, ORDERS=1,2,3, A_DAY=, TRACE=file)
 	@$(BIN)/python -m sim one $(call flag,SEED,seed) $(call flag,DAYS,days) $(call flag,FAULTS,faults) $(call flag,ORDERS,orders) \
