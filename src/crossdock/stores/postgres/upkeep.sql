@@ -1,16 +1,17 @@
 -- Time passes, processes die, persons are forgotten.
 
+-- Ids as an array: a plan that was made while the table was empty would else walk all of it, dead rows too, at every wake.
 -- name: wake_inbox
 update inbox set state = 0, turn = nextval('turn')
-where id in (select id from inbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
-  for update skip locked);
+where id = any(array(select id from inbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
+  for update skip locked));
 
 -- A case that was opened while the effect was being tried holds it back now.
 -- name: wake_outbox
 update outbox set turn = nextval('turn'), state = case when held = 1 and unclear = 0 and exists (
     select 1 from case_file c where c.subject = outbox.subject and c.closed_at = 0) then 6 else 0 end
-where id in (select id from outbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
-  for update skip locked);
+where id = any(array(select id from outbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
+  for update skip locked));
 
 -- name: wake_marks
 update mark set state = 0, turn = nextval('turn')
