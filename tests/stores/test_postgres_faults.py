@@ -9,7 +9,7 @@ import pytest
 
 from crossdock.bootstrap import proof
 from crossdock.engine.messages import Stage
-from crossdock.engine.port import Batch, Finished
+from crossdock.engine.port import Batch, ClaimedEffect, EffectResult, Finished
 from crossdock.errors import OverloadedError, RetryableError
 from crossdock.stores.postgres import PostgresStore, open_store, opening
 from crossdock.stores.postgres.session import QUERIES
@@ -182,6 +182,39 @@ def test_a_commit_whose_reply_is_lost_is_read_again_and_nothing_is_doubled(
         assert len(case.effects(store)) == 1
         assert counters_of(store) == {"accepted": 1, "processed": 1, "repeated": 1}
         assert wire.cuts == 2
+        store.close()
+
+
+@pytest.mark.fault(5)
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_claim_whose_reply_is_lost_is_claimed_again_and_what_is_under_way_is_not(
+    postgres: PostgresServer, url: str, grouped: bool
+) -> None:
+    with CuttingProxy(postgres.folder) as wire:
+        store = open_store(url.replace(str(postgres.folder), str(wire.folder)), VAULT)
+        want = [case.want("erp")]
+        stage = Stage(connection="erp", operation="create_sale", intent="sale")
+        case.staged(store, stage, ref="1")
+        (under_way,) = store.claim_effects(want, NOW)
+        case.staged(store, stage, ref="2")
+        done = EffectResult(effect=under_way, state="done")
+
+        def turn() -> list[ClaimedEffect]:
+            store.settle([done], NOW)
+            return store.claim_effects(want, NOW)
+
+        def claim() -> list[ClaimedEffect]:
+            found: list[ClaimedEffect] = store.group([turn])[0] if grouped else store.claim_effects(want, NOW)
+            return found
+
+        wire.cut_after(b"COMMIT")
+        with pytest.raises(OverloadedError):
+            claim()
+        (lost,) = claim()
+        assert (lost.id > under_way.id, lost.attempt, lost.unclear) == (True, 1, False)
+        assert not claim()
+        store.settle([done], NOW)
+        assert store._outbox.at() == {lost.id: "erp"}
         store.close()
 
 

@@ -66,6 +66,9 @@ from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]
   g(id, state, due_at, given_back, unclear, resume)
 where outbox.id = g.id;
 
+-- name: lost_claims
+select id, unclear, resume from outbox where state = 3 and owner = $1::text and not (id = any($2::bigint[])) for update;
+
 -- name: read_effect
 select connection, operation, subject, intent, attempt, state, document from outbox where id = $1::bigint;
 

@@ -41,6 +41,8 @@ class Outbox:
         self.leases = Leases(CONNECTION, owner, (), self._is_at)
         self._at: dict[int, str] = {}
         """Effects that this process has claimed and not settled -> their connection."""
+        self._unsure = False
+        """A transaction came to nothing, or its reply was lost: effects may be claimed by us that we never got."""
         self._effect_floors: dict[str, Floors] = {}
         self._mark_floors: dict[str, Floors] = {}
 
@@ -55,6 +57,8 @@ class Outbox:
     def claim(self, session: Session, wants: Sequence[Want], now: int) -> list[ClaimedEffect]:
         """Inside a transaction: take due heads, in the order in which they became due, connection after connection."""
         held = self._held(session, wants)
+        if self._unsure:
+            self._give_back_lost(session)
         rows: list[Row] = []
         for want in wants:
             if want.connection in held:
@@ -74,6 +78,24 @@ class Outbox:
         effects = [_effect(row, subjects[row[3]][2], documents) for row in sorted(rows)]
         self._at.update((effect.id, effect.connection) for effect in effects)
         return effects
+
+    def at(self) -> dict[int, str]:
+        """What this process has claimed and not settled."""
+        return dict(self._at)
+
+    def again_at(self, before: Mapping[int, str]) -> None:
+        """A transaction has come to nothing, as far as is known: what was claimed before it is, what was settled in it is not."""
+        self._at, self._unsure = dict(before), True
+
+    def _give_back_lost(self, session: Session) -> None:
+        """Inside a transaction: what was claimed for us, and the reply was lost, was never begun: it is due again."""
+        rows = [
+            (number, READY, 0, 1, unclear, resume)
+            for number, unclear, resume in session.run("lost_claims", self._owner, list(self._at))
+        ]
+        if rows:
+            session.run("outbox_states", *(list(column) for column in zip(*rows, strict=True)))
+        self._unsure = False
 
     def _held(self, session: Session, wants: Sequence[Want]) -> frozenset[str]:
         """The wanted connections that are this process's to work on, until the transaction ends."""

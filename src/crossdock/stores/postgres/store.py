@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -69,23 +70,29 @@ class PostgresStore:
 
         Raises where nothing at all was written; then nothing that they claimed is claimed either.
         """
-        claimed = self._inbox.claimed()
-        try:
+        with self._or_as_before():
             return self._db.write("writing", lambda _: [self._alone(job) for job in jobs])
-        except Exception:
-            self._inbox.unclaim_all_but(claimed)
-            raise
 
     def _alone(self, job: Callable[[], Any]) -> Any:
         """One write of a group. Where the connection is gone, nobody's goes on."""
-        claimed = self._inbox.claimed()
         try:
-            return self._db.write("writing", lambda _: job())
+            with self._or_as_before():
+                return self._db.write("writing", lambda _: job())
         except Exception as error:
-            self._inbox.unclaim_all_but(claimed)
             if not self._db.nested:
                 raise
             return error
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """What is claimed or settled inside is that only where it could be written."""
+        messages, effects = self._inbox.claimed(), self._outbox.at()
+        try:
+            yield
+        except Exception:
+            self._inbox.unclaim_all_but(messages)
+            self._outbox.again_at(effects)
+            raise
 
     def tend(self, now: int) -> int:
         """Renew what this process has leased of the work that it takes part in, take its share, give up what is too much.
@@ -112,12 +119,8 @@ class PostgresStore:
             self._tending(session, self._inbox, now, self._inbox.tend)
             return self._inbox.claim(session, limit, now)
 
-        claimed = self._inbox.claimed()
-        try:
+        with self._or_as_before():
             return self._db.write("claiming messages", work)
-        except Exception:
-            self._inbox.unclaim_all_but(claimed)
-            raise
 
     def behind(self, batch: int, limit: int) -> list[int]:
         """Nothing: who of several claims what is not known before."""
@@ -179,10 +182,12 @@ class PostgresStore:
             self._tending(session, self._outbox, now, self._outbox.tend)
             return self._outbox.claim(session, wants, now)
 
-        return self._db.write("claiming effects", work)
+        with self._or_as_before():
+            return self._db.write("claiming effects", work)
 
     def settle(self, results: Sequence[EffectResult], now: int) -> None:
-        self._db.write("settling effects", lambda session: self._outbox.settle(session, results, now))
+        with self._or_as_before():
+            self._db.write("settling effects", lambda session: self._outbox.settle(session, results, now))
         self._outbox.settled(results)
 
     def claim_marks(self, wants: Sequence[Want], now: int) -> list[ClaimedMark]:
