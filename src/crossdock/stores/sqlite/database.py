@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -80,6 +80,10 @@ class Program:
         """One operation with its arguments."""
         self.rows.setdefault(operation, []).append(row)
 
+    def to(self, operation: str) -> Callable[[tuple[Any, ...]], None]:
+        """What adds a row of one kind, where there are many."""
+        return self.rows.setdefault(operation, []).append
+
     def add_all(self, operation: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Several of one kind."""
         if added := list(rows):
@@ -142,9 +146,9 @@ class Database:
     @staticmethod
     def bound(program: Program) -> tuple[Any, ...]:
         """A program as the bindings of its one statement; () where there is nothing to write."""
-        if not program.rows:
+        rows = {operation: encode(rows).decode() for operation, rows in program.rows.items() if rows}
+        if not rows:
             return ()
-        rows = {operation: encode(rows).decode() for operation, rows in program.rows.items()}
         bindings = [rows.pop(operation, None) for operation in OPERATIONS]
         if rows:
             raise ValueError(f"program.sql knows no operation {', '.join(rows)}")

@@ -204,21 +204,22 @@ class Inbox:
 
     def _finish(self, finished: Sequence[Finished], now: int, program: Program) -> None:
         counts: dict[tuple[str, str], int] = {}
-        add = program.add
+        finish, reference = program.to("finish"), program.to("reference")
+        seen, event = program.to("seen"), program.to("event")
         for f in finished:
             message = f.message
-            subject = message.subject
-            name = "unhandled" if f.outcome == "unhandled" else "processed"
-            counts[message.source, name] = counts.get((message.source, name), 0) + 1
-            add("finish", message.id, f.outcome, f.note, now, "handled on a later attempt")
+            number, subject = message.id, message.subject
+            name = (message.source, "unhandled" if f.outcome == "unhandled" else "processed")
+            counts[name] = counts.get(name, 0) + 1
+            finish((number, f.outcome, f.note, now, "handled on a later attempt"))
             for r in f.references:
-                add("reference", r.connection, r.kind, kept_name(r.ref), subject)
+                reference((r.connection, r.kind, kept_name(r.ref), subject))
             for s in f.seen:
-                add("seen", subject, s.source, s.kind, s.version, s.hash, message.id, now)
+                seen((subject, s.source, s.kind, s.version, s.hash, number, now))
             for n, e in enumerate(f.events):
-                add("event", subject, message.id, n, e.type, e.data, now)
+                event((subject, number, n, e.type, e.data, now))
             if f.cursor is not None:
-                add("cursor", *f.cursor, now)
+                program.add("cursor", *f.cursor, now)
         program.count(counts)
 
     def _supersede(self, batch: Batch, now: int, program: Program) -> None:
@@ -304,27 +305,29 @@ def _unseen_rows(unseen: UnseenChanges, program: Program) -> None:
 
 def _stage(finished: Sequence[Finished], now: int, program: Program) -> None:
     marks: dict[tuple[str, str, str], None] = {}
+    effect, raw = program.to("effect"), msgspec.Raw
     for f in finished:
+        number, subject = f.message.id, f.message.subject
         if len(f.effects) >= EFFECTS_PER_MESSAGE_MAX:
-            raise ConflictError(
-                f"Message {f.message.id} leads to {len(f.effects)} effects, which is too many."
-            )
+            raise ConflictError(f"Message {number} leads to {len(f.effects)} effects, which is too many.")
         for position, stage in enumerate(f.effects):
-            program.add(
-                "effect",
-                f.message.id * EFFECTS_PER_MESSAGE_MAX + position,
-                stage.connection,
-                stage.operation,
-                f.message.subject,
-                stage.intent,
-                stage.due_at,
-                int(stage.held_by_case),
-                msgspec.Raw(stage.command),
-                stage.document,
-                f.message.id,
-                now,
+            effect(
+                (
+                    number * EFFECTS_PER_MESSAGE_MAX + position,
+                    stage.connection,
+                    stage.operation,
+                    subject,
+                    stage.intent,
+                    stage.due_at,
+                    int(stage.held_by_case),
+                    raw(stage.command),
+                    stage.document,
+                    number,
+                    now,
+                )
             )
-        marks.update(dict.fromkeys((m.connection, m.operation, m.key) for m in f.marks))
+        if f.marks:
+            marks.update(dict.fromkeys((m.connection, m.operation, m.key) for m in f.marks))
     program.add_all("mark", ((*key, now) for key in marks))
 
 
