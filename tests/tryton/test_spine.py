@@ -52,7 +52,9 @@ def audited(hub, erp, body, subject):
     assert sale["total_amount"] == total
     assert sale["tax_amount"] == Decimal(body["total_tax"])
     shipments = erp.read.shipments(f"{ours}/")
-    invoices = erp.read.invoices(f"{ours}/")
+    documents = erp.read.invoices(f"{ours}/")
+    credits = [row for row in documents if row["reference"].startswith(f"{ours}/refund:")]
+    invoices = [row for row in documents if row not in credits]
     assert {row["state"] for row in shipments} <= {"done"}
     assert {row["state"] for row in invoices} <= {"posted", "paid"}
     assert sorted(row["reference"] for row in shipments) == sorted(row["reference"] for row in invoices)
@@ -79,7 +81,14 @@ def audited(hub, erp, body, subject):
         moved[row["product."]["code"]] += int(row["quantity"])
     assert moved == left
     ordered = sum(item["quantity"] for item in body["line_items"])
+    given_back = sum(Decimal(t["amount"]) for refund in body["refunds"] for t in refund["transactions"])
+    credited = sum((row["total_amount"] for row in credits), Decimal(0))
+    assert {row["state"] for row in credits} <= {"posted", "paid"}
+    assert credited in {-given_back, 0}, (
+        "cancelled too late: what was invoiced is credited; in time: nothing was"
+    )
     if sum(left.values()) == ordered:
+        assert credited == -given_back
         assert sum(row["total_amount"] for row in invoices) == total
         assert sum(row["tax_amount"] for row in invoices) == Decimal(body["total_tax"])
     if sum(left.values()) < ordered:
