@@ -73,7 +73,8 @@ def test_metrics_tell_of_both_processes_of_a_hub(up):
         found = {family.name: family for family in text_string_to_metric_families(text)}
         samples = found[name.removesuffix("_total")].samples
         assert {s.labels["part"] for s in samples if s.value > 0} == {"core", "edge"}, name
-        assert len({s.value for s in samples}) == 2
+        if name.endswith("bytes"):  # hundredths of a second may well be the same
+            assert len({s.value for s in samples}) == 2
 
 
 def test_deliveries_are_fed_parked_corrected_and_replayed(up):
