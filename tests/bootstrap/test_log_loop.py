@@ -1,5 +1,7 @@
 """The log of a store on a file stays short while somebody writes all the time."""
 
+import time
+
 import pytest
 
 from crossdock.bootstrap import loops
@@ -26,7 +28,7 @@ def write(writer, store, first):
 def test_a_log_that_has_grown_begins_anew_in_the_file_that_it_has(writing):
     writer, store = writing
     cut = []
-    store.truncate_log = lambda: cut.append(1)
+    store.truncate_log = lambda **how: cut.append(how)
     loop = LogLoop(store, writer, 1 << 30, crash.nowhere, Signals())
     sizes = []
     for n in range(30):
@@ -48,6 +50,10 @@ def test_a_log_that_a_reader_lets_grow_is_cut_once_it_may_be(writing):
         write(writer, store, n)
     grown = store.wal_bytes()
     assert grown > 100 * PAGE
+    began = time.monotonic()
+    loop.turn()
+    assert time.monotonic() - began < 2, "a reader is not waited for: the writer would stand still"
+    assert store.wal_bytes() == grown
     reader.execute("commit")
     loop.turn()
     assert store.wal_bytes() == 0

@@ -70,6 +70,7 @@ LOOK_S = 0.03
 """Where others take messages in, how often a worker looks for some."""
 POOLED_READS_MAX = 8
 READY_S = 2.0
+PROOF_CLOSES_S = 3_600.0
 PARTNERS_TOLD_S = 1.0
 PARTNERS_KNOWN_US = 15_000_000
 """A dispatcher that has told nothing for so long calls nobody."""
@@ -316,7 +317,8 @@ class Hub:
         return Sweep(store, overdue=OVERDUE, overdue_us=overdue_us, late_us=late_us)
 
     def _prover(self) -> Prover:
-        return Prover(self, cast(HubStore, on_writer(self.store, self.writer)), clock_us)
+        store = cast(HubStore, on_writer(self.store, self.writer))
+        return Prover(self, store, clock_us, closes_each_s=PROOF_CLOSES_S)
 
     def _publisher(self, name: str) -> Publisher:
         """One a connection: a channel that does not answer delays no other's quantities."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -218,7 +219,7 @@ class LogLoop:
         self._reach(crash.CHECKPOINT)
         pages = self._store.checkpoint()
         if self._store.wal_bytes() > self._bytes_max:
-            self._writer.alone(self._store.truncate_log)
+            self._writer.alone(partial(self._store.truncate_log, patient=False))
         elif pages > LOG_PAGES:
             self._store.checkpoint()  # of what was written during the first one, so that the writer finds little
             self._writer.alone(self._store.restart_log)

@@ -46,16 +46,23 @@ AUDIT = "audit"
 
 
 class Prover:
-    """One turn a minute. Of several processes over one store only the one that keeps the schedule proves."""
+    """One turn a minute. Of several processes over one store only the one that keeps the schedule proves.
 
-    def __init__(self, hub: Front, store: HubStore, clock: Callable[[], int]) -> None:
+    closes_each_s: how often at most what concerns all orders and levels at once is asked for, the first time after so long:
+    of millions of levels it takes seconds and memory, and whoever starts a hub has other worries.
+    """
+
+    def __init__(
+        self, hub: Front, store: HubStore, clock: Callable[[], int], *, closes_each_s: float = 0.0
+    ) -> None:
         self._store, self._reads, self._accept = store, hub.reads, hub.accept
         self._deadlines = deadlines_of(hub.config.plan.policy)
         self._clock, self._stopping = clock, hub.stopping
         self._audit = Audit()
         self._closed: list[Check] = []
         self._kept: Kept | None = None
-        self._rests_until = 0.0
+        self._closes_each_s = closes_each_s
+        self._rests_until = time.monotonic() + closes_each_s
         self._known: frozenset[str] = frozenset()
 
     def turn(self) -> None:
@@ -119,7 +126,8 @@ class Prover:
     def _close(self, reads: Reads, kept: Kept) -> None:
         began = time.monotonic()
         self._closed = closing(reads, self._audit)
-        self._rests_until = time.monotonic() + (time.monotonic() - began) * EFFORT_MAX
+        took = time.monotonic() - began
+        self._rests_until = time.monotonic() + max(took * EFFORT_MAX, self._closes_each_s)
         kept.whole_at = self._clock()
 
     def _so_far(self, check: Check) -> Check:

@@ -58,7 +58,7 @@ class HubStore(Store, Protocol):
         """Move what is left of the log, so that it begins anew; on the writer's thread, between two transactions."""
         ...
 
-    def truncate_log(self) -> None:
+    def truncate_log(self, *, patient: bool = True) -> None:
         """Cut the log; nothing erased stays behind in it."""
         ...
 

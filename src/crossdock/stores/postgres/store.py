@@ -262,7 +262,7 @@ class PostgresStore:
     def restart_log(self) -> None:
         """There is none of ours."""
 
-    def truncate_log(self) -> None:
+    def truncate_log(self, *, patient: bool = True) -> None:
         """Nothing: the server cuts its log by itself."""
 
     def wal_bytes(self) -> int:

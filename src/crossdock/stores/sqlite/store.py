@@ -32,6 +32,7 @@ from crossdock.errors import NotFoundError
 from crossdock.stores.expiring import look
 from crossdock.stores.sqlite.cache import Memory
 from crossdock.stores.sqlite.database import (
+    BUSY_MS,
     PAGE_CACHE_KIB,
     Database,
     Program,
@@ -271,10 +272,22 @@ class SqliteStore:
         with translated("moving the rest of the log"), suppress(apsw.BusyError):
             self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
-    def truncate_log(self) -> None:
-        """Move all of the log and cut its file; for the writer, between two transactions."""
+    def truncate_log(self, *, patient: bool = True) -> None:
+        """Move all of the log and cut its file; for the writer, between two transactions.
+
+        Readers that still need the log are waited for; who is not patient leaves it as it is.
+        """
         with translated("cutting the log"):
-            self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            if patient:
+                self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                return
+            self._db.connection.set_busy_timeout(0)
+            try:
+                self._db.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.BusyError:
+                pass
+            finally:
+                self._db.connection.set_busy_timeout(BUSY_MS)
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log's file."""
