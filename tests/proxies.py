@@ -7,13 +7,14 @@ import itertools
 import socket
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 RECEIVE_BYTES = 65_536
 
 
-class Wire:
+class Wire(ABC):
     """Listens on a socket in a folder of its own, and connects each who comes to the server. Use as a context manager."""
 
     def __init__(self, server: Path) -> None:
@@ -43,13 +44,13 @@ class Wire:
             threading.Thread(target=self._talk, args=(client, server), daemon=True).start()
             threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
 
+    @abstractmethod
     def _talk(self, client: socket.socket, server: socket.socket) -> None:
         """Pass on what a client says, until it has gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         """Pass on what the server says, until it has gone."""
-        raise NotImplementedError
 
 
 class CuttingProxy(Wire):

@@ -5,7 +5,7 @@ import pytest
 
 from crossdock.domain.policy import Authority, Place, Plan, Route
 from crossdock.domain.state import Level
-from crossdock.flows.quantities import published_quantity, quantity_command
+from crossdock.flows.quantities import Offer, published_quantity
 from crossdock.model import (
     ConnectionId,
     ExternalRef,
@@ -168,7 +168,7 @@ def test_a_channel_is_told_what_its_locations_can_give(levels, published):
         | {"rome": Place(id="rome", safety_stock=5)},
     )
     assert published_quantity(plan, "shop", "A", levels) == published
-    command = quantity_command(plan, "shop", "A", levels)
+    command = Offer(plan, "shop").command("A", levels)
     assert (command.quantity if command is not None else None) == published
 
 

@@ -67,11 +67,6 @@ def published_quantity(plan: Plan, channel: str, sku: str, levels: Iterable[Leve
     return Offer(plan, channel).quantity(sku, levels)
 
 
-def quantity_command(plan: Plan, channel: str, sku: str, levels: Iterable[Level]) -> SetQuantity | None:
-    """The command that tells it; see `Offer.command`."""
-    return Offer(plan, channel).command(sku, levels)
-
-
 def publishing_channels(plan: Plan) -> tuple[str, ...]:
     """The channels that are told quantities, in the order of the plan."""
     return tuple(
