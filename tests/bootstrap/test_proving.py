@@ -5,7 +5,7 @@ import logging
 import apsw
 import pytest
 
-from crossdock.bootstrap import auditing, proving
+from crossdock.bootstrap import auditing, hub, proving
 from crossdock.bootstrap.auditing import RULES, TOTALS, VERSIONS
 from crossdock.bootstrap.proof import CLOSING, kept_proof
 from tests.bootstrap.waiting import eventually
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
     monkeypatch.setattr(proving, "EVERY_S", 1.0)
+    monkeypatch.setattr(hub, "PROOF_CLOSES_S", 0.0)
     with retailer(tmp_path) as made:
         yield made
 
@@ -58,6 +59,18 @@ def test_a_hub_proves_itself_without_being_asked(shop):
     assert {check.name for check in found.checks} >= {*RULES, *CLOSING}
     assert found.whole_at > 0
     assert all(check.whole for check in found.checks)
+
+
+def test_orders_are_read_round_after_round_before_the_whole_store_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(proving, "EVERY_S", 1.0)
+    with retailer(tmp_path) as shop:
+        for sent in (3, 6):
+            shop.send(3)
+            shop.settled()
+            eventually(lambda sent=sent: counted(shop, TOTALS) >= sent)
+        found = kept(shop)
+    assert found.whole_at == 0
+    assert {check.name for check in found.checks}.isdisjoint(CLOSING)
 
 
 def test_a_breach_is_an_error_in_the_log_and_one_case_until_it_is_mended(shop, caplog):

@@ -62,7 +62,7 @@ class Prover:
         self._closed: list[Check] = []
         self._kept: Kept | None = None
         self._closes_each_s = closes_each_s
-        self._rests_until = time.monotonic() + closes_each_s
+        self._closes_from = time.monotonic() + closes_each_s
         self._known: frozenset[str] = frozenset()
 
     def turn(self) -> None:
@@ -88,7 +88,7 @@ class Prover:
             checks = standing(reads, now, self._deadlines)
             self._read_on(reads)
             found = audited(self._audit)
-            if self._audit.done and time.monotonic() >= self._rests_until:
+            if self._audit.done and time.monotonic() >= self._closes_from:
                 self._close(reads, kept)
         kept.checks = ordered([*checks, *(self._so_far(check) for check in found), *self._closed])
         return kept
@@ -108,7 +108,7 @@ class Prover:
 
     def _read_on(self, reads: Reads) -> None:
         self._audit.again(reads)
-        if self._audit.done and time.monotonic() >= self._rests_until:
+        if self._audit.done:
             known, self._audit = self._audit.found, begin(reads, self._clock())
             self._audit.found = known
         spent, last = 0.0, time.monotonic()
@@ -127,7 +127,7 @@ class Prover:
         began = time.monotonic()
         self._closed = closing(reads, self._audit)
         took = time.monotonic() - began
-        self._rests_until = time.monotonic() + max(took * EFFORT_MAX, self._closes_each_s)
+        self._closes_from = time.monotonic() + max(took * EFFORT_MAX, self._closes_each_s)
         kept.whole_at = self._clock()
 
     def _so_far(self, check: Check) -> Check:
