@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from crossdock.console.face import CheckResult, Proof
+from crossdock.bootstrap.proof import Check
 from crossdock.demo.balance import compare
 from crossdock.demo.books import Books, Case
 from crossdock.demo.killing import Death
@@ -14,12 +14,9 @@ from crossdock.demo.options import Options
 from crossdock.demo.play import Played
 from crossdock.demo.report import make_report, print_report, report_json
 from tests.demo.books import balanced
-from tests.demo.test_view import NOON
 
 NO_STORES = Options(tickets=0)
-WELL = CheckResult(
-    letter="a", name="nothing is dropped", ok=True, count=3, text="shop: 3 accepted = 3 processed"
-)
+WELL = Check(letter="a", name="nothing is dropped", ok=True, count=3, text="shop: 3 accepted = 3 processed")
 
 
 def report_of(books=None, options=NO_STORES, *, rested=True, memory_mib=120.0, check=WELL):
@@ -31,9 +28,8 @@ def report_of(books=None, options=NO_STORES, *, rested=True, memory_mib=120.0, c
         rested=rested,
         memory_mib=memory_mib,
     )
-    proof = Proof(at=NOON, ok=check.ok, took_ms=3, checks=[check])
     times = [n * 1000 for n in range(1, 101)]
-    return make_report(options, played, found=compare(books), books=books, proof=proof, times=times)
+    return make_report(options, played, found=compare(books), books=books, checks=[check], times=times)
 
 
 def printed(report, width=80):
@@ -61,7 +57,7 @@ def test_a_balanced_run_is_told_line_by_line():
         {"books": Books(cases=[Case(order="CD1", reason="internal")])},
         {"rested": False},
         {"memory_mib": 400.0},
-        {"check": CheckResult(letter="f", name="stock", ok=False, count=1, text="A at main: 3 is not 4")},
+        {"check": Check(letter="f", name="stock", ok=False, count=1, text="A at main: 3 is not 4")},
     ],
 )
 def test_one_cross_is_enough_to_fail(more):
@@ -86,9 +82,8 @@ def test_a_machine_is_told_everything():
 def test_many_processes_share_the_memory_and_their_deaths_are_counted():
     deaths = [Death(name=f"worker {n}", killed_at=10.0 * n, back_at=10.0 * n + n) for n in (1, 2, 3)]
     played = Played(deaths=deaths, rested=True, memory_mib=800.0, processes=6)
-    proof = Proof(at=NOON, ok=True, took_ms=3, checks=[WELL])
     books = balanced()
-    report = make_report(NO_STORES, played, found=compare(books), books=books, proof=proof, times=[])
+    report = make_report(NO_STORES, played, found=compare(books), books=books, checks=[WELL], times=[])
     text = printed(report, 120)
     assert report.ok
     assert "3 times a worker was killed, and was back after 3.0 s at most" in " ".join(text.split())
@@ -131,9 +126,8 @@ def test_half_of_the_last_units_leave_the_shop_in_under_a_second_or_the_demo_fai
         Gone(sku=f"LAST-{n}", store=f"store-{n}", sold_at=1, took_ms=ms) for n, ms in enumerate(took, start=1)
     ]
     played = Played(rested=True, last_units=gone)
-    proof = Proof(at=NOON, ok=True, took_ms=3, checks=[WELL])
     books = balanced()
-    report = make_report(Options(), played, found=compare(books), books=books, proof=proof, times=[])
+    report = make_report(Options(), played, found=compare(books), books=books, checks=[WELL], times=[])
     assert report.ok is ok
     assert told in " ".join(printed(report, 120).split())
 

@@ -82,6 +82,10 @@ class StoreHub(Hub):
 
     # What is
 
+    def clock(self) -> str:
+        """Now, as stores write it."""
+        return datetime.fromtimestamp(self.now / SECOND, UTC).isoformat()
+
     def day(self, store: str = "berlin", date: str = DAY) -> DayState:
         found = self.process(self.day_subject(store, date)).day
         assert found is not None

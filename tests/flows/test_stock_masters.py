@@ -153,8 +153,13 @@ def test_on_hand_below_zero_is_recorded_with_a_case():
     hub.post("ticket", ticket(1, line(quantity=3)))
     erp.count(0, NOON + MINUTE)
     hub.state(*erp.state())
+    hub.advance(SECOND)
     assert hub.on_hand() == -3
     assert [reason for _, reason, _ in hub.cases] == ["stock.negative"]
+    erp.count(3, hub.now)
+    hub.state(*erp.state())
+    hub.advance(SECOND)
+    assert (hub.on_hand(), list(hub.cases)) == (0, [])
 
 
 def test_a_shipment_that_is_corrected_before_it_is_told_is_unseen_as_it_is():

@@ -5,7 +5,9 @@ import pytest
 
 from crossdock.domain.policy import Authority, Place, Plan, Route
 from crossdock.domain.state import Level
+from crossdock.engine.messages import HUB
 from crossdock.flows.quantities import Offer, published_quantity
+from crossdock.flows.uncounted import TURNED, Turned
 from crossdock.model import (
     ConnectionId,
     ExternalRef,
@@ -119,14 +121,24 @@ def test_an_unknown_quantity_is_not_zero():
     assert hub.levels == {}
 
 
-def test_stock_below_zero_is_recorded_and_a_case():
+def test_stock_below_zero_is_recorded_and_a_case_of_its_level():
     hub = Hub()
     hub.stock(SKU_1=5, SKU_2=5)
     hub.tell("shop", told())
     hub.stock(SKU_1=1)
-    hub.tell("wms", shipped(l1=2, l2=1))
+    (word,) = hub.tell("wms", shipped(l1=2, l2=1)).children
     assert hub.level("SKU-1").on_hand == -1
-    assert list(hub.cases) == [(1, "stock.negative", "SKU-1@berlin")]
+    assert (word.kind, word.ref_kind, word.ref) == (TURNED, "level", "SKU-1@berlin")
+    hub.tell(HUB, Turned(sku="SKU-1", location="berlin", by=1), subject=901)
+    assert list(hub.cases) == [(901, "stock.negative", "SKU-1@berlin")]
+    assert hub.reasons() == []
+
+
+def test_words_of_a_level_that_cross_leave_what_is_true_of_it():
+    hub = Hub()
+    hub.stock(SKU_1=1)
+    hub.tell(HUB, Turned(sku="SKU-1", location="berlin", by=1), subject=901)
+    assert list(hub.cases) == []
 
 
 def test_allocating_and_shipping_what_was_reserved_is_no_news_for_the_channels():

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from crossdock.domain.status import status
+from crossdock.engine.messages import subject_id
 from crossdock.errors import ConflictError, MappingError, RejectedError
 from crossdock.sdk.spec import Translation
 from tests.flows.hub import balance_of
-from tests.flows.stores import TILLS, StoreHub, line, store_plan, ticket, void
+from tests.flows.stores import SECOND, TILLS, StoreHub, line, store_plan, ticket, void
 
 
 def subject(hub, sequence=1, till="T1"):
@@ -25,13 +26,20 @@ def test_a_sale_moves_stock_at_once_and_releases_nothing():
     assert (now.custody, now.money, now.finished) == ("delivered", "paid", True)
 
 
-def test_a_sale_of_what_is_not_there_is_recorded_and_is_a_case_once():
+def test_a_sale_of_what_is_not_there_is_recorded_and_is_a_case_of_its_level_until_that_stands_again():
     hub = StoreHub()
     hub.stock(source="pos", SKU_1=1)
+    hub.advance(SECOND)
     for sequence in (1, 2, 3):
-        hub.post("ticket", ticket(sequence))
+        hub.post("ticket", ticket(sequence, at=hub.clock()))
+        hub.advance(SECOND)
     assert hub.level("SKU-1").on_hand == -2
-    assert [hub.reasons(subject(hub, n)) for n in (1, 2, 3)] == [[], ["stock.negative"], []]
+    (((_, *case), text),) = hub.cases.items()
+    assert case == ["stock.negative", "SKU-1@berlin"]
+    assert subject_id(subject(hub, 2)) in text
+    hub.post("ticket", ticket(4, line(quantity=-2), kind="return", at=hub.clock()))
+    hub.advance(SECOND)
+    assert (hub.level("SKU-1").on_hand, list(hub.cases)) == (0, [])
 
 
 def test_a_report_is_as_it_came_after_it_was_decided_on():

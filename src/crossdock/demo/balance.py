@@ -15,7 +15,6 @@ from crossdock.demo.findings import Finding, finding, money, n, orders
 
 TOO_LATE = frozenset({"order.cancelled_and_shipped", "cancellation.too_late", "cancellation.refused"})
 """Cases of a cancellation that the goods were quicker than."""
-NEGATIVE = "stock.negative"
 EXPLAINED = {
     "stock.short": "Too little stock: a scarce SKU is sold out, or a shelf was empty and was not counted since.",
     "order.cancelled_and_shipped": "Cancelled while the parcel left. Somebody must intercept it.",
@@ -23,7 +22,6 @@ EXPLAINED = {
     "cancellation.refused": "The warehouse could not stop it any more.",
     DIFFERENCE: "A Z report is not what its tickets come to, see above. Somebody must ask the store.",
     "effect.refused": "The shop takes no shipment of what it has cancelled: the same orders as above.",
-    NEGATIVE: "A level fell below zero and stands again. Somebody closes the case, or counts the shelf.",
 }
 """Why a case may be left at the end; any other reason is a finding."""
 
@@ -282,19 +280,7 @@ def _must_be(books: Books, case: Case) -> bool:
         return taken is not None and not TOO_LATE.isdisjoint(taken.cases)
     if case.reason == DIFFERENCE:
         return books.stores is not None and case.store == books.stores.cent_off
-    if case.reason == NEGATIVE:
-        return _stands_again(books, case.about)
     return case.reason in EXPLAINED
-
-
-def _stands_again(books: Books, about: str) -> bool:
-    """Whether a level that fell below zero is there again: the ERP stated its stock between booking a day and saying so."""
-    sku, _, place = about.partition("@")
-    level = books.levels.get(sku)
-    if level is not None and level.location == place:
-        return level.on_hand >= 0
-    held = books.stores.levels.get(place, {}) if books.stores is not None else {}
-    return held.get(sku, -1) >= 0
 
 
 def _by_sku(release: Release) -> Quantities:

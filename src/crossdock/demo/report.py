@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from crossdock.console.face import Proof
+from crossdock.bootstrap.proof import Check
 from crossdock.demo.balance import EXPLAINED
 from crossdock.demo.books import Books
 from crossdock.demo.findings import Finding
@@ -52,7 +52,7 @@ def make_report(
     *,
     found: Sequence[Finding],
     books: Books,
-    proof: Proof,
+    checks: Sequence[Check],
     times: Sequence[int],
 ) -> Report:
     """Put the report together; `times` in microseconds, one an order."""
@@ -65,7 +65,7 @@ def make_report(
         findings=[*_of_the_run(played, options), *_last_units(played.last_units, options), *found],
         invariants=[
             Finding(name=check.letter, ok=check.ok, text=check.text, look=() if check.ok else (_PROOF,))
-            for check in proof.checks
+            for check in checks
         ],
         cases=dict(sorted(cases.items())),
         captured_ms=_percentiles(times),

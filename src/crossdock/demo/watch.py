@@ -199,10 +199,6 @@ class Watch:
         """Have a till of a store sell one unit."""
         self._partners.send(post(f"/{STORES}/{store}/sell", json={"sku": sku}), ASK_S)
 
-    def proof(self, type_: type[T]) -> T:
-        """The hub's own proof, made now."""
-        return self._hub.send(get("/v1/proof"), STATE_S).decode(type_)
-
     @contextmanager
     def reads(self) -> Iterator[Reads]:
         """The hub's store, read-only, beside the hub."""

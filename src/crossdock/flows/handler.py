@@ -44,7 +44,7 @@ from crossdock.flows.store_days import COUNT, DAY_TIMERS
 from crossdock.flows.taking import seen_kind
 from crossdock.flows.taking_back import TAKEN_BACK, UNSOLD, till_of
 from crossdock.flows.tills import ticket_kind
-from crossdock.flows.uncounted import UNCOUNTED, Uncounted
+from crossdock.flows.uncounted import TURNED, UNCOUNTED, Turned, Uncounted
 from crossdock.flows.watching import WATCH, following
 from crossdock.flows.world import RetailWorld
 from crossdock.model.order import Order
@@ -70,6 +70,7 @@ _OWN: dict[str, msgspec.json.Decoder[Any]] = {
     REPLAY: msgspec.json.Decoder(Replay),
     FORGET: msgspec.json.Decoder(Forget),
     UNCOUNTED: msgspec.json.Decoder(Uncounted),
+    TURNED: msgspec.json.Decoder(Turned),
     COPIED: msgspec.json.Decoder(Copied),
     ROUNDED: msgspec.json.Decoder(Rounded),
     **{kind: msgspec.json.Decoder(Again) for kind in (*TIMERS, *DAY_TIMERS, UNSOLD)},
@@ -276,6 +277,8 @@ class _Wanted:
             self._day(message.source, report.store, report.date.isoformat())
         elif isinstance(report, StockReported):
             self._levels(report)
+        elif isinstance(report, Turned):
+            self.cells[report.sku, report.location] = None
         elif isinstance(report, ProductReported):
             self.skus[report.product.sku] = None
         elif isinstance(report, PriceReported):

@@ -16,7 +16,7 @@ from crossdock.engine.messages import ASKED_AT, HUB, Settled
 from crossdock.flows.desk import SECOND, Desk, micros
 from crossdock.flows.places import our_place
 from crossdock.flows.scales import level_in_stock
-from crossdock.flows.uncounted import below_zero, counted
+from crossdock.flows.uncounted import counted, turned
 from crossdock.model.ids import LocationId, Sku
 from crossdock.model.reports import StockReported
 from crossdock.model.stock import StockLevel
@@ -278,7 +278,7 @@ def _correct(desk: Desk, level: StockLevel, location: str) -> str:
     if unknown:
         counted(desk, location)
         if ledger.bucket(sku, location, ON_HAND) < 0:
-            below_zero(desk, sku, location)
+            turned(desk, sku, location)
     if not known:
         desk.publish[sku] = None
     return "processed"

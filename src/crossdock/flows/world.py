@@ -56,7 +56,7 @@ from crossdock.flows.store_days import DAY_TIMERS, take_day, take_day_timer, tak
 from crossdock.flows.taking import take_order
 from crossdock.flows.taking_back import UNSOLD, take_taken_back, take_unsold
 from crossdock.flows.tills import take_ticket, take_upload
-from crossdock.flows.uncounted import Uncounted, below_zero, take_uncounted
+from crossdock.flows.uncounted import Turned, Uncounted, take_turned, take_uncounted, turned
 from crossdock.model.finance import Posting as Told
 from crossdock.model.reports import (
     ChannelErasureRequested,
@@ -188,6 +188,8 @@ class RetailWorld:
             return take_tick(desk, report)
         if isinstance(report, Uncounted):
             return take_uncounted(desk, report)
+        if isinstance(report, Turned):
+            return take_turned(desk, report)
         if isinstance(report, Copied):
             return take_copied(desk, report)
         if isinstance(report, Rounded):
@@ -271,7 +273,7 @@ class RetailWorld:
         moves = self._ledger.keep()
         self._catalogue.keep()
         self._book.keep()
-        self._look_below_zero(desk, moves)
+        self._look_at_zero(desk, moves)
         if self._channels and (moves or desk.publish):
             self._publish(desk, moves)
         now, number = desk.now, message.id
@@ -282,16 +284,16 @@ class RetailWorld:
         for n, (reason, entries) in enumerate(desk.postings):
             self._postings.append(Posting(subject, number, n, desk.process.currency, reason, entries, now))
 
-    def _look_below_zero(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
-        """Tell of a level that falls below zero."""
+    def _look_at_zero(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
+        """Tell of a level that falls below zero, or stands again."""
         left: dict[tuple[str, str], int] = {}
         for sku, location, bucket, quantity, _ in moves:
             if bucket == ON_HAND:
                 left[sku, location] = left.get((sku, location), 0) + quantity
         for (sku, location), quantity in left.items():
             now = self._ledger.bucket(sku, location, ON_HAND)
-            if now < 0 <= now - quantity:  # once: until it is counted, every further sale would say the same
-                below_zero(desk, sku, location)
+            if (now < 0) != (now - quantity < 0):  # once: every further sale would say the same
+                turned(desk, sku, location)
 
     def _publish(self, desk: Desk, moves: Sequence[tuple[str, str, int, int, str]]) -> None:
         """Mark every SKU whose availability changed."""

@@ -95,10 +95,13 @@ order by connection, operation, state;
 -- name: marks_by_state
 select connection, state, count(*) from mark group by connection, state order by connection, state;
 
--- What was never counted is unknown, not negative: its location has a case.
+-- What was never counted is unknown, not negative: its location has a case. A word that opens a case may be on its way.
 -- name: negative_without_case
 select count(*) from level l where l.on_hand < 0 and l.as_of > 0
-  and not exists (select 1 from case_file c where c.closed_at = 0 and c.about = l.sku || '@' || l.location);
+  and not exists (select 1 from case_file c where c.closed_at = 0 and c.about = l.sku || '@' || l.location)
+  and not exists (
+    select 1 from reference r join inbox i on i.subject = r.subject
+    where r.connection = 'hub' and r.kind = 'level' and r.ref = l.sku || '@' || l.location);
 
 -- A connection that shuts us out, is gone, or does not get its calls in time is a case of its own.
 -- ?2: a case about late calls that was closed since then has told a person, who is not told again at once.
