@@ -40,6 +40,7 @@ POSTGRES_TESTS = (
     "tests/stores/test_postgres.py",
     "tests/stores/test_floors.py",
     "tests/stores/test_postgres_fences.py",
+    "tests/stores/test_postgres_levels.py",
     "tests/stores/test_postgres_faults.py",
     "tests/stores/test_postgres_long.py",
     "tests/stores/test_postgres_held_back.py",

@@ -135,8 +135,8 @@ on conflict do nothing returning sku, location;
 select 1 from unnest($1::text[], $2::text[]) g(sku, location)
 join level l on l.sku = g.sku and l.location = g.location order by l.sku, l.location for no key update of l;
 
--- What was decided on may have changed: a row stays as it is where we would take what another has taken since, sell
--- below zero what we thought was there, or apply a count upon a count that we have not seen.
+-- What was decided on may have changed: a row stays as it is where we would take what another has taken since, cross zero
+-- on hand unseen, down or up, or apply a count upon a count that we have not seen.
 -- name: move_levels
 update level set on_hand = level.on_hand + g.on_hand, reserved = level.reserved + g.reserved,
   allocated = level.allocated + g.allocated, safety_stock = level.safety_stock + g.safety_stock,
@@ -151,7 +151,7 @@ where level.sku = g.sku and level.location = g.location
   and (g.reserved + g.allocated <= 0
     or level.on_hand - level.reserved - level.allocated - level.quarantined - level.committed_elsewhere
       + g.on_hand - g.reserved - g.allocated - g.quarantined - g.committed_elsewhere >= least(0, g.free_then))
-  and (g.on_hand >= 0 or level.on_hand + g.on_hand >= 0 or g.on_hand_then < 0)
+  and ((level.on_hand < 0) = (level.on_hand + g.on_hand < 0) or (g.on_hand_then - g.on_hand < 0) <> (g.on_hand_then < 0))
   and (g.as_of = g.as_of_seen or level.as_of = g.as_of_seen);
 
 -- name: put_levels
