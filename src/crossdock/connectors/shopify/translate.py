@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -155,35 +156,27 @@ def _location(it: Delivery) -> Reports:
 def _redact(it: Delivery) -> Reports:
     """A person who wants to be forgotten (customers/redact), by the shop's id of them and the orders that it names."""
     body = decode(it.body, wire.Redact)
-    person = None if body.customer is None else reference(it.connection, "customer", body.customer.id)
-    orders = (reference(it.connection, "order", order) for order in body.orders_to_redact or ())
-    if person is None and not body.orders_to_redact:
-        raise MappingError("customer: neither a customer nor an order is named.", field="customer")
-    return (
-        PersonErasureRequested(
-            connection=it.connection,
-            person_ref=person,
-            order_refs=tuple(order for order in orders if order is not None),
-            occurred_at=utc(it.triggered_at, TRIGGERED),
-        ),
-    )
+    return (PersonErasureRequested(**_whose(it, body.customer, body.orders_to_redact or ())),)
 
 
 def _data_request(it: Delivery) -> Reports:
     """A person who wants to know what is held of them (customers/data_request)."""
     body = decode(it.body, wire.DataRequest)
-    person = None if body.customer is None else reference(it.connection, "customer", body.customer.id)
-    orders = (reference(it.connection, "order", order) for order in body.orders_requested or ())
-    if person is None and not body.orders_requested:
+    return (PersonDataRequested(**_whose(it, body.customer, body.orders_requested or ())),)
+
+
+def _whose(it: Delivery, customer: wire.OrderKey | None, orders: Sequence[int | str]) -> dict[str, Any]:
+    """The person and the orders that a request is about; at least one is named."""
+    person = None if customer is None else reference(it.connection, "customer", customer.id)
+    named = (reference(it.connection, "order", order) for order in orders)
+    if person is None and not orders:
         raise MappingError("customer: neither a customer nor an order is named.", field="customer")
-    return (
-        PersonDataRequested(
-            connection=it.connection,
-            person_ref=person,
-            order_refs=tuple(order for order in orders if order is not None),
-            occurred_at=utc(it.triggered_at, TRIGGERED),
-        ),
-    )
+    return {
+        "connection": it.connection,
+        "person_ref": person,
+        "order_refs": tuple(order for order in named if order is not None),
+        "occurred_at": utc(it.triggered_at, TRIGGERED),
+    }
 
 
 def _shop_redact(it: Delivery) -> Reports:
