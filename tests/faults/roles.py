@@ -13,6 +13,9 @@ from crossdock.stores.vault import Vault
 from tests.bootstrap.waiting import eventually
 from tests.faults.retailer import Child, Retailer
 
+SAID_MAX = 3_000
+"""So much of what each process said last is told where it does not come to rest."""
+
 ROLES = ("gateway", "worker", "worker", "dispatcher", "scheduler")
 
 STANDS = {
@@ -112,8 +115,12 @@ class Shared(Retailer):
         self.hub.begin_all(self.roles)
 
     def settled(self, within_s=60.0):
-        """As for any retailer; where it is not reached, what stands in the inbox and the outbox is told too."""
-        eventually(lambda: not self.missing(), within_s, 0.1, lambda: (self.missing(), self.stands()))
+        """As for any retailer; where it is not reached, what stands in the inbox and the outbox, and what all said last, is told too."""
+        eventually(lambda: not self.missing(), within_s, 0.1, self._told)
+
+    def _told(self):
+        said = {name: child.log.read_text()[-SAID_MAX:] for name, (_, child) in self.hub.parts.items()}
+        return f"{self.missing()}\n{self.stands()}\n" + "\n".join(f"{name}: {text}" for name, text in said.items())
 
     def stands(self):
         """What is not done with, and who holds what."""

@@ -137,6 +137,12 @@ def test_a_message_with_a_lower_number_that_is_accepted_later_is_handled(
     assert len(worker.claim(100, NOW + 10 * SECOND).messages) == 1
 
 
+def killed(postgres: PostgresServer, store: PostgresStore) -> None:
+    """Whoever is in the middle of a transaction."""
+    others = "pid <> pg_backend_pid() and datname = current_database() and state like 'idle in transaction%'"
+    postgres.execute(store.url, f"select pg_terminate_backend(pid) from pg_stat_activity where {others}")
+
+
 @pytest.mark.fault(5)
 def test_a_connection_that_is_killed_before_the_commit_leaves_nothing_and_the_message_is_due_again(
     stores: Callable[[], PostgresStore], postgres: PostgresServer
@@ -145,18 +151,25 @@ def test_a_connection_that_is_killed_before_the_commit_leaves_nothing_and_the_me
     case.take(store, arrival())
     messages = case.claim(store)
 
-    def killed() -> None:
-        others = (
-            "pid <> pg_backend_pid() and datname = current_database() and state like 'idle in transaction%'"
-        )
-        postgres.execute(store.url, f"select pg_terminate_backend(pid) from pg_stat_activity where {others}")
-
     with pytest.raises(OverloadedError):
-        store.group([lambda: store.commit(finished(*messages)), killed])
+        store.group([lambda: store.commit(finished(*messages)), lambda: killed(postgres, store)])
     store.give_back(messages)
     assert case.claim(store) == messages
     store.commit(finished(*messages))
     assert counters_of(store) == {"accepted": 1, "processed": 1}
+
+
+@pytest.mark.fault(5)
+def test_a_connection_that_is_killed_while_a_dispatcher_joins_in_leaves_its_partners_with_somebody(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer
+) -> None:
+    store = stores()
+    case.take(store, arrival())
+    stage = Stage(connection="erp", operation="create_sale", intent="sale")
+    store.commit(finished(*case.claim(store), effects=[stage]))
+    with pytest.raises(OverloadedError):
+        store.group([lambda: case.effects(store), lambda: killed(postgres, store)])
+    assert [effect.operation for effect in case.effects(store)] == ["create_sale"]
 
 
 @pytest.mark.fault(5)

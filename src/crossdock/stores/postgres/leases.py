@@ -52,6 +52,15 @@ class Leases:
             self._parts.update(dict.fromkeys(new))
             self._next_at = None
 
+    @property
+    def known(self) -> list[str]:
+        """What this process takes part in."""
+        return list(self._parts)
+
+    def again(self, known: Collection[str]) -> None:
+        """A transaction has come to nothing: what was known before it is, and the next step, due at once, tells what is held."""
+        self._parts, self._next_at = dict.fromkeys(known), None
+
     def step(self, session: Session, now: int) -> list[str]:
         """Inside a transaction: renew, give up what is too much, take what is free. Returns who held what was taken."""
         session.run("attend", self.kind, self.owner, LEASE_US)

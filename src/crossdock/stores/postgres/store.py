@@ -85,13 +85,18 @@ class PostgresStore:
 
     @contextmanager
     def _or_as_before(self) -> Iterator[None]:
-        """What is claimed or settled inside is that only where it could be written."""
-        messages, effects = self._inbox.claimed(), self._outbox.at()
+        """What is claimed or settled inside is that only where it could be written, and so is what is taken part in."""
+        messages, effects, connections = (
+            self._inbox.claimed(),
+            self._outbox.at(),
+            self._outbox.leases.known,
+        )
         try:
             yield
         except Exception:
             self._inbox.unclaim_all_but(messages)
             self._outbox.again_at(effects)
+            self._outbox.leases.again(connections)
             raise
 
     def tend(self, now: int) -> int:
@@ -196,7 +201,8 @@ class PostgresStore:
             self._tending(session, self._outbox, now, self._outbox.tend)
             return self._outbox.claim_marks(session, wants, now)
 
-        return self._db.write("claiming values to send", work)
+        with self._or_as_before():
+            return self._db.write("claiming values to send", work)
 
     def settle_marks(self, results: Sequence[MarkResult], now: int) -> None:
         self._db.write(
