@@ -1,10 +1,12 @@
 """The wire to PostgreSQL cuts, delays, trickles and truncates, while all roles of a hub work over it."""
 
 import threading
+import time
 
 import pytest
 
 from tests import proxies
+from tests.bootstrap.waiting import eventually
 from tests.faults.roles import Shared, finish
 from tests.servers import PostgresServer
 
@@ -33,6 +35,8 @@ def shop(server, tmp_path):
         try:
             made.start()
             made.stock()
+            sent = time.time_ns() // 1_000
+            eventually(lambda: not made.unhandled(sent))  # or orders that are quicker wait long for stock
             yield made
         finally:
             made.close()
