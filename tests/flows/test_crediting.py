@@ -95,7 +95,7 @@ def test_a_refund_of_before_the_first_invoice_is_credited_after_it():
     hub = taken()
     hub.tell("shop", refunded())
     assert commands(hub, "credit_refund") == []
-    hub.tell("wms", shipped(l1=1))
+    hub.tell("wms", shipped(l2=1))
     hub.settle_all()
     assert hub.staged()[-2:] == ["create_invoice", "credit_refund"]
 

@@ -63,6 +63,14 @@ def refund_entries(refund: Refund) -> dict[str, int]:
     return {account: amount for account, amount in sums.items() if amount}
 
 
+def extras_back(refund: Refund) -> list[tuple[int, int]]:
+    """(net, tax) of each part of a refund that gives back what is no goods: shipping first, then charges and whatever it is."""
+    parts: list[RefundShipping | RefundAdjustment] = [*refund.shipping, *refund.adjustments]
+    found = [(part.net, part.tax) for part in parts if part.gross > 0]
+    rest = refund.total - sum(line.gross for line in refund.lines) - sum(part.gross for part in parts)
+    return [*found, (rest, 0)] if rest > 0 else found
+
+
 def credit_parts(refund: Refund) -> list[CreditPart]:
     """What of a refund is to be credited: all of it but what was given back for goods that never went.
 
@@ -91,11 +99,15 @@ def _part(kind: CreditKind, of: RefundLine | RefundShipping, **fields: Any) -> C
 
 def to_post(process: OrderProcess, gone: Sequence[int] | None) -> Entries:
     """What is still to be posted, and mark it as posted. gone: per line, what was cancelled for good; None is nothing."""
-    wanted = _wanted(process, gone) if process.commitment == "committed" else {}
+    wanted, unsold = _wanted(process, gone) if process.commitment == "committed" else ({}, 0)
     for refund in process.refunds:
         if refund.done:
             for account, amount in refund.entries.items():
                 wanted[account] = wanted.get(account, 0) + amount
+            if unsold > 0:
+                unsold -= _owed_back(wanted, refund.extras, unsold)
+    if gone is not None and process.refunds and process.commitment == "committed":
+        _round(wanted, process, gone)
     wanted = {account: amount for account, amount in wanted.items() if amount}
     posted = process.posted
     if not posted:
@@ -108,7 +120,37 @@ def to_post(process: OrderProcess, gone: Sequence[int] | None) -> Entries:
     return entries
 
 
-def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> dict[str, int]:
+def _round(wanted: dict[str, int], process: OrderProcess, gone: Sequence[int]) -> None:
+    """What a channel gave back of goods that never left, and their share of the sale, may differ by a minor unit a piece."""
+    counts: dict[str, int] = {}
+    sums: dict[str, int] = {}
+    for refund in process.refunds:
+        for id_, quantity, gross in refund.unsent if refund.done else ():
+            counts[id_] = counts.get(id_, 0) + quantity
+            sums[id_] = sums.get(id_, 0) + gross
+    for line, lost in zip(process.lines, gone, strict=True):
+        if lost and counts.get(line.id) == lost:
+            off = line.gross - share(line.gross, line.ordered - lost, line.ordered) - sums[line.id]
+            if 0 < abs(off) <= lost:
+                wanted["receivable"] = wanted.get("receivable", 0) + off
+                wanted["rounding"] = wanted.get("rounding", 0) - off
+
+
+def _owed_back(wanted: dict[str, int], extras: Sequence[tuple[int, int]], unsold: int) -> int:
+    """Turn what a refund gives back of shipping and charges that no sale has any more into what is owed; returns how much."""
+    left = unsold
+    for net, tax in extras:
+        part = min(net + tax, left)
+        back = share(tax, part, net + tax)
+        for account, amount in (("receivable", part), ("refunds", back - part), ("tax", -back)):
+            wanted[account] = wanted.get(account, 0) + amount
+        left -= part
+    return unsold - left
+
+
+def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> tuple[dict[str, int], int]:
+    """What the sale posts as it stands, and the shipping and charges of a sale of which nothing is left."""
+    unsold = 0
     net = gross = discount = withheld = 0
     if gone is None:
         for line in process.lines:
@@ -127,6 +169,7 @@ def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> dict[str, int]
             discount += share(line.discount, part, whole)
             withheld += share(line.withheld, part, whole)
         extras = process.extras if left else {}
+        unsold = 0 if left else -sum(process.extras.values())
     wanted = {"receivable": gross, "sales": -net - discount}
     if discount:
         wanted["discounts"] = discount
@@ -141,7 +184,7 @@ def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> dict[str, int]
     if process.captured:
         wanted["payments"] = process.captured
         wanted["receivable"] -= process.captured
-    return wanted
+    return wanted, unsold
 
 
 def share(amount: int, part: int, whole: int) -> int:

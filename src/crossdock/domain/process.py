@@ -225,7 +225,8 @@ class Sale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Refunded(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A refund as it stands. entries: what it posts once it is done, account by account.
+    """A refund as it stands. entries: what it posts once it is done, account by account. unsent: (line, quantity, gross) of
+    goods that never left; extras: (net, tax) of what it gives back beside goods. alone: no version of the order has told it yet.
 
     parts: what of it is to be credited; None where it was done before the ERP was told of any. credit: its credit in the
     ERP, negative; without a state where a person is to make it. tax: that of the credit.
@@ -236,6 +237,9 @@ class Refunded(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     done: bool = False
     total: int = 0
     entries: dict[str, int] = {}
+    unsent: list[tuple[str, int, int]] = []
+    extras: list[tuple[int, int]] = []
+    alone: bool = False
     parts: list[CreditPart] | None = None
     credit: Sale | None = None
     tax: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossdock.domain.process import Refunded, Returned, Sale
+from crossdock.domain.process import OrderProcess, Refunded, Returned, Sale
 from crossdock.engine.messages import Settled
 from crossdock.flows.desk import Desk
 from crossdock.flows.posting_sales import compare_total
@@ -21,6 +21,8 @@ def credit_refunds(desk: Desk, erp: str, sale: Sale) -> None:
     for refund in process.refunds:
         total, tax = refund.owed
         if refund.credit is not None or not (total or tax):
+            continue
+        if refund.alone and _may_stay(process, refund):
             continue
         credit = Sale(document=process.document, expected=total, connection=erp)
         if total < 0 and desk.stage(erp, CREDIT_REFUND, _intent(refund), _command(desk, refund, sale)):
@@ -77,6 +79,12 @@ def _came(desk: Desk, held: Returned) -> tuple[CameBack, ...]:
         for line, sku, received in held.lines
         if (came := received - held.told_of(line, sku)) > 0 and desk.process.piece(line, sku) is not None
     )
+
+
+def _may_stay(process: OrderProcess, refund: Refunded) -> bool:
+    """Whether a refund names goods that have not left: what stays is cancelled, not credited. The order will tell."""
+    waiting = {line.id for line in process.lines if line.who in ("us", "else") and line.target > line.shipped}
+    return any(part.kind == "line" and part.line in waiting for part in refund.parts or ())
 
 
 def _intent(refund: Refunded) -> str:

@@ -89,7 +89,7 @@ def record(desk: Desk, report: Report) -> str:
     if isinstance(report, CancellationAnswered):
         return record_answer(desk, report)
     if isinstance(report, RefundReported):
-        return record_refund(desk, report.refund)
+        return record_refund(desk, report.refund, alone=True)
     if isinstance(report, ReturnReported):
         return record_return(desk, report.goods_return)
     if isinstance(report, PaymentReported):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossdock.domain.journal import credit_parts, refund_entries
+from crossdock.domain.journal import credit_parts, extras_back, refund_entries
 from crossdock.domain.process import Refunded
 from crossdock.flows.desk import Desk
 from crossdock.model.finance import Payment
@@ -10,8 +10,11 @@ from crossdock.model.returns import Refund
 from crossdock.model.versions import is_newer
 
 
-def record_refund(desk: Desk, refund: Refund) -> str:
-    """Record a refund as it stands; only one that was done counts."""
+def record_refund(desk: Desk, refund: Refund, *, alone: bool = False) -> str:
+    """Record a refund as it stands; only one that was done counts.
+
+    alone: it came without its order, and whoever told it need not know whether its goods left.
+    """
     process = desk.process
     key = f"{refund.connection or desk.message.source}:{refund.external_id or refund.id}"
     held = next((mine for mine in process.refunds if mine.key == key), None)
@@ -26,7 +29,10 @@ def record_refund(desk: Desk, refund: Refund) -> str:
     foreign = refund.currency != process.currency
     held.done = refund.state == "done" and not refund.test and not foreign
     held.total = refund.total
+    held.alone = alone
     held.entries = refund_entries(refund)
+    held.extras = extras_back(refund)
+    held.unsent = [(x.line, x.quantity, x.gross) for x in refund.lines if x.restock == "cancelled"]
     if not recorded_before:
         held.parts = [] if foreign or refund.test else credit_parts(refund)
     if foreign:

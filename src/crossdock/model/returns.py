@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from crossdock.model.base import Amount, Instant, Model, Units, require_short, require_zones
 from crossdock.model.ids import (
     ConnectionId,
@@ -76,7 +78,11 @@ class Return(Model, frozen=True, kw_only=True):
 
 
 class RefundLine(Model, frozen=True, kw_only=True):
-    """Hold what is given back for one line, in minor units, positive. `restock` is what became of the goods."""
+    """Hold what is given back for one line, in minor units, positive. `restock` is what became of the goods.
+
+    "cancelled" are goods that never left, also where the source has another word for it: the order's own quantities fall by
+    them, and so the sale does. Everything else left, and the sale stands beside its refund.
+    """
 
     net: Amount
     tax: Amount
@@ -92,6 +98,37 @@ class RefundLine(Model, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         require_short(self, "refund line", "line", "sku")
         require_gross(self.net, self.tax, self.gross)
+
+    def never_left(self, quantity: int) -> tuple["RefundLine", ...]:
+        """This line, told of so much of it as never left ("cancelled"), and of the rest as it stands; exact together."""
+        if quantity <= 0 or self.restock == "cancelled":
+            return (self,)
+        if quantity >= self.quantity:
+            return (msgspec.structs.replace(self, restock="cancelled"),)
+        here = [tax.amount * quantity // self.quantity for tax in self.taxes]
+        gross = self.gross * quantity // self.quantity
+        part = sum(here) if here else self.tax * quantity // self.quantity
+        replace = msgspec.structs.replace
+        gone = replace(
+            self,
+            quantity=quantity,
+            restock="cancelled",
+            net=gross - part,
+            tax=part,
+            gross=gross,
+            taxes=tuple(replace(tax, amount=amount) for tax, amount in zip(self.taxes, here, strict=True)),
+        )
+        rest = replace(
+            self,
+            quantity=self.quantity - quantity,
+            net=self.net - gone.net,
+            tax=self.tax - part,
+            gross=self.gross - gross,
+            taxes=tuple(
+                replace(tax, amount=tax.amount - amount) for tax, amount in zip(self.taxes, here, strict=True)
+            ),
+        )
+        return gone, rest
 
 
 class RefundShipping(Model, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from crossdock.connectors.shopify.facts import refund, shipment
 from crossdock.connectors.shopify.lines import Lines
 from crossdock.connectors.shopify.parties import address, party
 from crossdock.connectors.shopify.payments import payment, tenders
-from crossdock.connectors.shopify.quantities import Draft, settle_quantities
+from crossdock.connectors.shopify.quantities import Draft, as_it_left, settle_quantities
 from crossdock.connectors.shopify.words import (
     CANCELLED_BY,
     LAST_OF_SECOND,
@@ -112,15 +112,16 @@ class _Reading:
             for n, item in enumerate(body.fulfillments or ())
         )
         drafts = settle_quantities(body, shipments)
+        order = self._order(drafts)
         return OrderReported(
-            order=self._order(drafts),
+            order=order,
             shipments=shipments,
-            refunds=self._refunds() if body.refunds else (),
+            refunds=self._refunds(order, drafts) if body.refunds else (),
             cancellations=self._cancellations(drafts),
             payments=self._payments() if body.transactions else (),
         )
 
-    def _refunds(self) -> tuple[Refund, ...]:
+    def _refunds(self, order: Order, drafts: list[Draft]) -> tuple[Refund, ...]:
         found = (
             refund(
                 item,
@@ -133,7 +134,8 @@ class _Reading:
             )
             for n, item in enumerate(self.body.refunds or ())
         )
-        return tuple(item for item in found if item is not None)
+        sold = {line.id for line in order.lines}
+        return tuple(as_it_left(item, drafts, sold) for item in found if item is not None)
 
     def _payments(self) -> tuple[Payment, ...]:
         return tuple(

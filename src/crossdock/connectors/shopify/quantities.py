@@ -5,14 +5,23 @@ Shopify's `current_quantity` falls by edits, cancellations and returns alike; ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
 from crossdock.connectors.shopify import wire
-from crossdock.connectors.shopify.words import one_of, optional_id
+from crossdock.connectors.shopify.words import one_of, optional_id, utc
 from crossdock.errors import MappingError
-from crossdock.model import DiscountAllocation, LineId, Restock, Shipment, TaxLine
+from crossdock.model import (
+    DiscountAllocation,
+    LineId,
+    Refund,
+    RefundAdjustment,
+    RefundLine,
+    Restock,
+    Shipment,
+    TaxLine,
+)
 
 RESTOCK: dict[str, Restock] = {
     "no_restock": "no_restock",
@@ -32,6 +41,10 @@ class Draft(msgspec.Struct, gc=False):
     fulfilled: int = 0
     cancelled: int = 0
     returned: int = 0
+    had_left: int = 0
+    """Of what was refunded as returned, so much had left by then."""
+    unsent: dict[Restock, int] = {}
+    """Of what was refunded under another name than "cancelled", so much never left."""
     extended: int = 0
     unit_price: int = 0
     discounts: tuple[DiscountAllocation, ...] = ()
@@ -51,10 +64,13 @@ class Draft(msgspec.Struct, gc=False):
         removed = 0 if now is None else max(0, ordered - now - returned - kept - cancelled)
         # What is refunded before it left will not leave any more, whatever Shopify says of its restocking.
         never_left = max(0, ordered - removed - self.fulfilled - cancelled)
-        cancelled += min(kept, never_left)
-        if returned > self.fulfilled:
-            unsent = min(returned - self.fulfilled, max(0, ordered - removed - self.fulfilled - cancelled))
+        unsent = min(kept, never_left)
+        self.unsent = {"no_restock": unsent}
+        cancelled += unsent
+        if returned > self.had_left:
+            unsent = min(returned - self.had_left, max(0, ordered - removed - self.fulfilled - cancelled))
             cancelled, returned = cancelled + unsent, returned - unsent
+            self.unsent["returned"] = unsent
         if order_is_cancelled:
             cancelled = max(cancelled, ordered - removed - self.fulfilled)
         self.cancelled = min(cancelled, ordered - removed)
@@ -62,7 +78,7 @@ class Draft(msgspec.Struct, gc=False):
         self.current = ordered - removed - self.cancelled
 
 
-def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> list[Draft]:
+def settle_quantities(body: wire.OrderBody, shipments: Sequence[Shipment]) -> list[Draft]:
     """Read the quantities of every line of an order."""
     drafts = [
         Draft(n, item, LineId(optional_id(item.id, "line_items.id") or str(n + 1)), item.quantity)
@@ -79,10 +95,56 @@ def settle_quantities(body: wire.OrderBody, shipments: Iterable[Shipment]) -> li
     refunded = _refunded(body)
     cancelled = body.cancelled_at is not None
     for draft in drafts:
+        if "returned" in refunded.get(draft.id, {}):
+            draft.had_left = _had_left(draft.id, body, shipments)
         now = draft.item.current_quantity
         if cancelled or refunded or (now is not None and now != draft.item.quantity):
             draft.settle(refunded.get(draft.id, {}), cancelled)
     return drafts
+
+
+def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment]) -> int:
+    """How much of what refunds call returned had left when they were made; what leaves later is something else."""
+    left = [
+        (shipment.shipped_at, item.quantity)
+        for shipment in shipments
+        if shipment.state in ("shipped", "delivered")
+        for item in shipment.lines
+        if item.line == line
+    ]
+    found = 0
+    for refund in body.refunds or ():
+        made = utc(refund.created_at or refund.processed_at, "refunds.created_at")
+        by_then = sum(quantity for at, quantity in left if made is None or at is None or at <= made)
+        asked = sum(
+            item.quantity
+            for item in refund.refund_line_items or ()
+            if optional_id(item.line_item_id) == line and RESTOCK.get(item.restock_type or "") == "returned"
+        )
+        found += min(asked, max(0, by_then - found))
+    return found
+
+
+def as_it_left(refund: Refund, drafts: Iterable[Draft], sold: Container[LineId]) -> Refund:
+    """A refund of the order, its lines told by what left: Shopify calls `no_restock` what it cancels, too.
+
+    What it takes of a draft's `unsent` is taken for the refunds that follow, so these are asked oldest first. sold: the
+    order's lines; a tip is none of them, and given back as the charge that it is.
+    """
+    held = {draft.id: draft for draft in drafts}
+    lines: list[RefundLine] = []
+    tips: list[RefundAdjustment] = []
+    for line in refund.lines:
+        draft = held.get(line.line)
+        if draft is not None and line.line not in sold:
+            tips.append(RefundAdjustment(kind="tip", net=line.net, tax=line.tax, gross=line.gross))
+            continue
+        never = min(line.quantity, draft.unsent.get(line.restock, 0)) if draft is not None else 0
+        if draft is not None and never:
+            draft.unsent[line.restock] -= never
+        lines += line.never_left(never)
+    adjustments = (*tips, *refund.adjustments)
+    return msgspec.structs.replace(refund, lines=tuple(lines), adjustments=adjustments)
 
 
 def _refuse_twins(drafts: list[Draft]) -> None:

@@ -197,6 +197,6 @@ SPEC = ConnectorSpec(
         Inbound(kind="page.balance", doc="A page of balance transactions"),
     ),
     feeds=("orders", "payouts", "balance"),
-    mapping_revision=2,
+    mapping_revision=3,
     limits=Limits(requests_per_s=2.0, burst=40, concurrency_max=4, page_max=250),
 )

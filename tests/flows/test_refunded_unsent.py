@@ -1,0 +1,326 @@
+"""A shop gives money back before the goods left, and calls it what it likes: the sale falls once, by what was given back."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossdock.model import LineId, ShipmentReported
+from tests.connectors.shopify_payloads import line, order, reports, shipping, tax
+from tests.flows.facts import answered, shipped
+from tests.flows.hub import Hub, make_plan
+from tests.flows.taken import commands
+
+EARLY, REFUNDED, LATE = "2026-03-01T10:00:00+01:00", "2026-03-02T10:00:00+01:00", "2026-03-03T10:00:00+01:00"
+
+
+def mug(quantity=2, **fields: Any) -> dict[str, Any]:
+    """Mugs at 10.00 and 1.90 VAT."""
+    return line(quantity=quantity, tax_lines=[tax(f"{1.9 * quantity:.2f}")], **fields)
+
+
+def bought(*, at=EARLY, postage=False, quantity=2, **fields: Any) -> dict[str, Any]:
+    """Two mugs, paid by card; with postage 5.95 more."""
+    lines = fields.pop("lines", None) or [mug(quantity)]
+    ship = [shipping(tax_lines=[tax("0.95")])] if postage else []
+    total = 11.9 * quantity + (5.95 if postage else 0) + fields.pop("more", 0)
+    state = {"payment_gateway_names": ["shopify_payments"], "updated_at": at, "shipping_lines": ship}
+    return order(*lines, total=f"{total:.2f}", **{**state, **fields})
+
+
+def gave_back(restock, amount="11.90", *, quantity=1, id_=8001, line_id=101, **fields: Any) -> dict[str, Any]:
+    """A refund of mugs, done by a successful transaction."""
+    item = {"id": id_ + 1, "line_item_id": line_id, "quantity": quantity, "restock_type": restock}
+    money = {"id": id_ + 2, "kind": "refund", "status": "success", "amount": amount, "currency": "EUR"}
+    return {
+        "id": id_,
+        "order_id": 5001,
+        "created_at": REFUNDED,
+        "processed_at": REFUNDED,
+        "refund_line_items": [{**item, "subtotal": 10.0 * quantity, "total_tax": 1.9 * quantity}],
+        "transactions": [{**money, "gateway": "shopify_payments", "order_id": 5001}],
+        **fields,
+    }
+
+
+def postage_back() -> list[dict[str, Any]]:
+    return [
+        {"kind": "shipping_refund", "amount": "-5.00", "tax_amount": "-0.95", "reason": "Shipping refund"}
+    ]
+
+
+class Shop:
+    """A hub that a shop of Shopify's tells."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(make_plan())
+        self.hub.stock(SKU_1=9, SKU_2=9)
+
+    def order(self, body: dict[str, Any]) -> str:
+        return self.hub.tell("shop", *reports("orders/updated", body)).outcome
+
+    def refund(self, body: dict[str, Any]) -> str:
+        return self.hub.tell("shop", *reports("refunds/create", body)).outcome
+
+    def stopped(self) -> None:
+        """The warehouse stops what it was asked to stop, where it was asked."""
+        self.hub.settle_all()
+        if commands(self.hub, "cancel_release"):
+            self.hub.tell("wms", answered("accepted"))
+            self.hub.settle_all()
+
+    def left(self, quantity: int) -> None:
+        """The warehouse sends mugs."""
+        report = shipped("S1", l1=quantity)
+        goods = (msgspec.structs.replace(report.shipment.lines[0], line=LineId("101")),)
+        self.hub.tell("wms", ShipmentReported(shipment=msgspec.structs.replace(report.shipment, lines=goods)))
+        self.hub.settle("confirm_shipment", reference="7001")
+        self.hub.settle_all()
+
+    def journal(self) -> dict[str, int]:
+        """What stands in the journal, account by account; every posting of it balances."""
+        sums: dict[str, int] = {}
+        for posting in self.hub.postings:
+            assert sum(amount for _, amount in posting.entries) == 0
+            for account, amount in posting.entries:
+                sums[account] = sums.get(account, 0) + amount
+        return {account: amount for account, amount in sums.items() if amount}
+
+
+def tell_both(shop: Shop, refund, after, first: str) -> None:
+    """The refund by itself, and the order's version that holds it, in one order of arrival or the other."""
+    if first == "refund":
+        assert shop.refund(refund) == "processed"
+        assert shop.order(after) == "processed"
+    else:
+        assert shop.order(after) == "processed"
+        assert shop.refund(refund) in ("stale", "duplicate")
+
+
+def fulfilled(quantity: int) -> dict[str, Any]:
+    items = [{"id": 101, "quantity": quantity, "sku": "SKU-1"}]
+    return {"id": 7001, "status": "success", "created_at": LATE, "updated_at": LATE, "line_items": items}
+
+
+RESTOCKS = ["no_restock", "cancel", "return"]
+
+
+@pytest.mark.parametrize("first", ["refund", "order"])
+@pytest.mark.parametrize("restock", RESTOCKS)
+def test_what_is_refunded_before_it_leaves_counts_once_and_the_rest_ships(restock, first):
+    shop = Shop()
+    shop.order(bought())
+    refund = gave_back(restock)
+    after = {
+        "lines": [mug(current_quantity=1)],
+        "refunds": [refund],
+        "financial_status": "partially_refunded",
+    }
+    tell_both(shop, refund, bought(at=REFUNDED, **after), first)
+    shop.stopped()
+    once = {"sales": -1000, "tax": -190, "payments": 1190}
+    assert shop.journal() == once
+    shop.left(1)
+    shop.order(bought(at=LATE, fulfillments=[fulfilled(1)], **after))
+    assert shop.journal() == once
+    assert commands(shop.hub, "credit_refund") == []
+    assert shop.hub.cases == {}
+
+
+@pytest.mark.parametrize("first", ["refund", "order"])
+@pytest.mark.parametrize("restock", ["no_restock", "return"])
+def test_what_is_refunded_after_it_left_is_a_refund_and_the_sale_stands(restock, first):
+    shop = Shop()
+    shop.order(bought())
+    shop.hub.settle_all()
+    shop.left(2)
+    shop.order(bought(fulfillments=[fulfilled(2)], at="2026-03-01T12:00:00+01:00"))
+    refund = gave_back(restock)
+    after = {"lines": [mug(current_quantity=1)], "refunds": [refund], "fulfillments": [fulfilled(2)]}
+    tell_both(shop, refund, bought(at=REFUNDED, **after), first)
+    assert shop.journal() == {"sales": -2000, "refunds": 1000, "tax": -190, "payments": 1190}
+    assert [command["total"] for command in commands(shop.hub, "credit_refund")] == [1190]
+    assert shop.hub.cases == {}
+
+
+@pytest.mark.parametrize("first", ["refund", "order"])
+@pytest.mark.parametrize("restock", RESTOCKS)
+def test_a_whole_order_given_back_before_it_leaves_leaves_nothing_in_the_journal(restock, first):
+    shop = Shop()
+    shop.order(bought(postage=True))
+    refund = gave_back(restock, "29.75", quantity=2, order_adjustments=postage_back())
+    after = {"lines": [mug(current_quantity=0)], "refunds": [refund], "financial_status": "refunded"}
+    tell_both(shop, refund, bought(at=REFUNDED, postage=True, **after), first)
+    shop.stopped()
+    assert shop.journal() == {}
+
+
+@pytest.mark.parametrize("first", ["refund", "order"])
+def test_shipping_given_back_while_goods_leave_is_a_refund(first):
+    shop = Shop()
+    shop.order(bought(postage=True))
+    refund = gave_back("no_restock", "17.85", order_adjustments=postage_back())
+    after = {
+        "lines": [mug(current_quantity=1)],
+        "refunds": [refund],
+        "financial_status": "partially_refunded",
+    }
+    tell_both(shop, refund, bought(at=REFUNDED, postage=True, **after), first)
+    shop.stopped()
+    assert shop.journal() == {
+        "sales": -1000,
+        "shipping": -500,
+        "refunds": 500,
+        "tax": -190,
+        "payments": 1190,
+    }
+
+
+def test_a_fee_that_is_kept_of_a_cancelled_order_stays_earned():
+    shop = Shop()
+    shop.order(bought())
+    kept = [{"kind": "restocking_fee", "amount": "2.00", "tax_amount": "0"}]
+    refund = gave_back("cancel", "21.80", quantity=2, order_adjustments=kept)
+    shop.order(bought(at=REFUNDED, lines=[mug(current_quantity=0)], refunds=[refund]))
+    shop.stopped()
+    assert shop.journal() == {"refunds": -200, "payments": 200}
+
+
+def test_a_tip_given_back_with_the_order_is_no_line_of_it():
+    shop = Shop()
+    tip = line(
+        2, price="3.00", product_id=None, title="Tip", requires_shipping=False, tip_payment_gateway=None
+    )
+    shop.order(bought(lines=[mug(), tip], more=3))
+    refund = gave_back("no_restock", "26.80", quantity=2)
+    refund["refund_line_items"].append(
+        {
+            "id": 8009,
+            "line_item_id": 102,
+            "quantity": 1,
+            "restock_type": "no_restock",
+            "subtotal": 3.0,
+            "total_tax": 0,
+        }
+    )
+    given = {
+        "lines": [mug(current_quantity=0), {**tip, "current_quantity": 0}],
+        "refunds": [refund],
+        "more": 3,
+    }
+    shop.order(bought(at=REFUNDED, **given))
+    shop.stopped()
+    assert shop.journal() == {}
+
+
+def test_one_of_two_is_never_sent_and_the_other_is_given_back_later():
+    shop = Shop()
+    shop.order(bought())
+    one, two = gave_back("no_restock"), gave_back("no_restock", id_=8101)
+    shop.order(bought(at=REFUNDED, lines=[mug(current_quantity=1)], refunds=[one]))
+    shop.stopped()
+    shop.left(1)
+    after = {"lines": [mug(current_quantity=0)], "refunds": [one, two], "fulfillments": [fulfilled(1)]}
+    shop.order(bought(at=LATE, **after))
+    assert shop.journal() == {"sales": -1000, "refunds": 1000}
+    assert [command["total"] for command in commands(shop.hub, "credit_refund")] == [1190]
+
+
+def test_one_refund_of_two_that_left_and_did_not_leave_is_both():
+    shop = Shop()
+    shop.order(bought())
+    shop.hub.settle_all()
+    shop.left(1)
+    refund = gave_back("no_restock", "23.80", quantity=2)
+    after = {"lines": [mug(current_quantity=0)], "refunds": [refund], "fulfillments": [fulfilled(1)]}
+    shop.order(bought(at=LATE, **after))
+    shop.stopped()
+    assert shop.journal() == {"sales": -1000, "refunds": 1000}
+    assert [command["total"] for command in commands(shop.hub, "credit_refund")] == [1190]
+
+
+def test_a_refund_that_comes_alone_is_not_credited_while_its_goods_wait():
+    shop = Shop()
+    shop.order(bought())
+    shop.hub.settle_all()
+    shop.left(1)
+    refund = gave_back("no_restock")
+    shop.refund(refund)
+    assert commands(shop.hub, "credit_refund") == []
+    after = {"lines": [mug(current_quantity=1)], "refunds": [refund], "fulfillments": [fulfilled(1)]}
+    shop.order(bought(at=LATE, **after))
+    shop.stopped()
+    assert commands(shop.hub, "credit_refund") == []
+    assert shop.journal() == {"sales": -1000, "tax": -190, "payments": 1190}
+    assert shop.hub.cases == {}
+
+
+def test_what_leaves_although_its_refund_came_alone_is_credited():
+    shop = Shop()
+    shop.order(bought())
+    shop.hub.settle_all()
+    shop.refund(gave_back("no_restock"))
+    shop.left(2)
+    assert [command["total"] for command in commands(shop.hub, "credit_refund")] == [1190]
+    assert shop.journal() == {"sales": -2000, "refunds": 1000, "tax": -190, "payments": 1190}
+
+
+def cents(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02}"
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_is_given_back_and_however_it_is_called_nothing_is_owed_and_the_money_is_what_moved(data):
+    quantity, price = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 3000))
+    cut = data.draw(st.integers(0, price * quantity))
+    whole = price * quantity - cut
+    off = [{"amount": cents(cut), "discount_application_index": 0}]
+    ship = [shipping("5.00")] if data.draw(st.booleans()) else []
+
+    def body(at: str, left: int, refunds: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+        mugs = line(quantity=quantity, price=cents(price), current_quantity=left, discount_allocations=off)
+        total = cents(whole + (500 if ship else 0))
+        codes = [{"type": "discount_code", "code": "X", "value": "1.0", "value_type": "fixed_amount"}]
+        terms = {"discount_applications": codes, "taxes_included": True, "shipping_lines": ship}
+        return bought(lines=[mugs], at=at, total_price=total, refunds=refunds, **terms, **fields)
+
+    shop, left, refunds, given = Shop(), quantity, [], 0
+    shop.order(body(EARLY, quantity, []))
+    for n in range(data.draw(st.integers(0, 3))):
+        part = data.draw(st.integers(0, left))
+        if not part:
+            continue
+        left -= part
+        amount = (2 * whole * part + quantity) // (2 * quantity)
+        with_postage = bool(ship) and not left
+        back = [{"kind": "shipping_refund", "amount": "-5.00", "tax_amount": "0"}] if with_postage else []
+        at = f"2026-03-02T1{n}:00:00+01:00"
+        refund = gave_back(
+            data.draw(st.sampled_from(RESTOCKS)),
+            cents(amount + (500 if with_postage else 0)),
+            quantity=part,
+            id_=8001 + 10 * n,
+            order_adjustments=back,
+            created_at=at,
+            processed_at=at,
+        )
+        refund["refund_line_items"][0] |= {"subtotal": amount / 100, "total_tax": 0.0}
+        refunds.append(refund)
+        given += amount + (500 if with_postage else 0)
+        tell_both(
+            shop, refund, body(at, left, list(refunds)), data.draw(st.sampled_from(["refund", "order"]))
+        )
+        if data.draw(st.booleans()):
+            shop.stopped()
+    shop.stopped()
+    if left:
+        shop.left(left)
+        shop.order(body(LATE, left, refunds, fulfillments=[fulfilled(left)]))
+    journal = shop.journal()
+    assert journal.get("receivable", 0) == 0
+    assert journal.get("payments", 0) == whole + (500 if ship else 0) - given
+    assert journal.get("refunds", 0) == 0
+    assert abs(journal.get("rounding", 0)) <= quantity - left
