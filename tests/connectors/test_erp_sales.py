@@ -12,6 +12,7 @@ from crossdock.sdk.spec import Translation
 from crossdock.simulator.base import SimRequest
 from crossdock.simulator.erp import ErpSimulator
 from tests.connectors.driving import FIRST, NOW, SECOND, Wire, contract, drive, reply, require_schema
+from tests.flows.hub import Hub
 
 ERP = build({"token": "t", "page_size": "2", "channels": "Web DE=shop, Kiosk = kiosk"})
 CONTEXT = Translation(connection="erp", subject="CD0000000001")
@@ -159,3 +160,50 @@ def test_what_is_no_day_parks_alone():
         assert child.ref == ""
         with pytest.raises(MappingError):
             ERP.translate(child.kind, {}, child.body, CONTEXT)
+
+
+TOLD = {"id": "S1", "channel": "Web DE", "channel_order": "450789469", "currency": "EUR", "total": 2500}
+DAY = {
+    "id": "Z1",
+    "channel": "Kiosk",
+    "store": "B7",
+    "business_date": "2026-03-28",
+    "currency": "EUR",
+    "total": 500,
+}
+
+
+@pytest.mark.parametrize(("feed", "body"), [("sales", TOLD), ("days", DAY)])
+@pytest.mark.parametrize(
+    "versions", [("1", "2", "10"), ("2026-03-28T09:00:00Z", "2026-03-28T09:30:00Z", "2026-03-28T10:00:00Z")]
+)
+def test_what_is_opened_again_is_open_and_what_is_repeated_is_a_duplicate(feed, body, versions):
+    first, second, third = (
+        {**body, "state": state, "version": version}
+        for state, version in zip(("open", "cancelled", "open"), versions, strict=True)
+    )
+    require_schema(contract("erp"), "SaleTold" if feed == "sales" else "DayTold", msgspec.json.encode(first))
+    page = msgspec.json.encode({feed: [first, second, third, third]})
+    children = list(ERP.split(f"page.{feed}", page))
+    assert len({child.delivery_id for child in children}) == 3
+    told = [ERP.translate(child.kind, {}, child.body, CONTEXT)[0] for child in children]
+    hub = Hub()
+    assert [hub.tell("erp", report).outcome for report in told] == ["processed"] * 3 + ["duplicate"]
+    assert hub.tell("erp", told[1]).outcome == "stale"
+    (booked,) = hub.process().booked
+    assert (booked.cancelled, booked.version) == (False, versions[2])
+
+
+def test_without_a_version_the_last_that_came_counts():
+    hub = Hub()
+    for state in ("open", "cancelled", "open"):
+        (report,) = ERP.translate("sale.told", {}, msgspec.json.encode({**TOLD, "state": state}), CONTEXT)
+        assert hub.tell("erp", report).outcome == "processed"
+    assert [sale.cancelled for sale in hub.process().booked] == [False]
+
+
+def test_the_simulator_tells_each_change_under_a_later_version():
+    wire = erp("1", "2")
+    page = drive(ERP.poll(Poll(feed="sales"), FIRST), wire)
+    versions = [told["version"] for told in msgspec.json.decode(page.body)["sales"]]
+    assert versions == ["1", "2"]

@@ -18,7 +18,10 @@ OF_DAY = "store_day"
 
 
 class BookedSale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A sale that an ERP holds, as its feed tells it: whoever made it. channel, kind, ref: what it says it is of."""
+    """A sale that an ERP holds, as its feed tells it: whoever made it. channel, kind, ref: what it says it is of.
+
+    version: what its changes are ordered by; "" where the ERP does not say it, and the last that came counts.
+    """
 
     connection: str
     document: str
@@ -30,6 +33,7 @@ class BookedSale(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     number: str = ""
     made_at: int = 0
     cancelled: bool = False
+    version: str = ""
 
     @property
     def alone(self) -> bool:

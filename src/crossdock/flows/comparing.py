@@ -15,6 +15,7 @@ from crossdock.model.commands import AdoptSale
 from crossdock.model.finance import Posting
 from crossdock.model.ids import ConnectionId, ExternalRef, OrderId
 from crossdock.model.order import Order
+from crossdock.model.versions import is_newer
 
 ADOPT_SALE = "adopt_sale"
 """The hold of an order that is taken over, while nobody has said that its ERP has a sale of it."""
@@ -24,7 +25,7 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
     """Remember a sale that an ERP tells of, or what it holds of a store's day, as it is now. Returns the outcome.
 
     One that bears our own id names no channel's order: it is of the order that it stands under. What is only planned there, or
-    is again, counts as little as what was cancelled.
+    is again, counts as little as what was cancelled. What bears an older version than we hold changes nothing.
     """
     process, ref = desk.process, told.order_ref
     if ref is None and process.known and process.external_id:
@@ -41,8 +42,14 @@ def take_told_sale(desk: Desk, told: Posting) -> str:
         number=told.number,
         made_at=micros(told.posted_at),
         cancelled=told.state in ("reversed", "planned"),
+        version=told.version,
     )
     kept = [s for s in process.booked if (s.connection, s.document) != (sale.connection, sale.document)]
+    if sale.version:
+        if sale in process.booked:
+            return "duplicate"
+        if any(s not in kept and is_newer(s.version, sale.version) for s in process.booked):
+            return "stale"
     process.booked = [*kept, sale]
     if process.sale is not None and _is_unseen(process.sale, sale.connection) and not sale.cancelled:
         process.sale = _done(desk, sale.document)

@@ -116,7 +116,7 @@ class Feeds:
         self._changes += 1
         held = self._told[feed]
         held.pop(what["id"], None)
-        held[what["id"]] = _Told(self._changes, what)
+        held[what["id"]] = _Told(self._changes, {**what, "version": str(self._changes)})
 
     def levels(self, request: SimRequest) -> SimResponse:
         """A page of levels."""

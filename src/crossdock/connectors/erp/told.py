@@ -33,6 +33,7 @@ class SaleTold(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     state: Literal["open", "cancelled"] = "open"
     made_at: Instant | None = None
+    version: str = ""
 
 
 class DayTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,7 @@ class DayTold(msgspec.Struct, frozen=True, kw_only=True):
     total: Amount
     state: Literal["open", "cancelled"] = "open"
     made_at: Instant | None = None
+    version: str = ""
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -134,6 +136,7 @@ def day(body: bytes, connection: str, names: Mapping[str, str]) -> InvoiceReport
             erp_total=told.total,
             business_date=told.business_date,
             posted_at=told.made_at,
+            version=told.version,
         )
     )
 
@@ -154,5 +157,6 @@ def sale(body: bytes, connection: str, names: Mapping[str, str]) -> InvoiceRepor
             currency=told.currency,
             erp_total=told.total,
             posted_at=told.made_at,
+            version=told.version,
         )
     )
