@@ -324,3 +324,55 @@ def test_whatever_is_given_back_and_however_it_is_called_nothing_is_owed_and_the
     assert journal.get("payments", 0) == whole + (500 if ship else 0) - given
     assert journal.get("refunds", 0) == 0
     assert abs(journal.get("rounding", 0)) <= quantity - left
+
+
+def amount_alone(amount="11.90", **fields: Any) -> dict[str, Any]:
+    return {**gave_back("cancel", amount, id_=8201, **fields), "refund_line_items": []}
+
+
+def taken_off(restock: str) -> list[dict[str, Any]]:
+    """What an edit leaves behind: a refund of a line without money, or nothing at all."""
+    return [] if restock == "nothing" else [gave_back(restock, transactions=[])]
+
+
+@pytest.mark.parametrize("edit", ["nothing", "no_restock", "cancel"])
+@pytest.mark.parametrize("first", ["refund", "order"])
+def test_money_for_what_an_edit_took_off_is_no_refund_of_what_is_left(edit, first):
+    shop = Shop()
+    shop.order(bought())
+    after = {"lines": [mug(current_quantity=1)], "financial_status": "partially_refunded"}
+    shop.order(bought(at="2026-03-02T09:00:00+01:00", refunds=taken_off(edit), **after))
+    shop.stopped()
+    money = amount_alone()
+    tell_both(shop, money, bought(at=REFUNDED, refunds=[*taken_off(edit), money], **after), first)
+    shop.left(1)
+    assert shop.journal() == {"sales": -1000, "tax": -190, "payments": 1190}
+    assert commands(shop.hub, "credit_refund") == []
+    assert shop.hub.cases == {}
+
+
+@pytest.mark.parametrize(
+    ("edited", "amount", "left"),
+    [
+        (2, "23.80", {"sales": -1000, "tax": -190, "payments": 1190}),
+        (1, "5.00", {"sales": -2000, "tax": -380, "payments": 3070, "refunds": 500, "receivable": -1190}),
+        (0, "11.90", {"sales": -3000, "tax": -570, "payments": 2380, "refunds": 1190}),
+    ],
+)
+def test_only_an_amount_that_fits_is_for_what_was_taken_off(edited, amount, left):
+    shop = Shop()
+    shop.order(bought(quantity=3))
+    money = amount_alone(amount)
+    lines = [mug(3, current_quantity=3 - edited)]
+    shop.order(bought(at=REFUNDED, quantity=3, lines=lines, refunds=[money]))
+    shop.stopped()
+    assert shop.journal() == left
+
+
+def test_a_unit_that_was_taken_off_is_given_back_once():
+    shop = Shop()
+    shop.order(bought())
+    lines, one = [mug(current_quantity=1)], gave_back("cancel")
+    shop.order(bought(at=REFUNDED, lines=lines, refunds=[one, amount_alone()]))
+    shop.stopped()
+    assert shop.journal() == {"sales": -1000, "tax": -190, "refunds": 1190}

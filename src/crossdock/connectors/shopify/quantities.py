@@ -113,8 +113,8 @@ def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment])
         if item.line == line
     ]
     found = 0
-    for refund in body.refunds or ():
-        made = utc(refund.created_at or refund.processed_at, "refunds.created_at")
+    for n, refund in enumerate(body.refunds or ()):
+        made = utc(refund.created_at or refund.processed_at, f"refunds[{n}].created_at")
         by_then = sum(quantity for at, quantity in left if made is None or at is None or at <= made)
         asked = sum(
             item.quantity
