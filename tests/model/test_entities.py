@@ -4,6 +4,8 @@ from datetime import date
 import jsonschema
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crossdock import model as m
 from crossdock.errors import MappingError
@@ -194,3 +196,24 @@ def test_an_envelope_of_another_version_does_not_decode():
 def test_an_event_satisfies_its_published_contract():
     schema = json.loads(schemas()["cloud_event.json"])
     jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(EVENT)))
+
+
+@given(
+    net=st.integers(-500, 5000),
+    taxes=st.lists(st.integers(-50, 900), max_size=3),
+    quantity=st.integers(0, 9),
+    never=st.integers(0, 10),
+)
+def test_a_refund_line_of_what_left_and_what_did_not_is_two_lines_and_exact(net, taxes, quantity, never):
+    tax = sum(taxes)
+    told = tuple(m.TaxLine(amount=amount) for amount in taxes)
+    line = m.RefundLine(
+        net=net, tax=tax, gross=net + tax, quantity=quantity, restock="no_restock", taxes=told
+    )
+    parts = line.never_left(never)
+    for name in ("net", "tax", "gross", "quantity"):
+        assert sum(getattr(part, name) for part in parts) == getattr(line, name)
+    gone = sum(part.quantity for part in parts if part.restock == "cancelled")
+    assert gone == min(never, quantity)
+    for part in parts if told else ():
+        assert sum(one.amount for one in part.taxes) == part.tax
