@@ -120,7 +120,9 @@ class Shared(Retailer):
 
     def _told(self):
         said = {name: child.log.read_text()[-SAID_MAX:] for name, (_, child) in self.hub.parts.items()}
-        return f"{self.missing()}\n{self.stands()}\n" + "\n".join(f"{name}: {text}" for name, text in said.items())
+        return f"{self.missing()}\n{self.stands()}\n" + "\n".join(
+            f"{name}: {text}" for name, text in said.items()
+        )
 
     def stands(self):
         """What is not done with, and who holds what."""

@@ -19,6 +19,7 @@ from tests.bootstrap.waiting import eventually
 from tests.servers import PostgresServer
 
 case = StoreCase()
+ORDERS = 200
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ def stores(url: str) -> Iterator[Callable[[], PostgresStore]]:
         store.close()
 
 
-def missed(postgres: PostgresServer, store: PostgresStore) -> None:
+def missed(postgres: PostgresServer, store: PostgresStore, seconds: int = 60) -> None:
     """As if the process had not renewed its leases for long."""
-    statement = f"update member set until = now() - interval '1 minute' where owner = '{store.owner}'"
+    statement = f"update member set until = now() - interval '{seconds} s' where owner = '{store.owner}'"
     postgres.execute(store.url, statement)
 
 
@@ -213,3 +214,39 @@ def test_an_effect_that_somebody_is_just_looking_at_is_left_and_the_others_are_c
         assert len(claimed) == 1
         assert row[0] not in claimed
     assert [effect.id for effect in case.effects(store, now=NOW + SECOND)] == [row[0]]
+
+
+@pytest.mark.fault(9)
+def test_workers_that_only_lose_their_way_for_a_while_have_not_died_of_what_they_were_at(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer
+) -> None:
+    first, second = stores(), stores()
+    case.take(first, arrival())
+    assert first.claim(9, NOW).crashes == 0
+    at, other = first, second
+    for n in range(1, 5):
+        missed(postgres, at, seconds=1)
+        claim = other.claim(9, NOW + n * SECOND)
+        assert (len(claim.messages), claim.crashes) == (1, 1)
+        at.give_back(claim.messages)
+        at, other = other, at
+
+
+def test_a_message_that_two_workers_may_have_died_of_waits_with_its_partition_until_they_are_dead_for_certain(
+    stores: Callable[[], PostgresStore], postgres: PostgresServer
+) -> None:
+    first, second, third = stores(), stores(), stores()
+    case.take(first, arrival())
+    suspect = case.claim(first)
+    missed(postgres, first, seconds=1)
+    assert second.claim(9, NOW).crashes == 1
+    missed(postgres, second, seconds=1)
+    receipts = case.take(third, *[arrival(str(n)) for n in range(2, ORDERS)])
+    others = third.claim(ORDERS, NOW)
+    assert others.crashes == 0
+    assert {message.id for message in others.messages}.isdisjoint(message.id for message in suspect)
+    assert 0 < len(others.messages) < len(receipts)
+    missed(postgres, second)
+    missed(postgres, first)
+    claim = third.claim(9, NOW)
+    assert (claim.messages, claim.crashes) == (suspect, 2)

@@ -17,6 +17,8 @@ from crossdock.stores.vault import Vault
 
 CLAIM_BYTES_MAX = 64 * 1024 * 1024
 PER_PARTITION_MIN = 8
+SILENT_US = 10_000_000
+"""A worker that was not heard of for so long is dead; before, it may have lost only its way to the database."""
 
 _headers = msgspec.json.Decoder(dict[str, str])
 _LEVELS = ("load_levels", "load_cells", "load_places", "load_untold_levels")
@@ -33,7 +35,10 @@ class Inbox:
         """Message -> (its subject, its turn)."""
         self._floors = Floors()
         self._halved = 0
-        self._suspects: dict[int, int] = {}
+        self._suspects: dict[int, list[str]] = {}
+        """Message -> the workers that may have died of it, one after another."""
+        self._held_back: frozenset[str] = frozenset()
+        """Partitions of a suspect about which it is not known yet whether the workers are dead."""
 
     def tend(self, session: Session, now: int) -> None:
         """Inside a transaction: keep the leases; look at what a dead worker was at whose partitions are now ours."""
@@ -41,22 +46,15 @@ class Inbox:
         dead = self.leases.step(session, now)
         if not before.issuperset(self.leases.parts):
             self._floors.reset()
-        for first, size, crashes in session.run("batches_of", INBOX, dead) if dead else ():
+        for first, size, owner, killed in session.run("batches_of", INBOX, dead) if dead else ():
             if size == 1:
-                self._suspects[first] = crashes + 1
+                self._suspects[first] = [*filter(None, killed.split(",")), owner]
             self._halved = min(self._halved or size, size)
 
     def claim(self, session: Session, limit: int, now: int) -> Claim:
         """Inside a transaction: the next due messages that are not claimed yet, and the mark of a batch begun."""
-        crashes = 0
-        rows: list[Row] = []
-        while self._suspects and not rows:
-            first, crashes = next(iter(self._suspects.items()))
-            rows = [row for row in session.run("due_message", first) if self._may(row)]
-            if not rows:
-                del self._suspects[first]
+        rows, killed = self._suspect(session)
         if not rows:
-            crashes = 0
             rows = self._due(session, max(1, min(limit, self._halved // 2)) if self._halved else limit, now)
         if not rows:
             return Claim(messages=[])
@@ -65,14 +63,36 @@ class Inbox:
         self._claimed.update((row[0], (row[3], row[10])) for row in rows)
         self._floors.saw(now, min(turn for _, turn in self._claimed.values()))
         first = next(iter(self._claimed))
-        session.run("begin_batch", INBOX, self._owner, first, len(messages), crashes)
-        return Claim(messages=messages, crashes=crashes)
+        session.run("begin_batch", INBOX, self._owner, first, len(messages), len(killed), ",".join(killed))
+        return Claim(messages=messages, crashes=len(killed))
+
+    def _suspect(self, session: Session) -> tuple[list[Row], list[str]]:
+        """A message to be tried alone, and the workers that died of it. With the second it is quarantined: so they must be dead.
+
+        As long as that is not certain its partition rests.
+        """
+        resting = set()
+        for first, killed in tuple(self._suspects.items()):
+            rows = [row for row in session.run("due_message", first) if self._may(row)]
+            if not rows:
+                del self._suspects[first]
+                continue
+            if len(killed) > 1:
+                silent: dict[str, bool] = dict(session.run("silent_members", INBOX, killed, SILENT_US))
+                killed = self._suspects[first] = [owner for owner in killed if owner in silent]
+                if len(killed) > 1 and not all(silent.values()):
+                    resting.add(str(partition_of(rows[0][3])))
+                    continue
+            self._held_back = frozenset(resting)
+            return rows, killed
+        self._held_back = frozenset(resting)
+        return [], []
 
     def _may(self, row: Row) -> bool:
         return row[0] not in self._claimed and str(partition_of(row[3])) in self.leases.parts
 
     def _due(self, session: Session, limit: int, now: int) -> list[Row]:
-        parts = [int(part) for part in self.leases.parts]
+        parts = [int(part) for part in self.leases.parts if part not in self._held_back]
         if not parts:
             return []
         floor, claimed = self._floors.floor(now), list(self._claimed) or [0]

@@ -46,13 +46,19 @@ order by part for share;
 delete from member where kind = $1::text and owner = $2::text;
 
 -- name: begin_batch
-update member set first = $3::bigint, size = $4::bigint, crashes = $5::bigint where kind = $1::text and owner = $2::text;
+update member set first = $3::bigint, size = $4::bigint, crashes = $5::bigint, killed = $6::text
+where kind = $1::text and owner = $2::text;
 
 -- name: end_batch
-update member set size = 0, crashes = 0 where kind = $1::text and owner = $2::text and size > 0;
+update member set size = 0, crashes = 0, killed = '' where kind = $1::text and owner = $2::text and size > 0;
 
 -- name: batches_of
-select first, size, crashes from member where kind = $1::text and owner = any($2::text[]) and size > 0;
+select first, size, owner, killed from member where kind = $1::text and owner = any($2::text[]) and size > 0;
+
+-- Who of these has not been heard of, and whether for long.
+-- name: silent_members
+select owner, until < clock_timestamp() - $3::bigint * interval '1 us' from member
+where kind = $1::text and owner = any($2::text[]) and until <= clock_timestamp();
 
 -- name: forget_members
 delete from member where until < clock_timestamp() - interval '1 day';

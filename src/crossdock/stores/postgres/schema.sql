@@ -185,6 +185,7 @@ create table counter (
 create table member (
   kind text not null, owner text not null, until timestamptz not null, first bigint not null default 0,
   size integer not null default 0, crashes integer not null default 0, rowwise boolean not null default true,
+  killed text not null default '',
   primary key (kind, owner)
 ) with (fillfactor = 40);
 
