@@ -20,6 +20,7 @@ S = 1_000_000
 NOW = 1_700_000_000 * S
 OK = Response(status=200, body=b"{}")
 POST, GET = post("/sales", json={}), get("/sales")
+QUESTION = post("/rpc", json={}, asks=True)
 
 
 class Clock:
@@ -128,8 +129,9 @@ def test_each_bad_reply_to_a_post_says_whether_the_partner_may_have_acted(answer
 
 
 @pytest.mark.parametrize("answer", [UnclearError("x"), Response(status=502), ContractError("x")])
-def test_a_question_never_counts_as_acting(answer):
-    assert not failure(asking(GET), answer)[0].acted
+@pytest.mark.parametrize("question", [GET, QUESTION])
+def test_a_question_never_counts_as_acting(question, answer):
+    assert not failure(asking(question, question), OK, answer)[0].acted
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,7 @@ def test_a_question_never_counts_as_acting(answer):
 )
 def test_what_was_done_before_stays_done_whatever_comes_after(answer):
     assert failure(asking(POST, GET), OK, answer)[0].acted
+    assert failure(asking(POST, QUESTION), OK, answer)[0].acted
     assert failure(asking(POST, POST), OK, answer)[0].acted
 
 

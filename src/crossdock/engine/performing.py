@@ -225,7 +225,8 @@ class Performer:
         text = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
         if isinstance(recovery, Park):
             field = error.field or "" if isinstance(error, CrossdockError) else ""
-            return parked(effect, recovery, text, field, acted=failure.acted)
+            code = recovery.reason if recovery.outcome == "refused" else ""
+            return parked(effect, recovery, text, field, code, acted=failure.acted)
         due = max(recovery.due_at, now + int(operation.settle_s * US) if recovery.unclear else 0)
         return EffectResult(
             effect=effect,

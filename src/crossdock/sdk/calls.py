@@ -12,6 +12,9 @@ real partner, a recording, or a simulator under a virtual clock:
 
 Replies that mean "later" or "not you" (401, 403, 408, 425, 429 and every 5xx) never reach the generator unless the
 request lists them in `accept`: whoever performs the call raises for them, in one place.
+
+A call may raise any error of `crossdock.errors` at any time. While all its requests were questions (a GET, or `asks`), that
+is a refusal with the error's words and field; once one was sent that may have changed something, the effect is in doubt.
 """
 
 from __future__ import annotations
@@ -33,7 +36,10 @@ DETAIL_CHARS_MAX = 300
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request, relative to the connection's `url`. `accept` lists statuses the call handles itself."""
+    """One HTTP request, relative to the connection's `url`. `accept` lists statuses the call handles itself.
+
+    asks: it changes nothing there although its method could, as where one POST is used for everything (JSON-RPC, GraphQL).
+    """
 
     method: str
     path: str
@@ -41,11 +47,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     body: bytes = b""
     accept: tuple[int, ...] = ()
+    asks: bool = False
 
     @property
     def changes_something(self) -> bool:
         """True where the partner may act on it, so that a lost reply is unclear."""
-        return self.method not in ("GET", "HEAD", "OPTIONS")
+        return not self.asks and self.method not in ("GET", "HEAD", "OPTIONS")
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,12 +155,12 @@ def post(
     headers: Mapping[str, str] | None = None,
     accept: tuple[int, ...] = (),
     method: str = "POST",
+    asks: bool = False,
 ) -> Request:
-    """Send `json` (anything msgspec encodes; None for no body)."""
+    """Send `json` (anything msgspec encodes; None for no body). asks: it changes nothing at the partner."""
     merged = {"content-type": "application/json", **(headers or {})}
-    return Request(
-        method=method, path=path, headers=merged, body=b"" if json is None else _encode(json), accept=accept
-    )
+    body = b"" if json is None else _encode(json)
+    return Request(method=method, path=path, headers=merged, body=body, accept=accept, asks=asks)
 
 
 def raise_for_reply(request: Request, reply: Response) -> None:

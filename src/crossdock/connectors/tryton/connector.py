@@ -11,7 +11,7 @@ from crossdock.connectors.tryton.options import read_options
 from crossdock.connectors.tryton.rpc import Ask, Client, ServerRefusedError
 from crossdock.connectors.tryton.spec import SPEC
 from crossdock.connectors.tryton.steps import Outcomes, require_reference, told
-from crossdock.errors import CrossdockError, MappingError, RetryableError, SignatureError
+from crossdock.errors import MappingError, SignatureError
 from crossdock.model.commands import (
     AdoptSale,
     AmendSale,
@@ -75,10 +75,7 @@ class TrytonConnector:
         order = order_of(command)
         if order is None:
             return _NO_ORDER
-        try:
-            return (yield from adopting.adopt(self._client, self._options, order, command))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(adopting.adopt(self._client, self._options, order, command)))
 
     def create_delivery(self, commands: Sequence[CreateDelivery], intents: Sequence[Intent]) -> Calls:
         """Ship what left, under our order and shipment ids."""
@@ -95,34 +92,22 @@ class TrytonConnector:
     def cancel_sale(self, command: CancelSale, intent: Intent) -> Calls:
         """Take quantities off the sale, or all that is left of it."""
         order_id = command.order_id or (command.order.id if command.order is not None else "")
-        try:
-            return (yield from closing.cancel(self._client, self._options, order_id, command, intent))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(closing.cancel(self._client, self._options, order_id, command, intent)))
 
     def amend_sale(self, command: AmendSale, intent: Intent) -> Calls:
         """Set the sale to what the order is now."""
         order = order_of(command)
         if order is None:
             return _NO_ORDER
-        try:
-            return (yield from closing.amend(self._client, self._options, order, intent))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(closing.amend(self._client, self._options, order, intent)))
 
     def post_day(self, command: PostDay, intent: Intent) -> Calls:
         """Book the tickets of a store's business day in sum."""
-        try:
-            return (yield from summed.post_day(self._client, self._options, command, intent))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(summed.post_day(self._client, self._options, command, intent)))
 
     def create_credit(self, command: CreateCredit, intent: Intent) -> Calls:
         """Credit what a ticket took back of a sale that was booked in sum."""
-        try:
-            return (yield from summed.create_credit(self._client, self._options, command, intent))
-        except ServerRefusedError as error:
-            return told(error)
+        return (yield from _told(summed.create_credit(self._client, self._options, command, intent)))
 
     def credit_refund(self, command: CreditRefund, intent: Intent) -> Calls:
         """Credit what a channel gave back of an order that is invoiced."""
@@ -155,12 +140,10 @@ _NO_ORDER = Refused(
 
 
 def _told(calls: Ask[Done | Refused]) -> Calls:
-    """What cannot be is refused in its own words, though much was read before that was found: nothing is in doubt."""
+    """A request that Tryton refuses did nothing there: its words are the outcome. What else goes wrong is the engine's to judge."""
     try:
         return (yield from calls)
-    except RetryableError:
-        raise
-    except CrossdockError as error:
+    except ServerRefusedError as error:
         return told(error)
 
 

@@ -75,12 +75,17 @@ class Client:
         if not self._session:
             yield from self._login()
 
-    def call(self, method: str, *params: Any, context: Mapping[str, Any] | None = None) -> Ask[Any]:
-        """Call a method of a model; raises ServerRefusedError, or what lets the whole call be tried again."""
+    def call(
+        self, method: str, *params: Any, context: Mapping[str, Any] | None = None, asks: bool = False
+    ) -> Ask[Any]:
+        """Call a method of a model; raises ServerRefusedError, or what lets the whole call be tried again.
+
+        asks: the method changes nothing, so that nothing is in doubt after it.
+        """
         yield from self.open()
         for last in (False, True):
             whole = {**self._context, **(context or {})}
-            reply = yield self._request(method, [*params, whole])
+            reply = yield self._request(method, [*params, whole], asks=asks)
             if reply.status != 401:
                 return _result(method, reply)
             if not last:
@@ -101,7 +106,7 @@ class Client:
     ) -> Ask[list[Row]]:
         """Rows that meet a domain."""
         rows: list[Row] = yield from self.call(
-            f"model.{model}.search_read", domain, 0, limit, order, ["id", *fields], context=context
+            f"model.{model}.search_read", domain, 0, limit, order, ["id", *fields], context=context, asks=True
         )
         return rows
 
@@ -140,7 +145,9 @@ class Client:
 
     def _login(self) -> Ask[None]:
         """A new session, and the context that the user works in."""
-        reply = yield self._request("common.db.login", [self._user, {"password": self._password}], header="")
+        reply = yield self._request(
+            "common.db.login", [self._user, {"password": self._password}], "", asks=True
+        )
         if reply.status == 401:
             raise CredentialsError(
                 "Tryton refuses user and password. Renew them, then resume the connection."
@@ -152,7 +159,7 @@ class Client:
             )
         text = f"{self._user}:{given[0]}:{given[1]}"
         session = "Session " + base64.b64encode(text.encode()).decode()
-        reply = yield self._request("model.res.user.get_preferences", [True, {}], header=session)
+        reply = yield self._request("model.res.user.get_preferences", [True, {}], session, asks=True)
         preferences = _result("model.res.user.get_preferences", reply)
         if not preferences.get("company"):
             raise ConfigurationError(
@@ -162,15 +169,17 @@ class Client:
         self._context = {name: preferences[name] for name in _CONTEXT if name in preferences}
         domain = [["state", "=", "activated"]]
         params = [domain, 0, None, None, ["name"], self._context]
-        reply = yield self._request("model.ir.module.search_read", params, header=session)
+        reply = yield self._request("model.ir.module.search_read", params, session, asks=True)
         self.modules = frozenset(row["name"] for row in _result("model.ir.module.search_read", reply))
         self._session = session
 
-    def _request(self, method: str, params: Sequence[Any], header: str | None = None) -> Request:
+    def _request(
+        self, method: str, params: Sequence[Any], header: str | None = None, *, asks: bool
+    ) -> Request:
         header = self._session if header is None else header
         headers = {"authorization": header} if header else {}
         body = {"id": 0, "method": method, "params": params}
-        return post("/rpc/", json=body, headers=headers, accept=(401,))
+        return post("/rpc/", json=body, headers=headers, accept=(401,), asks=asks)
 
 
 def decimal(text: str) -> Row:
