@@ -84,10 +84,10 @@ where id = $1::bigint and state in (4, 5);
 -- name: claim_marks
 update mark set state = 3, dirty = 0, due_at = $4::bigint, attempt = mark.attempt + 1, sent = '', owner = $5::text
 from (
-  select connection, operation, key, sent, turn from mark
+  select ctid as place, sent, turn from mark
   where connection = $1::text and state = 0 and turn >= $2::bigint order by turn limit $3::bigint
   for update skip locked) due
-where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key
+where mark.ctid = due.place
 returning mark.connection, mark.operation, mark.key, mark.attempt, mark.marked_at, due.sent, due.turn;
 
 -- One that is not claimed any more has outlived its lease: it may have been marked again since, so it is looked at again.

@@ -13,18 +13,17 @@ update outbox set turn = nextval('turn'), state = case when held = 1 and unclear
 where id = any(array(select id from outbox where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
   for update skip locked));
 
+-- By its place, for its key is of three columns. One that has moved since the statement began is met by the next wake.
 -- name: wake_marks
 update mark set state = 0, turn = nextval('turn')
-from (select connection, operation, key from mark where state = 1 and due_at <= $1::bigint order by due_at
-  limit $2::bigint for update skip locked) due
-where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
+where ctid = any(array(select ctid from mark where state = 1 and due_at <= $1::bigint order by due_at limit $2::bigint
+  for update skip locked));
 
 -- Whoever took it has not said what came of it: the value is absolute, so it is simply sent again.
 -- name: retake_marks
 update mark set state = 0, turn = nextval('turn')
-from (select connection, operation, key from mark where state = 3 and due_at <= $1::bigint
-  limit $2::bigint for update skip locked) due
-where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
+where ctid = any(array(select ctid from mark where state = 3 and due_at <= $1::bigint limit $2::bigint
+  for update skip locked));
 
 -- name: next_due
 select min(due) from (
@@ -74,28 +73,27 @@ select value from cursor where connection = $1::text and feed = $2::text;
 select owner from member where kind = 'connection' and until > clock_timestamp();
 
 -- What the dead had claimed: it may have happened. $3: of this process too, which has just begun and has claimed nothing.
+-- In no order: a plan that was made while the table was empty would else walk all of its key for it. Nobody waits for locks.
 -- name: recover_outbox
 update outbox set state = 1, unclear = 1, due_at = lease_until + $1::bigint
-where id in (
+where id = any(array(
   select id from outbox o where o.state = 3 and (o.owner = $3::text or (o.owner <> $2::text and not exists (
     select 1 from member m where m.kind = 'connection' and m.owner = o.owner and m.until > clock_timestamp())))
-  order by id for update skip locked);
+  for update skip locked));
 
 -- name: recover_keyed
 update outbox set state = 0, due_at = 0, turn = nextval('turn')
-where id in (
+where id = any(array(
   select id from outbox where state = 1 and unclear = 1 and lease_until > 0
     and connection || ' ' || operation = any($1::text[])
-  order by id for update skip locked);
+  for update skip locked));
 
 -- name: recover_marks
 update mark set state = 0, dirty = 0, turn = nextval('turn')
-from (
-  select connection, operation, key from mark k where k.state = 3 and (k.owner = $2::text or (k.owner <> $1::text
-    and not exists (
-      select 1 from member m where m.kind = 'connection' and m.owner = k.owner and m.until > clock_timestamp())))
-  order by 1, 2, 3 for update skip locked) due
-where mark.connection = due.connection and mark.operation = due.operation and mark.key = due.key;
+where ctid = any(array(
+  select ctid from mark k where k.state = 3 and (k.owner = $2::text or (k.owner <> $1::text and not exists (
+    select 1 from member m where m.kind = 'connection' and m.owner = k.owner and m.until > clock_timestamp())))
+  for update skip locked));
 
 -- name: walks
 select feed, value from cursor where connection = $1::text;
