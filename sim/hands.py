@@ -86,7 +86,9 @@ class Waiting:
     def __init__(self, hub: SimHub, wire: Wire) -> None:
         self._hub, self._wire = hub, wire
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         hub, world, life = self._hub, self._hub.world, self._hub.life
         box: list[Response | Exception] = []
         world.tell("send", self._wire.name, request.method, request.path)

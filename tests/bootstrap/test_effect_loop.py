@@ -23,13 +23,13 @@ class Gate:
         self.wire, self.inside, self.most = wire, 0, 0
         self.open = threading.Event()
 
-    async def send(self, request, timeout_s, traceparent=""):
+    async def send(self, request, timeout_s, traceparent="", tracestate=""):
         self.inside += 1
         self.most = max(self.most, self.inside)
         try:
             while not self.open.is_set():
                 await asyncio.sleep(0.001)
-            return self.wire.send(request, timeout_s, traceparent)
+            return self.wire.send(request, timeout_s, traceparent, tracestate)
         finally:
             self.inside -= 1
 

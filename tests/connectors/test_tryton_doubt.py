@@ -103,7 +103,7 @@ class Server:
     def __init__(self, rows, **answers):
         self.rows, self.answers, self.called, self._login = HELD | rows, answers, [], list(LOGIN)
 
-    def send(self, request, timeout_s, traceparent=""):
+    def send(self, request, timeout_s, traceparent="", tracestate=""):
         method = json.loads(request.body)["method"]
         if self._login:
             return self._login.pop(0)

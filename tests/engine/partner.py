@@ -112,9 +112,9 @@ class Wire:
     def will(self, path, *answers):
         self.answers.setdefault(path, []).extend(answers)
 
-    def send(self, request, timeout_s, traceparent=""):
+    def send(self, request, timeout_s, traceparent="", tracestate=""):
         self.sent.append(request)
-        self.traces.append(traceparent)
+        self.traces.append((traceparent, tracestate))
         queue = self.answers.get(request.path)
         answer = queue.pop(0) if queue else 200
         if callable(answer):

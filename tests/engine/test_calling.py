@@ -39,7 +39,7 @@ class Wire:
     def __init__(self, clock, *script):
         self.clock, self.script, self.sent = clock, list(script), []
 
-    def send(self, request, timeout_s, traceparent=""):
+    def send(self, request, timeout_s, traceparent="", tracestate=""):
         self.sent.append((request.method, request.path, timeout_s, traceparent))
         answer = self.script.pop(0) if self.script else OK
         while isinstance(answer, int):

@@ -33,6 +33,23 @@ def test_an_effect_reaches_its_partner_once_with_its_key_and_trace(rig):
     assert rig.deliver() == 0
 
 
+@pytest.mark.parametrize(
+    ("kept", "flags", "state"),
+    [
+        ("a" * 32, "01", ""),
+        ("a" * 32 + "-00", "00", ""),
+        ("a" * 32 + '-00 vendor="1",b=2', "00", 'vendor="1",b=2'),
+    ],
+)
+def test_a_partner_is_told_whether_the_trace_is_sampled_and_its_state(rig, kept, flags, state):
+    rig.effect("by_key", trace=kept)
+    rig.deliver()
+    ((parent, told),) = rig.wire.traces
+    assert (parent[:36], parent[-3:], told) == (f"00-{'a' * 32}-", f"-{flags}", state)
+    (intent,) = rig.connectors["partner"].intents
+    assert (intent.traceparent, intent.tracestate) == (parent, told)
+
+
 def test_the_same_decision_made_again_stages_nothing_new(rig):
     rig.effect("by_key")
     rig.deliver()

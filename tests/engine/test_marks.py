@@ -54,7 +54,7 @@ def test_values_that_are_told_bear_a_trace_of_their_own(rig):
         mark(rig, "A")
         rig.values["A"] = value
         publish(rig, seconds=1)
-    first, second = rig.wires["partner"].traces
+    (first, _), (second, _) = rig.wires["partner"].traces
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", first)
     assert first != second
 

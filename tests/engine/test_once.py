@@ -43,7 +43,7 @@ class Books:
         self.documents, self.fate, self.keyed = {}, "well", True
         self.sent = []
 
-    def send(self, request, timeout_s, traceparent=""):
+    def send(self, request, timeout_s, traceparent="", tracestate=""):
         self.sent.append(request)
         fate, self.fate = self.fate, "well"
         if fate == "never sent":

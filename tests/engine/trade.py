@@ -246,7 +246,7 @@ class Rig:
 
     # In
 
-    def send(self, ref, text="", kind="word", *, raw=b"", source="shop", **more):
+    def send(self, ref, text="", kind="word", *, raw=b"", source="shop", trace="a" * 32, **more):
         """One message about order `ref`; returns its receipt."""
         body = raw or msgspec.json.encode(Word(text=text, **more))
         lane = LANE_FREE if KINDS.get(kind, KINDS["word"]).overtakes else 0
@@ -259,7 +259,7 @@ class Rig:
             ref=ref,
             lane=lane,
             headers=headers,
-            trace="a" * 32,
+            trace=trace,
         )
         return self.store.accept([arrival], self.now)[0]
 

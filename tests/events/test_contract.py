@@ -93,7 +93,7 @@ def test_what_is_told_is_a_cloud_event(shared):
         lane=0,
         attempt=0,
         received_at=0,
-        trace="a" * 32,
+        trace="a" * 32 + "-00 vendor=1",
         headers={},
         body=b"",
     )
@@ -105,7 +105,8 @@ def test_what_is_told_is_a_cloud_event(shared):
         validator.validate(told)
         assert told["id"] == f"CD0000000003.{stage.intent}"
         assert told["time"] == "2026-03-28T12:00:00Z"
-        assert told["traceparent"] == f"00-{'a' * 32}-0000000000000007-01"
+        assert told["traceparent"] == f"00-{'a' * 32}-0000000000000007-00"
+        assert (told["tracestate"], told["correlationid"]) == ("vendor=1", "a" * 32)
         assert all(key.isalnum() and key.islower() for key in told), (
             "names of attributes (CloudEvents 1.0, 3.1)"
         )

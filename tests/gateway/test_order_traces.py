@@ -20,6 +20,17 @@ def test_a_later_version_keeps_the_trace_of_its_sender_and_the_order_its_own(api
     assert [f"trace {step['trace']}" in step["detail"] for step in steps] == [False, True]
 
 
+def test_an_order_of_a_trace_that_is_not_sampled_is_told_by_its_id_alone(api):
+    trace = "d" * 32
+    more = {"traceparent": _trace(trace), "tracestate": "vendor=1"}
+    api.post("/v1/orders", order(external_id="TRACED-3"), idempotency_key="traced-4", **more)
+    assert api.until(lambda: api.get("/v1/orders/TRACED-3").json["correlation_id"]) == trace
+    timeline = api.get("/v1/orders/TRACED-3/timeline").json
+    assert timeline["correlation_id"] == trace
+    (told,) = [step for step in timeline["steps"] if step["trace"]]
+    assert trace not in told["detail"]
+
+
 def test_an_action_keeps_the_trace_of_who_asked_for_it(api):
     trace = "c" * 32
     api.post("/v1/orders", order(external_id="TRACED-2"), idempotency_key="traced-3")

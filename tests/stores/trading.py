@@ -137,7 +137,9 @@ class Wire:
     def __init__(self, retailer: Retailer, name: str) -> None:
         self._retailer, self._name = retailer, name
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         return self._retailer.send(self._name, request)
 
 

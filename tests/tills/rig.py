@@ -39,7 +39,9 @@ class ErpWire:
         self.simulator = ErpSimulator({"token": "t", **settings}, 1)
         self.headers, self.now, self.lost = headers, NOON, 0
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         asked = SimRequest(
             method=request.method,
             path=request.path,

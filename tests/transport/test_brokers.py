@@ -78,11 +78,12 @@ def test_a_published_message_is_acknowledged_with_its_place_in_the_stream(server
 def test_the_trace_travels_in_a_header(server):
     async def body(transport):
         await transport.send(MAKE, 5.0)
-        await transport.send(publish(1), 5.0, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+        await transport.send(publish(1), 5.0, "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "a=1")
         return await stored(server.url)
 
     (message,) = run(server, body)
     assert message.headers["traceparent"].startswith("00-aaaa")
+    assert message.headers["tracestate"] == "a=1"
 
 
 def test_with_no_server_nothing_is_sent():
@@ -230,7 +231,7 @@ def test_kafka_holds_what_was_acknowledged_in_order_per_key():
     async def main():
         transport = KafkaTransport(["kafka://127.0.0.1:1"], MOCK)
         for n in range(20):
-            pair = [transport.send(produce(n, key), 20.0, "00-t") for key in ("A", "B")]
+            pair = [transport.send(produce(n, key), 20.0, "00-t", "a=1") for key in ("A", "B")]
             for reply in await asyncio.gather(*pair):
                 assert reply.status == 200
         found = consumed(transport.servers, "events", 40)
@@ -242,7 +243,11 @@ def test_kafka_holds_what_was_acknowledged_in_order_per_key():
         of_key = [message for message in found if message.key() == key]
         assert [int(message.value()) for message in of_key] == list(range(20))
         assert len({message.partition() for message in of_key}) == 1
-        assert dict(of_key[0].headers()) == {"content-type": b"x/y", "traceparent": b"00-t"}
+        assert dict(of_key[0].headers()) == {
+            "content-type": b"x/y",
+            "traceparent": b"00-t",
+            "tracestate": b"a=1",
+        }
 
 
 def test_kafka_that_does_not_answer_leaves_a_message_unclear():

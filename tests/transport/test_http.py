@@ -120,14 +120,20 @@ def test_a_whole_reply_comes_back_with_lower_case_headers(serve):
 def test_a_request_carries_query_headers_credentials_and_the_trace(serve):
     server = serve(answer(OK))
     transport = HttpTransport(server.url + "/api/", {"authorization": "Bearer t"})
-    transport.send(post("/sales", json={"a": 1}, headers={"idempotency-key": "k"}), 2.0, "00-trace-01")
+    transport.send(post("/sales", json={"a": 1}, headers={"idempotency-key": "k"}), 2.0, "00-trace-01", "a=1")
     transport.send(get("/sales", query={"reference": "CD 1/2&3"}), 2.0)
     first, second = (request.lower() for request in server.requests)
     assert first.startswith(b"post /api/sales http/1.1\r\n")
     assert first.endswith(b'\r\n\r\n{"a":1}')
-    for header in (b"authorization: bearer t", b"idempotency-key: k", b"traceparent: 00-trace-01"):
+    for header in (
+        b"authorization: bearer t",
+        b"idempotency-key: k",
+        b"traceparent: 00-trace-01",
+        b"tracestate: a=1",
+    ):
         assert b"\r\n" + header + b"\r\n" in first
     assert b"accept-encoding" not in first
+    assert b"trace" not in second
     assert second.startswith(b"get /api/sales?reference=cd+1%2f2%263 http/1.1\r\n")
 
 

@@ -49,7 +49,9 @@ class SimulatorWire:
     def __init__(self, simulator: Simulator, headers: Mapping[str, str], hub: Hub) -> None:
         self.simulator, self.headers, self.hub = simulator, headers, hub
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         asked = SimRequest(
             method=request.method,
             path=request.path,
@@ -67,7 +69,9 @@ class ErpWire:
     def __init__(self, erp: Erp, loses: int) -> None:
         self.erp, self.loses, self.changes = erp, loses, 0
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         reply = self.erp.transport.send(request, TIMEOUT_S)
         method = method_of(request)
         self.erp.requests.append(method)

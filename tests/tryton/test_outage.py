@@ -27,14 +27,16 @@ class Dying(ErpWire):
         super().__init__(erp, 0)
         self.dies_at = dies_at
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         if self.changes != self.dies_at:
-            return super().send(request, timeout_s, traceparent)
+            return super().send(request, timeout_s, traceparent, tracestate)
         self.dies_at = -1
         death = threading.Timer(0.01, self.erp.server.kill)
         death.start()
         try:
-            return super().send(request, timeout_s, traceparent)
+            return super().send(request, timeout_s, traceparent, tracestate)
         finally:
             death.join()
 

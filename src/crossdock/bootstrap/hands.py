@@ -89,13 +89,14 @@ class Hands:
         self._done(attempted)
 
     async def _attempt(self, call: Call) -> Attempted:
-        transport, traceparent = self._transports[call.connection], call.traceparent
+        transport = self._transports[call.connection]
+        traceparent, tracestate = call.traceparent, call.tracestate
         steps = self._performer.attempt(call)
         try:
             sending = next(steps)
             while True:
                 try:
-                    reply = await transport.send(sending.request, sending.timeout_s, traceparent)
+                    reply = await transport.send(sending.request, sending.timeout_s, traceparent, tracestate)
                 except Exception as error:
                     sending = steps.throw(error)
                 else:

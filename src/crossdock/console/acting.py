@@ -21,7 +21,7 @@ from crossdock.engine.messages import (
     Receipt,
     subject_id,
 )
-from crossdock.engine.tracing import trace_of
+from crossdock.engine.tracing import sent_trace
 from crossdock.errors import ConflictError, MappingError, NotFoundError, RejectedError
 from crossdock.flows.store_days import DIFFERENCE
 from crossdock.stores.sqlite.reads import CASE_COLUMNS, Reads
@@ -303,7 +303,7 @@ def act(
         delivery_id=f"operator {once}" if once else "",
         strict=bool(once),
         headers=headers,
-        trace=trace_of(headers.get("traceparent", "")) or face.hub.new_trace(),
+        trace=sent_trace(headers) or face.hub.new_trace(),
     )
     receipt = face.accept([arrival])[0]
     if receipt.conflict:

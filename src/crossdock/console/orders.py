@@ -16,6 +16,7 @@ from crossdock.console.face import Face
 from crossdock.console.times import moment
 from crossdock.domain.process import OrderProcess
 from crossdock.engine.messages import subject_id, subject_number
+from crossdock.engine.tracing import id_of
 from crossdock.errors import MappingError, NotFoundError
 from crossdock.flows.documents import join_document
 from crossdock.model.order import Order
@@ -186,7 +187,7 @@ def _row(reads: Reads, subject: int) -> dict[str, Any] | None:
     return nothing | {
         "subject": subject,
         "stage": "unknown",
-        "trace": found[0][0],
+        "trace": id_of(found[0][0]),
         "updated_at": found[0][1],
     }
 

@@ -24,7 +24,7 @@ from crossdock.console.waits import (
     order_waits,
 )
 from crossdock.engine.messages import HUB, OPERATOR, OperatorAction, subject_id
-from crossdock.engine.tracing import trace_of
+from crossdock.engine.tracing import id_of, trace_of
 from crossdock.errors import NotFoundError
 from crossdock.sdk.telling import TELL
 from crossdock.stores.sqlite.reads import TIMELINE_ROWS_MAX, Reads
@@ -85,7 +85,7 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
     asked = said(reads, subject, [*known["messages"], *known["inbox"]])
     traces = {row["id"]: trace_of(row["traceparent"]) for row in known["traces"]}
     told = _steps(known, cases, asked, order.get("currency", ""))
-    told = (_traced(step, traces, found[0][0]) for step in told)
+    told = (_traced(step, traces, id_of(found[0][0])) for step in told)
     steps = sorted(told, key=lambda step: (step.at, _ORDER[step.kind]))
     waits = [
         *message_waits(known, cases, order.get("stage", "unknown")),
@@ -99,7 +99,7 @@ def timeline(reads: Reads, subject: int, partner: Partner) -> Timeline:
         stage=order.get("stage", "unknown"),
         custody=order.get("custody", ""),
         money="" if not order or is_day(order) else order["money"],
-        correlation_id=found[0][0],
+        correlation_id=id_of(found[0][0]),
         waits=sorted(waits, key=lambda wait: not wait.remedy),  # what a person can settle stands first
         steps=steps,
         complete=all(len(rows) < TIMELINE_ROWS_MAX for rows in known.values()),

@@ -17,7 +17,9 @@ US = 1_000_000
 class Transport(Protocol):
     """Performs one request within `timeout_s`; raises NotSentError or UnclearError where there is no whole reply."""
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response: ...
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response: ...
 
 
 class CallFailed(Exception):
@@ -81,13 +83,13 @@ def _declined(reply: Response) -> bool:
     return 400 <= reply.status < 500 and reply.status not in (408, 425)
 
 
-def run(steps_: Steps[T], transport: Transport, traceparent: str = "") -> T:
+def run(steps_: Steps[T], transport: Transport, traceparent: str = "", tracestate: str = "") -> T:
     """Perform steps one after the other on this thread."""
     try:
         sending = next(steps_)
         while True:
             try:
-                reply = transport.send(sending.request, sending.timeout_s, traceparent)
+                reply = transport.send(sending.request, sending.timeout_s, traceparent, tracestate)
             except Exception as error:
                 sending = steps_.throw(error)
             else:

@@ -19,6 +19,7 @@ from crossdock.engine.messages import ASKED_AT, HUB, LANE_FREE, LANE_STREAM, SET
 from crossdock.engine.operations import word_of_pause
 from crossdock.engine.port import ClaimedEffect, EffectResult
 from crossdock.engine.recovery import Park, RetryPolicy, after_effect_failure, says_partner_is_down
+from crossdock.engine.tracing import parent_of, state_of
 from crossdock.errors import (
     CredentialsError,
     CrossdockError,
@@ -52,6 +53,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def traceparent(self) -> str:
         """The W3C traceparent of its first effect: the subject's trace, the effect as its span."""
         return traceparent_of(self.effects[0])
+
+    @property
+    def tracestate(self) -> str:
+        """The W3C tracestate of its first effect: as it came with the subject's trace."""
+        return state_of(self.effects[0].trace)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +115,7 @@ def cut_off(call: Call, now: int, settle_us: int | None) -> Attempted:
 
 def traceparent_of(effect: ClaimedEffect) -> str:
     """The W3C traceparent of an attempt: the subject's trace, the effect as its span."""
-    return f"00-{effect.trace}-{effect.id & 0xFFFFFFFFFFFFFFFF:016x}-01"
+    return parent_of(effect.trace, effect.id)
 
 
 class Performer:
@@ -131,7 +137,7 @@ class Performer:
 
     def perform(self, call: Call, transport: Transport) -> Attempted:
         """Call the partner once, on this thread. Never raises."""
-        return run(self.attempt(call), transport, call.traceparent)
+        return run(self.attempt(call), transport, call.traceparent, call.tracestate)
 
     def attempt(self, call: Call) -> Steps[Attempted]:
         """One call as its steps, for whoever performs them. Never raises of itself."""
@@ -290,6 +296,7 @@ def _intent(effect: ClaimedEffect, now: str) -> Intent:
         attempt=effect.attempt,
         resume=effect.resume,
         traceparent=traceparent_of(effect),
+        tracestate=state_of(effect.trace),
         now=now,
     )
 

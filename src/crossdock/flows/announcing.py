@@ -10,6 +10,7 @@ import msgspec
 
 from crossdock.domain.policy import Plan
 from crossdock.engine.messages import HUB, SETTLED, Event, Message, Settled, Stage, subject_id
+from crossdock.engine.tracing import id_of, parent_of, state_of
 from crossdock.errors import RejectedError
 from crossdock.flows.desk import Desk, moment
 from crossdock.model.commands import Tell
@@ -103,8 +104,9 @@ def cloud_event(source: str, message: Message, told: Told) -> CloudEvent:
         datacontenttype="application/json",
         dataschema=f"urn:crossdock:event:{told.type}:1",
         data=told.data,
-        traceparent=f"00-{message.trace}-{told.message:016x}-01" if message.trace else "",
-        correlationid=message.trace,
+        traceparent=parent_of(message.trace, told.message) if message.trace else "",
+        tracestate=state_of(message.trace),
+        correlationid=id_of(message.trace),
         causationid=str(told.message),
         sequence=f"{told.at:017d}-{told.message:012d}-{told.position:04d}",
         partitionkey=public,

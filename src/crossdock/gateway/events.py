@@ -15,7 +15,7 @@ from litestar.params import JSONBody
 from crossdock.console import acting
 from crossdock.console.face import Face
 from crossdock.engine.messages import HUB, LANE_FREE, Arrival
-from crossdock.engine.tracing import trace_headers, trace_of
+from crossdock.engine.tracing import sent_trace, trace_headers
 from crossdock.errors import MappingError
 from crossdock.flows.announcing import REPLAY, REPLAYED_MAX, Replay, Told, source_of
 from crossdock.gateway.orders import Act, Asked
@@ -152,5 +152,5 @@ def _arrival(
         lane=LANE_FREE,
         origin=f"replay by {data.actor}: {data.reason}",
         headers=caller,
-        trace=trace_of(caller.get("traceparent", "")) or face.hub.new_trace(),
+        trace=sent_trace(caller) or face.hub.new_trace(),
     )

@@ -16,7 +16,7 @@ import msgspec
 
 from crossdock.bootstrap.gathering import Gathering
 from crossdock.engine.messages import LANE_FREE, LANE_STREAM, PAGE_PREFIX, UNREADABLE, Arrival, Receipt
-from crossdock.engine.tracing import trace_of
+from crossdock.engine.tracing import sent_trace
 from crossdock.errors import (
     CrossdockError,
     MappingError,
@@ -110,7 +110,7 @@ class IntakeApp:
 
     def arrival(self, name: str, connector: Connector, headers: Mapping[str, str], body: bytes) -> Arrival:
         """The delivery as an arrival. One whose key cannot be read is kept all the same: it becomes a case."""
-        trace = trace_of(headers.get("traceparent", "")) or self._new_trace()
+        trace = sent_trace(headers) or self._new_trace()
         try:
             gate = connector.gate(headers, body)
             if gate.kind.startswith(

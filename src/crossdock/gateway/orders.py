@@ -19,7 +19,7 @@ from crossdock.console.orders import LIST_MAX, OrderPage, OrderView, order_page,
 from crossdock.console.postings import postings_view
 from crossdock.console.story import Timeline
 from crossdock.engine.messages import LANE_STREAM, Arrival, Receipt, subject_id
-from crossdock.engine.tracing import trace_headers, trace_of
+from crossdock.engine.tracing import sent_trace, trace_headers
 from crossdock.errors import RejectedError
 from crossdock.flows.handler import CANONICAL
 from crossdock.gateway.problems import ACTING, READING, KeyConflictError
@@ -110,7 +110,7 @@ class OrdersController(Controller):
             ref=data.external_id,
             delivery_id=idempotency_key,
             lane=LANE_STREAM,
-            trace=trace_of(request.headers.get("traceparent", "")) or face.hub.new_trace(),
+            trace=sent_trace(request.headers) or face.hub.new_trace(),
             strict=True,
         )
         with keys.held(idempotency_key) as before:

@@ -98,7 +98,15 @@ def _message(type_: str, data: type[Data], ref: dict[str, Any]) -> dict[str, Any
 
 def _envelope() -> dict[str, Any]:
     """What is always in the envelope, besides what the standard allows."""
-    optional = ("traceparent", "correlationid", "causationid", "sequence", "partitionkey", "dataschema")
+    optional = (
+        "traceparent",
+        "tracestate",
+        "correlationid",
+        "causationid",
+        "sequence",
+        "partitionkey",
+        "dataschema",
+    )
     return {
         "type": "object",
         "description": "CloudEvents 1.0. `source` and `id` together are unique: drop what you have seen.",

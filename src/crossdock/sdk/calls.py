@@ -126,7 +126,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
     key: the effect key, the same for every attempt; send it as `Idempotency-Key` where the partner has one.
     may_have_happened: an earlier attempt may have reached the partner; ask before doing it again.
-    attempt: counted from 1. resume: from `Pending`. now: ISO 8601 UTC time of this attempt.
+    attempt: counted from 1. resume: from `Pending`. now: ISO 8601 UTC time of this attempt. traceparent, tracestate: what every
+    request of it carries already.
     """
 
     key: str
@@ -134,6 +135,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     resume: str = ""
     traceparent: str = ""
+    tracestate: str = ""
     now: str = ""
 
 

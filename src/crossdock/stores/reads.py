@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from crossdock.domain.state import Level
+from crossdock.engine.tracing import id_of
 from crossdock.stores.vault import Vault
 
 TIMELINE_ROWS_MAX = 2_000
@@ -141,7 +142,7 @@ class Reads:
             return None
         row = found[0]
         order = dict(zip(ORDER_COLUMNS, row, strict=False))
-        return order | {"process": msgspec.json.decode(row[13]), "trace": row[14]}
+        return order | {"process": msgspec.json.decode(row[13]), "trace": id_of(row[14])}
 
     def document(self, subject: int) -> tuple[bytes, bytes] | None:
         """(document, opened personal part) of the latest version."""

@@ -148,6 +148,15 @@ class OutboxSuite(StoreCase):
         store.wake(NOW)
         assert [e.attempt for e in self.effects(store)] == [1]
 
+    def test_an_effect_comes_with_the_trace_of_the_first_message_about_its_order(self, store: Any) -> None:
+        trace = f"{'b' * 32}-00 vendor=\"1\",b='2'\\"
+        self.take(store, arrival(trace=trace), arrival(body=b"2", trace="c" * 32))
+        stage = Stage(connection="erp", operation="create_sale", intent="sale")
+        first, *_ = messages = self.claim(store)
+        assert [message.trace for message in messages] == [trace] * len(messages)
+        self.finish(store, first, effects=[stage])
+        assert [effect.trace for effect in self.effects(store)] == [trace]
+
     def test_after_a_crash_a_claimed_effect_may_have_happened(self, store: Any) -> None:
         self.staged(store, Stage(connection="erp", operation="create_sale", intent="sale"))
         self.effects(store)

@@ -54,7 +54,9 @@ class HttpTransport:
         self._client = builder.build()
         self._request = self._client.request
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         """Send one request and return the whole reply within `timeout_s`, connecting included.
 
         Raises NotSentError where it certainly did not reach the partner, UnclearError where it may have, and
@@ -63,7 +65,7 @@ class HttpTransport:
         if timeout_s <= 0:
             raise NotSentError(f"{request.method} {request.path} was not sent: no time was left for it.")
         with _told(request):
-            builder = _written(self._request, self._base, request, timeout_s, traceparent)
+            builder = _written(self._request, self._base, request, timeout_s, (traceparent, tracestate))
             with builder.build_streamed() as reply:
                 status = _expected(request, reply.status)
                 # One read that ends at the end of the body or at one byte too many: each read is a trip to another
@@ -98,12 +100,14 @@ class AsyncHttpTransport:
         """Close the pool; a request in flight ends as unclear."""
         await self._client.close()
 
-    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    async def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         """As HttpTransport.send."""
         if timeout_s <= 0:
             raise NotSentError(f"{request.method} {request.path} was not sent: no time was left for it.")
         with _told(request):
-            builder = _written(self._request, self._base, request, timeout_s, traceparent)
+            builder = _written(self._request, self._base, request, timeout_s, (traceparent, tracestate))
             async with builder.build_streamed() as reply:
                 status = _expected(request, reply.status)
                 read = await reply.body_reader.read(self._bytes_max + 1)
@@ -132,14 +136,15 @@ def _configured(builder: Any, headers: Mapping[str, str] | None, idle_connection
     )
 
 
-def _written(new: Any, base: str, request: Request, timeout_s: float, traceparent: str) -> Any:
+def _written(new: Any, base: str, request: Request, timeout_s: float, trace: tuple[str, str]) -> Any:
     builder = new(request.method, base + request.path)
     if request.query:
         builder = builder.query(request.query)
     if request.headers:
         builder = builder.headers(request.headers)
-    if traceparent:
-        builder = builder.header("traceparent", traceparent)
+    for name, value in zip(("traceparent", "tracestate"), trace, strict=True):
+        if value:
+            builder = builder.header(name, value)
     if request.body:
         builder = builder.body_bytes(request.body)
     return builder.timeout(timedelta(seconds=timeout_s))

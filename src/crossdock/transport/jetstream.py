@@ -50,7 +50,9 @@ class JetStreamTransport:
         self._lost: asyncio.Future[None] | None = None
         self._connecting = asyncio.Lock()
 
-    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    async def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         """Perform one request within `timeout_s`, connecting included. Raises NotSentError or UnclearError."""
         what = f"{request.method} {request.path}"
         if timeout_s <= 0:
@@ -68,8 +70,9 @@ class JetStreamTransport:
         left = timeout_s - (asyncio.get_running_loop().time() - began)
         if left <= 0:
             raise NotSentError(f"{what} was not sent: no time was left for it.")
+        trace = {"traceparent": traceparent, "tracestate": tracestate}
         make = _publish if request.method == "PUBLISH" else _make
-        work: asyncio.Future[Response] = asyncio.ensure_future(make(client, request, left, traceparent))
+        work: asyncio.Future[Response] = asyncio.ensure_future(make(client, request, left, trace))
         await asyncio.wait((work, lost), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             work.cancel()
@@ -139,13 +142,13 @@ def _is_refusal(error: Exception) -> bool:
     )
 
 
-async def _publish(client: Client, request: Request, timeout_s: float, traceparent: str) -> Response:
-    headers = {**request.headers, **({"traceparent": traceparent} if traceparent else {})}
+async def _publish(client: Client, request: Request, timeout_s: float, trace: Mapping[str, str]) -> Response:
+    headers = {**request.headers, **{name: value for name, value in trace.items() if value}}
     ack = await client.jetstream().publish(request.path, request.body, timeout=timeout_s, headers=headers)
     return _ok({"stream": ack.stream, "seq": ack.seq, "duplicate": bool(ack.duplicate)})
 
 
-async def _make(client: Client, request: Request, timeout_s: float, _traceparent: str) -> Response:
+async def _make(client: Client, request: Request, timeout_s: float, _trace: Mapping[str, str]) -> Response:
     wanted = msgspec.json.decode(request.body, type=Stream)
     config = StreamConfig(
         name=wanted.name,

@@ -46,13 +46,15 @@ class KafkaTransport:
         self._waiting = 0
         self._poller: asyncio.Task[None] | None = None
 
-    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    async def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         """Produce within `timeout_s`. Raises NotSentError or UnclearError."""
         what = f"{request.method} {request.path}"
         if timeout_s <= 0:
             raise NotSentError(f"{what} was not sent: no time was left for it.")
         reported: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._produce(what, request, traceparent, reported)
+        self._produce(what, request, (("traceparent", traceparent), ("tracestate", tracestate)), reported)
         self._waiting += 1
         try:
             self._poll()
@@ -88,11 +90,14 @@ class KafkaTransport:
         return self._producer
 
     def _produce(
-        self, what: str, request: Request, traceparent: str, reported: asyncio.Future[Response]
+        self,
+        what: str,
+        request: Request,
+        trace: Sequence[tuple[str, str]],
+        reported: asyncio.Future[Response],
     ) -> None:
         headers = [(name, value.encode()) for name, value in request.headers.items()]
-        if traceparent:
-            headers.append(("traceparent", traceparent.encode()))
+        headers += [(name, value.encode()) for name, value in trace if value]
 
         def report(error: Any, message: Any) -> None:
             if reported.done():

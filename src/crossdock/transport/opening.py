@@ -18,13 +18,17 @@ from crossdock.transport.http import RESPONSE_BYTES_MAX, AsyncHttpTransport, Htt
 class Transport(Protocol):
     """Performs one request; raises NotSentError or UnclearError where there is no whole reply."""
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response: ...
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response: ...
 
 
 class AsyncTransport(Protocol):
     """As Transport, for the event loop that first sends with it."""
 
-    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response: ...
+    async def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response: ...
 
     async def close(self) -> None: ...
 
@@ -55,14 +59,16 @@ class OneByOne:
     def __init__(self, open_: Callable[[], AsyncTransport]) -> None:
         self._open = open_
 
-    def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         """Connect, send, close."""
-        return asyncio.run(self._send(request, timeout_s, traceparent))
+        return asyncio.run(self._send(request, timeout_s, traceparent, tracestate))
 
-    async def _send(self, request: Request, timeout_s: float, traceparent: str) -> Response:
+    async def _send(self, request: Request, timeout_s: float, traceparent: str, tracestate: str) -> Response:
         broker = self._open()
         try:
-            return await broker.send(request, timeout_s, traceparent)
+            return await broker.send(request, timeout_s, traceparent, tracestate)
         finally:
             await broker.close()
 
@@ -70,7 +76,9 @@ class OneByOne:
 class Nowhere:
     """The way to a partner that is only listened to, as tills are: it has no address, and nothing is ever sent."""
 
-    async def send(self, request: Request, timeout_s: float, traceparent: str = "") -> Response:
+    async def send(
+        self, request: Request, timeout_s: float, traceparent: str = "", tracestate: str = ""
+    ) -> Response:
         """Refuse: only a connector that asks for what its partner does not have gets here."""
         raise ConfigurationError(
             f"{request.method} {request.path} has no address to go to: its connection has no url.",
