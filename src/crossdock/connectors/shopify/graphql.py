@@ -128,7 +128,6 @@ def ask(
     reply = yield post(
         f"/admin/api/{version}/graphql.json",
         json={"operationName": name, "query": document, "variables": variables},
-        asks=document.startswith("query"),
     )
     answer = reply.decode(_Answer)
     data = bytes(answer.data)
