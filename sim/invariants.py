@@ -69,7 +69,7 @@ class Invariants(Witness):
         self.counted_at: dict[tuple[str, str], str] = {}
         self.decided_at: dict[tuple[str, str], str] = {}
         self.undecided: set[tuple[str, str]] = set()
-        """Levels of which a count and news of a return have crossed: the next count says what may be sold."""
+        """Levels of a count that came after news of a later decision about goods that came back: the next one is believed."""
         self.peace: Callable[[str], int] = lambda name: 0
         """For how long a partner wants to be left alone, in microseconds from now."""
         self.strike: Callable[[str], None] = lambda name: None
@@ -159,7 +159,9 @@ class Invariants(Witness):
         told = msgspec.json.decode(message.body)
         if message.kind == "return.received":
             for line in told["lines"]:
-                self._fate(line["sku"], message.source, told["told_at"])
+                key = (line["sku"], message.source)
+                at = line.get("decided_at", line["received_at"])
+                self.decided_at[key] = max(self.decided_at.get(key, ""), at)
             return
         if message.kind == "shipment.created":
             for line in told["lines"]:
@@ -174,13 +176,6 @@ class Invariants(Witness):
                 self.counted_at[key] = told["as_of"]
                 undecided = self.decided_at.get(key, "") > told["as_of"]
                 self.undecided.add(key) if undecided else self.undecided.discard(key)
-
-    def _fate(self, sku: str, place: str, at: str) -> None:
-        """What is said of goods that came back, and what a count says of them, stands in the order in which it comes."""
-        key = (sku, place)
-        self.decided_at[key] = max(self.decided_at.get(key, ""), at)
-        if self.counted_at.get(key, "") >= at:
-            self.undecided.add(key)
 
     def _changes(self, changes: Any) -> None:
         for row in changes.processes:

@@ -34,7 +34,9 @@ class Parcel(msgspec.Struct):
     lines: Quantities
     skus: Mapping[str, str]
     fate: str
-    at: int = 0
+    came: dict[str, int] = {}
+    """When each line came."""
+    decided_at: int = 0
     versions: int = 0
 
 
@@ -100,7 +102,7 @@ class Returns:
     def _arrive(self, parcel: Parcel, lines: Quantities) -> None:
         """It lies there, from now on."""
         parcel.lines = {**parcel.lines, **lines}
-        parcel.at = self._world.now
+        parcel.came |= dict.fromkeys(lines, self._world.now)
         stock, back = self._partners.warehouses[parcel.place].stock, self.back.setdefault(parcel.order, {})
         for line, quantity in lines.items():
             stock[parcel.skus[line]] += quantity
@@ -113,6 +115,7 @@ class Returns:
         self._hold(parcel, parcel.lines, -1)
         parcel.fate = "restock" if self._buyers.random() < 0.7 else "quarantine"
         self._hold(parcel, parcel.lines, 1)
+        parcel.decided_at = self._world.now
         self._tell(parcel)
 
     def _hold(self, parcel: Parcel, lines: Quantities, sign: int) -> None:
@@ -129,16 +132,21 @@ class Returns:
             "version": str(parcel.versions),
             "order_id": parcel.order,
             "location": WAREHOUSES[parcel.place],
-            "received_at": instant(parcel.at),
-            "told_at": instant(self._world.now),
-            "lines": [
-                {"line_id": line, "sku": parcel.skus[line], "quantity": n, "disposition": parcel.fate}
-                for line, n in parcel.lines.items()
-            ],
+            "received_at": instant(max(parcel.came.values())),
+            "lines": [self._line(parcel, line, n) for line, n in parcel.lines.items()],
         }
         delivery = f"back-{parcel.id}-{parcel.versions}"
         event = signed(SECRET.encode(), "return.received", delivery, msgspec.json.encode(body))
         self._wires[parcel.place].post(event)
+
+    @staticmethod
+    def _line(parcel: Parcel, line: str, quantity: int) -> dict[str, Any]:
+        came = instant(parcel.came[line])
+        told = {"line_id": line, "sku": parcel.skus[line], "quantity": quantity, "disposition": parcel.fate}
+        told["received_at"] = came
+        if parcel.fate != "undecided":
+            told["decided_at"] = instant(parcel.decided_at) if parcel.decided_at else came
+        return told
 
     # Money
 

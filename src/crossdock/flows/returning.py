@@ -6,7 +6,7 @@ from crossdock.domain.ledger import ON_HAND, QUARANTINED
 from crossdock.domain.process import OrderProcess, Piece, Returned
 from crossdock.flows.crediting import intent_of
 from crossdock.flows.desk import Desk, micros
-from crossdock.flows.stocking import came_back
+from crossdock.flows.stocking import came_back, counts_itself
 from crossdock.model.returns import Return, ReturnLine
 from crossdock.model.versions import is_newer
 
@@ -27,10 +27,11 @@ def record_return(desk: Desk, goods_return: Return) -> str:
     for line in goods_return.lines:
         name = (line.line, line.sku)
         came = line.received - before.get(name, 0)
-        arrival = place, micros(goods_return.received_at)
-        counted = _stock(desk, held, line, came, arrival)
-        held_already = min(max(came, 0), _undecided(line)) if counted else 0
-        _quarantine(desk, line, _undecided(line) - kept.get(name, 0) - held_already, place)
+        came_at = micros(line.received_at or goods_return.received_at)
+        counted = _stock(desk, held, line, came, (place, came_at))
+        held_before = kept.get(name, 0) + (_as_counted(line, came) if counted else 0)
+        if not _decision_counted(desk, line, (place, came_at)):
+            _quarantine(desk, line, _undecided(line) - held_before, place)
     held.version, held.place = goods_return.version, place or held.place
     held.lines = [(line.line, line.sku, line.received) for line in goods_return.lines]
     held.quarantined = [(line.line, line.sku, n) for line in goods_return.lines if (n := _undecided(line))]
@@ -49,6 +50,23 @@ def record_return(desk: Desk, goods_return: Return) -> str:
 def _undecided(line: ReturnLine) -> int:
     """What came of a line and may not be sold: until somebody has said that it may."""
     return 0 if line.disposition == "restock" else line.received
+
+
+def _as_counted(line: ReturnLine, came: int) -> int:
+    """What a count that holds goods before we hear of them, and was made before it was decided on them, has held back of them."""
+    return max(came, 0) if line.decided_at is not None else min(max(came, 0), _undecided(line))
+
+
+def _decision_counted(desk: Desk, line: ReturnLine, arrival: tuple[str, int]) -> bool:
+    """Whether a count of later already says what of a line may be sold."""
+    (place, came_at), piece = arrival, desk.process.piece(line.line, line.sku)
+    if line.decided_at is not None:
+        decided_at = micros(line.decided_at)
+    else:
+        decided_at = came_at if line.disposition == "undecided" else 0
+    if not decided_at or piece is None or not counts_itself(desk.plan):
+        return False
+    return desk.ledger.at_hand(piece.sku, place) and desk.ledger.as_of(piece.sku, place) >= decided_at
 
 
 def _untold(held: Returned, line: ReturnLine, received: int) -> int:

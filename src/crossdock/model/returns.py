@@ -34,7 +34,8 @@ AdjustmentKind = Literal[
 class ReturnLine(Model, frozen=True, kw_only=True):
     """Hold how much of a line is expected back, how much came, in which condition, and what becomes of it.
 
-    `line` is "" where the sale was never seen; then `sku` says what came.
+    `line` is "" where the sale was never seen; then `sku` says what came. `received_at`: when the last of it came, where
+    that is not when the return did. `decided_at`: when it was decided what becomes of it.
     """
 
     quantity: Units
@@ -46,9 +47,12 @@ class ReturnLine(Model, frozen=True, kw_only=True):
     disposition: Disposition = "undecided"
     unit: str = "ea"
     quantity_scale: int = 0
+    received_at: Instant | None = None
+    decided_at: Instant | None = None
 
     def __post_init__(self) -> None:
         require_short(self, "return line", "line", "sku")
+        require_zones(self, "received_at", "decided_at")
 
 
 class Return(Model, frozen=True, kw_only=True):

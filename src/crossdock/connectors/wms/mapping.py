@@ -108,6 +108,8 @@ class ReturnItem(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     condition: Condition = "unknown"
     disposition: Disposition = "undecided"
+    received_at: Instant | None = None
+    decided_at: Instant | None = None
 
 
 class ReturnBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,6 +284,8 @@ def _returned(item: ReturnItem) -> ReturnLine:
         reason=item.reason,
         condition=item.condition,
         disposition=item.disposition,
+        received_at=item.received_at,
+        decided_at=item.decided_at,
     )
 
 
