@@ -59,7 +59,8 @@ class Invariants(Witness):
         self.told_of: dict[int, tuple[int, str, int]] = {}
         self.hopeless: set[tuple[str, str]] = set()
         """(connection, operation) that nobody can be asked about."""
-        self.tokens: dict[str, tuple[float, int]] = {}
+        self.tokens: dict[str, tuple[float, int, int]] = {}
+        """Calls that may go, and when that was so: by the hub's clock, which may jump, and in truth."""
         self.called: dict[int, int] = {}
         self.limits: dict[str, tuple[float, float]] = {}
         self.accepted_ids: dict[tuple[int, str, str], int] = {}
@@ -83,7 +84,7 @@ class Invariants(Witness):
     def begins(self, lanes: Mapping[str, Lane], now: int) -> None:
         """What the process knew by heart it has forgotten: pauses, paces, calls under way."""
         self.limits = {name: (lane.pace.rate, lane.pace.burst) for name, lane in lanes.items()}
-        self.tokens = {name: (burst, now) for name, (_, burst) in self.limits.items()}
+        self.tokens = {name: (burst, now, self._world.now) for name, (_, burst) in self.limits.items()}
         self.hopeless = {
             (name, operation.name)
             for name, lane in lanes.items()
@@ -301,11 +302,12 @@ class Invariants(Witness):
         rate, burst = self.limits[name]
         if rate <= 0:
             return
-        tokens, at = self.tokens[name]
-        tokens = min(burst, tokens + max(0, now - at) * rate / SECOND) - 1
+        tokens, at, truly_at = self.tokens[name]
+        passed = max(now - at, self._world.now - truly_at)
+        tokens = min(burst, tokens + passed * rate / SECOND) - 1
         if tokens < -0.01:
             raise Violation("pace", f"More calls went to {name} than {rate:g} a second.")
-        self.tokens[name] = (tokens, now)
+        self.tokens[name] = (tokens, now, self._world.now)
 
     def _count_call(self, call: Call, now: int) -> None:
         """A call counts with its first request, however many effects it carries."""
