@@ -41,7 +41,8 @@ BATCH = 10
 NEVER = float("inf")
 UPLOAD = 20_000
 ORDERS_PER_S = 50.0
-UPLOAD_PER_S = 250
+UPLOAD_PER_S = 100
+"""What the connection takes up of one upload unless told otherwise."""
 TOML = """
 [hub]
 name = "bench"

@@ -138,8 +138,8 @@ def test_an_upload_never_makes_a_long_transaction(rig):
         most = max(most, rig.ask("select count(*) from inbox where state = 0")[0][0])
     assert most <= 50
     pieces = rig.ask("select count(*), min(due_at), max(due_at) from inbox where kind = 'tickets'")[0]
-    assert pieces[0] == 39
-    assert pieces[2] - pieces[1] == 38 * 200_000
+    assert pieces[0] == 399
+    assert pieces[2] - pieces[1] == 398 * 50_000
 
 
 def test_one_bad_ticket_of_an_upload_parks_alone_and_is_taken_when_it_is_mended(rig):

@@ -16,8 +16,10 @@ from crossdock.sdk.decode import decode, decode_checked
 from crossdock.sdk.plain import PlainConnector
 from crossdock.sdk.spec import Child, Gate, Translation
 
-PIECE_MAX = 50
-"""Tickets of one piece: small enough that a piece is written in the time of a few orders."""
+TOGETHER_MAX = 50
+"""So many tickets are taken up at once; more come from a store that was offline, and are cut into pieces."""
+PIECE_MAX = 5
+"""Tickets of one piece: it is written in a few milliseconds, and an order's next step does not wait longer for it."""
 UPLOAD_MAX = 20_000
 """Tickets of one upload."""
 _encode = msgspec.json.Encoder().encode
@@ -34,7 +36,7 @@ class TillConnector(PlainConnector):
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         super().__init__(SPEC, settings)
-        text = settings.get("upload_tickets_per_s") or "250"
+        text = settings.get("upload_tickets_per_s") or "100"
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
             raise ConfigurationError(
                 f"upload_tickets_per_s is {text!r}; it is a whole number from 1 to 100000.",
@@ -71,7 +73,7 @@ class TillConnector(PlainConnector):
         return self._pieces(children, upload.tickets)
 
     def _pieces(self, children: list[Child], tickets: Sequence[bytes | msgspec.Raw]) -> list[Child]:
-        if len(tickets) <= PIECE_MAX:
+        if len(tickets) <= TOGETHER_MAX:
             return children + [_child(bytes(ticket)) for ticket in tickets]
         for n, start in enumerate(range(0, len(tickets), PIECE_MAX)):
             piece = b'{"tickets":[' + b",".join(tickets[start : start + PIECE_MAX]) + b"]}"
