@@ -14,7 +14,6 @@ from tests.flows.hub import Hub, make_plan
 from tests.flows.taken import commands
 
 EARLY, REFUNDED, LATE = "2026-03-01T10:00:00+01:00", "2026-03-02T10:00:00+01:00", "2026-03-03T10:00:00+01:00"
-LATER = "2026-03-04T10:00:00+01:00"
 
 
 def mug(quantity=2, **fields: Any) -> dict[str, Any]:
@@ -227,26 +226,6 @@ def test_one_of_two_is_never_sent_and_the_other_is_given_back_later():
     shop.order(bought(at=LATE, **after))
     assert shop.journal() == {"sales": -1000, "refunds": 1000}
     assert [command["total"] for command in commands(shop.hub, "credit_refund")] == [1190]
-
-
-@pytest.mark.parametrize(("fulfillable", "ships"), [(1, True), (0, False), (None, False)])
-def test_one_of_two_left_broken_and_is_given_back_and_the_other_ships_where_the_shop_still_wants_that(
-    fulfillable, ships
-):
-    shop = Shop()
-    assert shop.order(bought()) == "processed"
-    shop.hub.settle_all()
-    shop.left(1)
-    refund = gave_back("no_restock", created_at=LATER, processed_at=LATER)
-    lines = [mug(current_quantity=1, fulfillable_quantity=fulfillable)]
-    after = bought(at=LATER, lines=lines, refunds=[refund], fulfillments=[fulfilled(1)])
-    assert shop.order(after) == "processed"
-    shop.stopped()
-    assert bool(commands(shop.hub, "cancel_release")) is not ships
-    line_ = shop.hub.process().lines[0]
-    assert (line_.ordered - line_.lost, line_.shipped) == (2 if ships else 1, 1)
-    assert shop.journal()["payments"] == 1190
-    assert shop.journal().get("refunds", 0) == (1000 if ships else 0)
 
 
 def test_one_refund_of_two_that_left_and_did_not_leave_is_both():

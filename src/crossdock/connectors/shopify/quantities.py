@@ -41,8 +41,8 @@ class Draft(msgspec.Struct, gc=False):
     fulfilled: int = 0
     cancelled: int = 0
     returned: int = 0
-    had_left: dict[Restock, int] = {}
-    """Of what was refunded under a name, so much had left by then."""
+    had_left: int = 0
+    """Of what was refunded as returned, so much had left by then."""
     unsent: dict[Restock, int] = {}
     """Of what was refunded under another name than "cancelled", so much never left."""
     extended: int = 0
@@ -64,12 +64,11 @@ class Draft(msgspec.Struct, gc=False):
         removed = 0 if now is None else max(0, ordered - now - returned - kept - cancelled)
         # What is refunded before it left will not leave any more, whatever Shopify says of its restocking.
         never_left = max(0, ordered - removed - self.fulfilled - cancelled)
-        unsent = min(kept, never_left) - self._of_what_left(never_left)
+        unsent = min(kept, never_left)
         self.unsent = {"no_restock": unsent}
         cancelled += unsent
-        had_left = self.had_left.get("returned", 0)
-        if returned > had_left:
-            unsent = min(returned - had_left, max(0, ordered - removed - self.fulfilled - cancelled))
+        if returned > self.had_left:
+            unsent = min(returned - self.had_left, max(0, ordered - removed - self.fulfilled - cancelled))
             cancelled, returned = cancelled + unsent, returned - unsent
             self.unsent["returned"] = unsent
         if order_is_cancelled:
@@ -77,11 +76,6 @@ class Draft(msgspec.Struct, gc=False):
         self.cancelled = min(cancelled, ordered - removed)
         self.returned = returned
         self.current = ordered - removed - self.cancelled
-
-    def _of_what_left(self, never_left: int) -> int:
-        """So much of what is given back without restocking had left, since the shop still wants the rest to leave."""
-        wanted = self.item.fulfillable_quantity or 0
-        return min(self.had_left.get("no_restock", 0), wanted, never_left)
 
 
 def settle_quantities(body: wire.OrderBody, shipments: Sequence[Shipment]) -> list[Draft]:
@@ -101,19 +95,16 @@ def settle_quantities(body: wire.OrderBody, shipments: Sequence[Shipment]) -> li
     refunded = _refunded(body)
     cancelled = body.cancelled_at is not None
     for draft in drafts:
-        draft.had_left = {
-            word: _had_left(draft.id, word, body, shipments)
-            for word in refunded.get(draft.id, {})
-            if word != "cancelled"
-        }
+        if "returned" in refunded.get(draft.id, {}):
+            draft.had_left = _had_left(draft.id, body, shipments)
         now = draft.item.current_quantity
         if cancelled or refunded or (now is not None and now != draft.item.quantity):
             draft.settle(refunded.get(draft.id, {}), cancelled)
     return drafts
 
 
-def _had_left(line: LineId, word: Restock, body: wire.OrderBody, shipments: Iterable[Shipment]) -> int:
-    """How much of what refunds call so had left when they were made; what leaves later is something else."""
+def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment]) -> int:
+    """How much of what refunds call returned had left when they were made; what leaves later is something else."""
     left = [
         (shipment.shipped_at, item.quantity)
         for shipment in shipments
@@ -128,7 +119,7 @@ def _had_left(line: LineId, word: Restock, body: wire.OrderBody, shipments: Iter
         asked = sum(
             item.quantity
             for item in refund.refund_line_items or ()
-            if optional_id(item.line_item_id) == line and RESTOCK.get(item.restock_type or "") == word
+            if optional_id(item.line_item_id) == line and RESTOCK.get(item.restock_type or "") == "returned"
         )
         found += min(asked, max(0, by_then - found))
     return found

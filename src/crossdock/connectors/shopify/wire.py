@@ -84,7 +84,6 @@ class LineItem(Body):
     variant_id: Id = None
     product_id: Id = None
     current_quantity: Count | None = None
-    fulfillable_quantity: Count | None = None
     fulfillment_service: Text = None
     gift_card: bool | None = None
     requires_shipping: bool | None = None
