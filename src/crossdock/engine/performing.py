@@ -231,8 +231,8 @@ class Performer:
         text = (str(error) or type(error).__name__).encode("utf-8", "replace").decode()
         if isinstance(recovery, Park):
             field = error.field or "" if isinstance(error, CrossdockError) else ""
-            code = recovery.reason if recovery.outcome == "refused" else ""
-            return parked(effect, recovery, text, field, code, acted=failure.acted)
+            # A code is the partner's own; what we have found out has none, and is no refusal of theirs.
+            return parked(effect, recovery, text, field, acted=failure.acted)
         due = max(recovery.due_at, now + int(operation.settle_s * US) if recovery.unclear else 0)
         return EffectResult(
             effect=effect,
