@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -33,12 +33,18 @@ class Warehouse:
     def moment(self) -> datetime:
         return datetime.fromtimestamp(self.hub.now / 1_000_000, UTC)
 
-    def arrives(self, name: str, fate: str) -> None:
-        if name in self.parcels:
+    def arrives(self, name: str, fate: str, decided_before_s: int) -> None:
+        """One unit; another one where the first was told of. What becomes of it may have been decided on its way."""
+        parcel = self.parcels.get(name)
+        if parcel is not None and (name in self.untold or parcel["quantity"] == 2):
             return
         self.there += 1
-        given = {} if fate == "undecided" else {"decided_at": self.moment()}
-        self.parcels[name] = {"disposition": fate, "received_at": self.moment(), **given}
+        if parcel is None:
+            at = self.moment() - timedelta(seconds=decided_before_s)
+            given = {} if fate == "undecided" else {"decided_at": at}
+            parcel = self.parcels[name] = {"disposition": fate, "quantity": 0, **given}
+        parcel["received_at"] = self.moment()
+        parcel["quantity"] += 1
         self._news(name)
 
     def decides(self, name: str, fate: str) -> None:
@@ -63,11 +69,12 @@ class Warehouse:
             self.hub.tell("wms", news)
 
     def held(self) -> int:
-        return sum(parcel["disposition"] != "restock" for parcel in self.parcels.values())
+        return sum(p["quantity"] for p in self.parcels.values() if p["disposition"] != "restock")
 
     def _news(self, name: str) -> None:
         """What was not told of before is not told any more."""
-        line = ReturnLine(line="1", sku="SKU-1", quantity=1, received=1, **self.parcels[name])
+        parcel = self.parcels[name]
+        line = ReturnLine(line="1", sku="SKU-1", received=parcel["quantity"], **parcel)
         version = str(self.hub.now)
         told = Return(lines=(line,), external_id=name, version=version, location="berlin", state="received")
         self.untold[name] = ReturnReported(goods_return=told)
@@ -76,7 +83,7 @@ class Warehouse:
 NAMES = st.sampled_from(PARCELS)
 FATES = st.sampled_from(["undecided", "restock", "quarantine"])
 STEPS = st.lists(
-    st.tuples(st.just("arrives"), NAMES, FATES)
+    st.tuples(st.just("arrives"), NAMES, FATES, st.sampled_from([0, 90, 200]))
     | st.tuples(st.just("decides"), NAMES, st.sampled_from(["restock", "quarantine"]))
     | st.tuples(st.just("tells"), NAMES)
     | st.tuples(st.just("counts")),
@@ -102,7 +109,7 @@ def test_whenever_a_count_falls_between_what_happened_and_its_news_what_may_be_s
 
 def test_what_a_count_held_back_as_undecided_is_freed_by_the_first_news_of_it() -> None:
     there = Warehouse()
-    for name, *of in (("arrives", "X", "undecided"), ("counts",), ("decides", "X", "restock")):
+    for name, *of in (("arrives", "X", "undecided", 0), ("counts",), ("decides", "X", "restock")):
         there.hub.advance(MINUTE)
         getattr(there, name)(*of)
     assert there.hub.level("SKU-1").quarantined == 1

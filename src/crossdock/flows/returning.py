@@ -29,9 +29,15 @@ def record_return(desk: Desk, goods_return: Return) -> str:
         came = line.received - before.get(name, 0)
         came_at = micros(line.received_at or goods_return.received_at)
         counted = _stock(desk, held, line, came, (place, came_at))
-        held_before = kept.get(name, 0) + (_as_counted(line, came) if counted else 0)
-        if not _decision_counted(desk, line, (place, came_at)):
-            _quarantine(desk, line, _undecided(line) - held_before, place)
+        of_what_came = min(max(came, 0), _undecided(line))
+        change = _undecided(line) - of_what_came - kept.get(name, 0)
+        if _decision_counted(desk, line, (place, came_at)):
+            change = 0 if counted else of_what_came
+        elif counted:
+            change += of_what_came - _as_counted(line, came)
+        else:
+            change += of_what_came
+        _quarantine(desk, line, change, place)
     held.version, held.place = goods_return.version, place or held.place
     held.lines = [(line.line, line.sku, line.received) for line in goods_return.lines]
     held.quarantined = [(line.line, line.sku, n) for line in goods_return.lines if (n := _undecided(line))]
@@ -58,7 +64,7 @@ def _as_counted(line: ReturnLine, came: int) -> int:
 
 
 def _decision_counted(desk: Desk, line: ReturnLine, arrival: tuple[str, int]) -> bool:
-    """Whether a count of later already says what of a line may be sold."""
+    """Whether a count of later already says what may be sold of that which it holds of a line."""
     (place, came_at), piece = arrival, desk.process.piece(line.line, line.sku)
     if line.decided_at is not None:
         decided_at = micros(line.decided_at)
