@@ -246,7 +246,14 @@ def test_a_message_that_two_workers_may_have_died_of_waits_with_its_partition_un
     assert others.crashes == 0
     assert {message.id for message in others.messages}.isdisjoint(message.id for message in suspect)
     assert 0 < len(others.messages) < len(receipts)
+    newcomer = stores()
+    for n in range(1, 5):
+        third.claim(0, NOW + n * SECOND)
+        fair = newcomer.claim(ORDERS, NOW + n * SECOND)
+        assert {message.id for message in fair.messages}.isdisjoint(message.id for message in suspect)
+        newcomer.give_back(fair.messages)
+        third.give_back(others.messages)
     missed(postgres, second)
     missed(postgres, first)
-    claim = third.claim(9, NOW)
+    claim = third.claim(9, NOW + 5 * SECOND)
     assert (claim.messages, claim.crashes) == (suspect, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -83,10 +83,14 @@ class Inbox:
                 if len(killed) > 1 and not all(silent.values()):
                     resting.add(str(partition_of(rows[0][3])))
                     continue
-            self._held_back = frozenset(resting)
+            self._rest(resting)
             return rows, killed
-        self._held_back = frozenset(resting)
+        self._rest(resting)
         return [], []
+
+    def _rest(self, parts: Iterable[str]) -> None:
+        """Claim nothing from these partitions for now, and keep them: another worker would not know why."""
+        self._held_back = self.leases.keeps = frozenset(parts)
 
     def _may(self, row: Row) -> bool:
         return row[0] not in self._claimed and str(partition_of(row[3])) in self.leases.parts

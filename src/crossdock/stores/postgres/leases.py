@@ -33,6 +33,8 @@ class Leases:
         self._busy = busy
         self._fences: dict[str, int] = {}
         self._leaving: frozenset[str] = frozenset()
+        self.keeps: frozenset[str] = frozenset()
+        """Parts of which this process knows what another one would not: they are not given up for fairness."""
         self._next_at: int | None = None
 
     @property
@@ -84,7 +86,8 @@ class Leases:
 
     def _give_up(self, session: Session, held: dict[str, int], share: int) -> dict[str, int]:
         """Hand over what is too much; what is in the middle of something is claimed from no more, and goes next time."""
-        going = sorted(held, key=lambda part: (part not in self._leaving, self._busy(part)))[
+        may_go = [part for part in held if part not in self.keeps]
+        going = sorted(may_go, key=lambda part: (part not in self._leaving, self._busy(part)))[
             : len(held) - share
         ]
         free = [part for part in going if not self._busy(part)]
