@@ -76,7 +76,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How long a warehouse may take to answer a cancellation before a person is asked to call it."""
     day_ends_hour: int = 4
     """Hour of the next calendar day, by the store's wall clock, until which a till ticket belongs to the day before."""
-    day_settle_s: int = 60
+    day_settle_s: int = 300
     """How long after its close a store's day waits for tickets that are still on their way, before it is counted."""
     day_late_s: int = 6 * 3600
     """How long after its end a store's day may stay open before a person is told."""
