@@ -8,7 +8,6 @@ from decimal import Decimal
 import msgspec
 
 from crossdock.connectors.shopify import money, wire
-from crossdock.connectors.shopify.edits import named_by_amount
 from crossdock.connectors.shopify.facts import refund, shipment
 from crossdock.connectors.shopify.lines import Lines
 from crossdock.connectors.shopify.parties import address, party
@@ -136,8 +135,7 @@ class _Reading:
             for n, item in enumerate(self.body.refunds or ())
         )
         sold = {line.id for line in order.lines}
-        told = [as_it_left(item, drafts, sold) for item in found if item is not None]
-        return named_by_amount(told, order)
+        return tuple(as_it_left(item, drafts, sold) for item in found if item is not None)
 
     def _payments(self) -> tuple[Payment, ...]:
         return tuple(
