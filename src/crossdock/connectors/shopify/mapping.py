@@ -135,7 +135,7 @@ class _Reading:
             for n, item in enumerate(self.body.refunds or ())
         )
         sold = {line.id for line in order.lines}
-        return tuple(as_it_left(item, drafts, sold) for item in found if item is not None)
+        return tuple(as_it_left(item, n, drafts, sold) for n, item in enumerate(found) if item is not None)
 
     def _payments(self) -> tuple[Payment, ...]:
         return tuple(

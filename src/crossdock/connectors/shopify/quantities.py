@@ -41,8 +41,8 @@ class Draft(msgspec.Struct, gc=False):
     fulfilled: int = 0
     cancelled: int = 0
     returned: int = 0
-    had_left: int = 0
-    """Of what was refunded as returned, so much had left by then."""
+    had_left: list[int] = []
+    """Of what each refund of the order calls returned, so much had left by then; empty where none does."""
     unsent: dict[Restock, int] = {}
     """Of what was refunded under another name than "cancelled", so much never left."""
     extended: int = 0
@@ -64,18 +64,26 @@ class Draft(msgspec.Struct, gc=False):
         removed = 0 if now is None else max(0, ordered - now - returned - kept - cancelled)
         # What is refunded before it left will not leave any more, whatever Shopify says of its restocking.
         never_left = max(0, ordered - removed - self.fulfilled - cancelled)
-        unsent = min(kept, never_left)
-        self.unsent = {"no_restock": unsent}
-        cancelled += unsent
-        if returned > self.had_left:
-            unsent = min(returned - self.had_left, max(0, ordered - removed - self.fulfilled - cancelled))
-            cancelled, returned = cancelled + unsent, returned - unsent
-            self.unsent["returned"] = unsent
+        unsent = min(returned - sum(self.had_left), never_left)
+        self.unsent = {"returned": unsent, "no_restock": min(kept, never_left - unsent)}
+        returned -= unsent
+        cancelled += sum(self.unsent.values())
         if order_is_cancelled:
             cancelled = max(cancelled, ordered - removed - self.fulfilled)
         self.cancelled = min(cancelled, ordered - removed)
         self.returned = returned
         self.current = ordered - removed - self.cancelled
+
+    def take_unsent(self, position: int, line: RefundLine) -> int:
+        """How much of this line of a refund never left; what had left when it was made stays with that refund."""
+        had_left = 0
+        if line.restock == "returned":
+            had_left = min(line.quantity, self.had_left[position])
+            self.had_left[position] -= had_left
+        unsent = min(line.quantity - had_left, self.unsent.get(line.restock, 0))
+        if unsent:
+            self.unsent[line.restock] -= unsent
+        return unsent
 
 
 def settle_quantities(body: wire.OrderBody, shipments: Sequence[Shipment]) -> list[Draft]:
@@ -103,8 +111,8 @@ def settle_quantities(body: wire.OrderBody, shipments: Sequence[Shipment]) -> li
     return drafts
 
 
-def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment]) -> int:
-    """How much of what refunds call returned had left when they were made; what leaves later is something else."""
+def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment]) -> list[int]:
+    """How much of what each refund calls returned had left when it was made; what leaves later is something else."""
     left = [
         (shipment.shipped_at, item.quantity)
         for shipment in shipments
@@ -112,7 +120,7 @@ def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment])
         for item in shipment.lines
         if item.line == line
     ]
-    found = 0
+    found: list[int] = []
     for n, refund in enumerate(body.refunds or ()):
         made = utc(refund.created_at or refund.processed_at, f"refunds[{n}].created_at")
         by_then = sum(quantity for at, quantity in left if made is None or at is None or at <= made)
@@ -121,15 +129,15 @@ def _had_left(line: LineId, body: wire.OrderBody, shipments: Iterable[Shipment])
             for item in refund.refund_line_items or ()
             if optional_id(item.line_item_id) == line and RESTOCK.get(item.restock_type or "") == "returned"
         )
-        found += min(asked, max(0, by_then - found))
+        found.append(min(asked, max(0, by_then - sum(found))))
     return found
 
 
-def as_it_left(refund: Refund, drafts: Iterable[Draft], sold: Container[LineId]) -> Refund:
+def as_it_left(refund: Refund, position: int, drafts: Iterable[Draft], sold: Container[LineId]) -> Refund:
     """A refund of the order, its lines told by what left: Shopify calls `no_restock` what it cancels, too.
 
-    What it takes of a draft's `unsent` is taken for the refunds that follow, so these are asked oldest first. sold: the
-    order's lines; a tip is none of them, and given back as the charge that it is.
+    What it takes of a draft's `unsent` is taken for the refunds that follow, so these are asked oldest first. position: its
+    own among them. sold: the order's lines; a tip is none of them, and given back as the charge that it is.
     """
     held = {draft.id: draft for draft in drafts}
     lines: list[RefundLine] = []
@@ -139,10 +147,7 @@ def as_it_left(refund: Refund, drafts: Iterable[Draft], sold: Container[LineId])
         if draft is not None and line.line not in sold:
             tips.append(RefundAdjustment(kind="tip", net=line.net, tax=line.tax, gross=line.gross))
             continue
-        never = min(line.quantity, draft.unsent.get(line.restock, 0)) if draft is not None else 0
-        if draft is not None and never:
-            draft.unsent[line.restock] -= never
-        lines += line.never_left(never)
+        lines += line.never_left(0 if draft is None else draft.take_unsent(position, line))
     adjustments = (*tips, *refund.adjustments)
     return msgspec.structs.replace(refund, lines=tuple(lines), adjustments=adjustments)
 
