@@ -43,6 +43,23 @@ def test_what_is_cancelled_is_reversed_in_proportion_and_shipping_only_with_the_
     assert order.posted == {}
 
 
+@pytest.mark.parametrize(
+    ("charges", "entries"),
+    [
+        ({"shipping": -50, "tax": -10}, {"receivable": 60, "refunds": 30}),
+        ({"shipping": -100, "tax": -19}, {"receivable": 90}),
+        ({"charges": 20}, {"refunds": 90}),
+        ({}, {"refunds": 90}),
+    ],
+)
+def test_of_a_sale_that_is_gone_what_was_charged_is_owed_back_and_no_tax_stays(charges, entries):
+    back = Refunded(
+        key="R", done=True, entries={"payments": -90, "refunds": 80, "tax": 10}, extras=[(80, 10)]
+    )
+    order = process(lines=[Line(id="1", ordered=1, net=100, gross=119)], extras=charges, refunds=[back])
+    assert dict(to_post(order, [1])) == {"payments": -90, **entries}
+
+
 def test_a_sale_that_became_void_is_reversed_whole():
     order = process(lines=[Line(id="1", ordered=1, net=100, gross=119)], captured=119)
     to_post(order, None)

@@ -351,3 +351,19 @@ def test_a_refund_that_names_what_had_left_in_two_parts_keeps_both():
     credits_ = [(command["refund"], command["total"]) for command in commands(shop.hub, "credit_refund")]
     assert credits_ == [("shop:8001", 2380), ("shop:8101", 1190)]
     assert shop.hub.cases == {}
+
+
+@pytest.mark.parametrize("goodwill", [3, 7])
+@pytest.mark.parametrize("ids", [(8001, 8101), (8101, 8001)])
+def test_no_tax_of_shipping_stays_once_nothing_of_the_order_is_left(ids, goodwill):
+    """Something is given back of goodwill, then the order is cancelled, and the rest given back with the postage."""
+    shop = Shop()
+    shop.order(bought(postage=True))
+    kind = gave_back("cancel", f"{goodwill:.2f}", id_=ids[0], refund_line_items=[])
+    rest = gave_back(
+        "cancel", f"{29.75 - goodwill:.2f}", quantity=2, id_=ids[1], order_adjustments=postage_back()
+    )
+    after = {"lines": [mug(current_quantity=0)], "refunds": [kind, rest], "financial_status": "refunded"}
+    shop.order(bought(at=REFUNDED, postage=True, **after))
+    shop.stopped()
+    assert shop.journal() == {}

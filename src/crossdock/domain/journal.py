@@ -99,12 +99,12 @@ def _part(kind: CreditKind, of: RefundLine | RefundShipping, **fields: Any) -> C
 
 def to_post(process: OrderProcess, gone: Sequence[int] | None) -> Entries:
     """What is still to be posted, and mark it as posted. gone: per line, what was cancelled for good; None is nothing."""
-    wanted, unsold = _wanted(process, gone) if process.commitment == "committed" else ({}, 0)
+    wanted, unsold = _wanted(process, gone) if process.commitment == "committed" else ({}, None)
     for refund in process.refunds:
         if refund.done:
             for account, amount in refund.entries.items():
                 wanted[account] = wanted.get(account, 0) + amount
-            if unsold > 0:
+            if unsold is not None:
                 unsold -= _owed_back(wanted, refund.extras, unsold)
     if gone is not None and process.refunds and process.commitment == "committed":
         _round(wanted, process, gone)
@@ -137,20 +137,22 @@ def _round(wanted: dict[str, int], process: OrderProcess, gone: Sequence[int]) -
 
 
 def _owed_back(wanted: dict[str, int], extras: Sequence[tuple[int, int]], unsold: int) -> int:
-    """Turn what a refund gives back of shipping and charges that no sale has any more into what is owed; returns how much."""
+    """Turn what a refund gives back of shipping and charges that no sale has any more into what is owed; returns how much.
+
+    Where more is given back than there was, the rest stays a refund, without tax: no sale has any of which it could be.
+    """
     left = unsold
     for net, tax in extras:
         part = min(net + tax, left)
-        back = share(tax, part, net + tax)
-        for account, amount in (("receivable", part), ("refunds", back - part), ("tax", -back)):
+        for account, amount in (("receivable", part), ("refunds", tax - part), ("tax", -tax)):
             wanted[account] = wanted.get(account, 0) + amount
         left -= part
     return unsold - left
 
 
-def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> tuple[dict[str, int], int]:
-    """What the sale posts as it stands, and the shipping and charges of a sale of which nothing is left."""
-    unsold = 0
+def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> tuple[dict[str, int], int | None]:
+    """What the sale posts as it stands, and the shipping and charges of a sale of which nothing is left, else None."""
+    unsold = None
     net = gross = discount = withheld = 0
     if gone is None:
         for line in process.lines:
@@ -169,7 +171,7 @@ def _wanted(process: OrderProcess, gone: Sequence[int] | None) -> tuple[dict[str
             discount += share(line.discount, part, whole)
             withheld += share(line.withheld, part, whole)
         extras = process.extras if left else {}
-        unsold = 0 if left else -sum(process.extras.values())
+        unsold = None if left else max(0, -sum(process.extras.values()))
     wanted = {"receivable": gross, "sales": -net - discount}
     if discount:
         wanted["discounts"] = discount
