@@ -106,6 +106,18 @@ def test_a_refund_tells_by_its_money_whether_its_subtotal_includes_tax():
     )
 
 
+@pytest.mark.parametrize("said", [1.9000000000000001, 1.8999999999999999, 1.89999999999])
+def test_a_number_that_shopify_summed_as_floating_point_is_read_to_the_cent(said):
+    """The shop's own numbers, where no set stands beside them."""
+    assert refund(refund_line_items=[item(total_tax=said)], transactions=[money("11.90")]).lines[0].tax == 190
+
+
+def test_a_number_that_is_off_by_more_than_floating_point_is_refused():
+    with pytest.raises(MappingError) as caught:
+        refund(refund_line_items=[item(total_tax=1.9001)], transactions=[money("11.90")])
+    assert caught.value.field == "refund_line_items[0].total_tax"
+
+
 def test_a_refund_discrepancy_is_never_added_to_the_money_that_it_restates():
     found = refund(
         refund_line_items=[item(total_tax=0)],

@@ -50,6 +50,8 @@ _ADJUSTMENTS: dict[str, AdjustmentKind] = {
     "return_shipping_fee": "return_shipping",
     "goodwill": "goodwill",
 }
+FLOAT_DECIMALS = 9
+"""Shopify sums these numbers as floating point: 5.7 may come as 5.699999999999999."""
 _RESTATED = ("refund_discrepancy", "pending_refund_discrepancy")
 
 
@@ -153,7 +155,9 @@ class RefundReading:
     def _amount(self, given: wire.MoneySet | None, plain: Decimal | None, field: str) -> int:
         """The amount of a set, else the plain number, which is in the shop's currency."""
         amount = set_amount(given, self.currency, f"{field}_set")
-        return minor_units(plain or 0, self.currency, field=field) if amount is None else amount
+        if amount is None:
+            amount = minor_units(round(plain or Decimal(), FLOAT_DECIMALS), self.currency, field=field)
+        return amount
 
     def _line(self, position: int, item: wire.RefundLineItem) -> RefundLine:
         subtotal, tax = self._amounts(position, item)
