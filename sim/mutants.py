@@ -28,6 +28,7 @@ TESTS = (
     "tests/stores/test_keeping.py::TestSqlite",
     "tests/flows",
     "tests/connectors/test_erp.py",
+    "tests/connectors/test_erp_sales.py",
     "tests/connectors/test_wms.py",
     "tests/connectors/test_batches.py",
     "tests/connectors/test_shopify_calls.py",
