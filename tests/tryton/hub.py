@@ -127,7 +127,8 @@ class Hub:
                 "main": Place(id="main", warehouse="wms", partner_code="MAIN"),
                 **{place.id: place for place in stores},
             },
-            policy=Policy(erp_total_tolerance=0, silence_s=86_400),
+            # Days that differ are counted every 15 minutes: `run` must not be led on from one store's count to the other's.
+            policy=Policy(erp_total_tolerance=0, silence_s=86_400, day_settle_s=60),
             authority=Authority(stock="erp"),
             offers={
                 name: frozenset(o.name for o in connector.spec.operations)
