@@ -51,6 +51,15 @@ def test_a_worker_that_is_killed_gives_its_keys_to_the_others_within_seconds(ret
     finish(retailer)
 
 
+def test_a_second_gateway_on_a_port_that_is_taken_says_so_and_ends(retailer):
+    second = retailer.hub.launch("gateway-9", "gateway")
+    assert second.process.wait(30) == 2
+    said = second.log.read_text()
+    assert f"port {retailer.port} cannot be listened on" in said
+    assert "Traceback" not in said
+    retailer.hub.forget("gateway-9")
+
+
 @pytest.mark.fault(11)
 def test_workers_dispatchers_and_the_scheduler_come_go_and_hang_and_nothing_is_lost_or_doubled(retailer):
     with retailer.sending(100, every_s=0.05):

@@ -184,7 +184,8 @@ class Hub:
         if self.hands is not None:
             self.hands.finish()
         self.writer.stop()
-        self._threads[0].join(timeout=35)
+        for thread in self._threads[:1]:  # none where it was never started
+            thread.join(timeout=35)
         self._beside.close()
         for reads in self._pooled:
             reads.close()
