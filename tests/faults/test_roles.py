@@ -57,7 +57,7 @@ def test_a_second_gateway_on_a_port_that_is_taken_says_so_and_ends(retailer):
     said = second.log.read_text()
     assert f"port {retailer.port} cannot be listened on" in said
     assert "Traceback" not in said
-    retailer.hub.forget("gateway-9")
+    retailer.hub.forget("gateway-9").end()
 
 
 @pytest.mark.fault(11)
