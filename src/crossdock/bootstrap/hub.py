@@ -71,6 +71,7 @@ LOOK_S = 0.03
 POOLED_READS_MAX = 8
 READY_S = 2.0
 PROOF_CLOSES_S = 3_600.0
+"""How often at most the whole store is asked for what concerns all orders and levels at once."""
 PARTNERS_TOLD_S = 1.0
 PARTNERS_KNOWN_US = 15_000_000
 """A dispatcher that has told nothing for so long calls nobody."""

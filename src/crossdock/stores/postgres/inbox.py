@@ -37,8 +37,6 @@ class Inbox:
         self._halved = 0
         self._suspects: dict[int, list[str]] = {}
         """Message -> the workers that may have died of it, one after another."""
-        self._held_back: frozenset[str] = frozenset()
-        """Partitions of a suspect about which it is not known yet whether the workers are dead."""
 
     def tend(self, session: Session, now: int) -> None:
         """Inside a transaction: keep the leases; look at what a dead worker was at whose partitions are now ours."""
@@ -90,13 +88,13 @@ class Inbox:
 
     def _rest(self, parts: Iterable[str]) -> None:
         """Claim nothing from these partitions for now, and keep them: another worker would not know why."""
-        self._held_back = self.leases.keeps = frozenset(parts)
+        self.leases.keeps = frozenset(parts)
 
     def _may(self, row: Row) -> bool:
         return row[0] not in self._claimed and str(partition_of(row[3])) in self.leases.parts
 
     def _due(self, session: Session, limit: int, now: int) -> list[Row]:
-        parts = [int(part) for part in self.leases.parts if part not in self._held_back]
+        parts = [int(part) for part in self.leases.parts if part not in self.leases.keeps]
         if not parts:
             return []
         floor, claimed = self._floors.floor(now), list(self._claimed) or [0]

@@ -45,6 +45,7 @@ order by part for share;
 -- name: leave_work
 delete from member where kind = $1::text and owner = $2::text;
 
+-- crashes: how many `killed` names, for workers of the last release, which know nothing else.
 -- name: begin_batch
 update member set first = $3::bigint, size = $4::bigint, crashes = $5::bigint, killed = $6::text
 where kind = $1::text and owner = $2::text;
